@@ -1,0 +1,45 @@
+"""A clock that tests set themselves; time passes only when a test says so."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["SetClock"]
+
+
+class SetClock:
+    """Shows the moment it was set to; sleepers wake when `advance` or `set` passes their moment."""
+
+    def __init__(self, start: datetime = datetime(2026, 6, 1, tzinfo=UTC)) -> None:
+        self._wall = start
+        self._monotonic = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        """The wall-clock time set last."""
+        return self._wall
+
+    def monotonic(self) -> float:
+        """Seconds advanced since the clock was made."""
+        return self._monotonic
+
+    async def sleep_until(self, moment: float) -> None:
+        """Wait until `advance` has carried the clock to `moment`."""
+        if moment <= self._monotonic:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((moment, future))
+        await future
+
+    def set(self, wall: datetime) -> None:
+        """Show another wall-clock time; the monotonic clock stands still."""
+        self._wall = wall
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass on both clocks and wake whoever waited for less."""
+        self._wall += timedelta(seconds=seconds)
+        self._monotonic += seconds
+        due = [future for moment, future in self._sleepers if moment <= self._monotonic]
+        self._sleepers = [(moment, future) for moment, future in self._sleepers if moment > self._monotonic]
+        for future in due:
+            if not future.done():
+                future.set_result(None)
