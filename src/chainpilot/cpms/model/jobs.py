@@ -1,0 +1,52 @@
+"""Intended work as rows: a job is written in the transaction of the state it serves, and goes the same way."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from chainpilot.cpms.model.enrolments import CertificateRecord, Enrolment, EnrolmentId, RefusedRequest
+from chainpilot.pki.identity import StationId
+
+__all__ = ["Entry", "Job", "JobKind", "JobOrder"]
+
+
+class JobKind(Enum):
+    """What a job does to its enrolment; an enrolment has at most one job of a kind."""
+
+    ISSUE = "issue"
+    DELIVER = "deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """Work that shall be done for an enrolment; ordering it again only moves its time."""
+
+    kind: JobKind
+    enrolment_id: EnrolmentId
+    station_id: StationId
+    due: datetime | None
+    """None: when the station connects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work taken under a lease: if nothing is recorded before its end, someone else takes it."""
+
+    kind: JobKind
+    enrolment_id: EnrolmentId
+    station_id: StationId
+    attempts: int
+    """Times taken, this one included, since the order was last renewed."""
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written in one transaction: all of it or nothing."""
+
+    enrolments: tuple[Enrolment, ...] = ()
+    """New ones have version 0; others replace the version before theirs."""
+    certificate: CertificateRecord | None = None
+    refused: RefusedRequest | None = None
+    orders: tuple[JobOrder, ...] = ()
+    closes: tuple[tuple[JobKind, EnrolmentId], ...] = ()

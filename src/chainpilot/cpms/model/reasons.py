@@ -1,0 +1,53 @@
+"""Why something was refused or failed, and when it is worth another try.
+
+The codes are those of the reason table; the sentences around them are written where the values are known.
+"""
+
+from enum import Enum
+
+__all__ = ["Reason", "RetryClass"]
+
+
+class RetryClass(Enum):
+    """When a failed thing may be tried again."""
+
+    BY_ITSELF = "by-itself"
+    """We try again at a known time; nobody needs to act."""
+    AFTER_A_CHANGE = "after-a-change"
+    """A person must change something first."""
+    NEVER = "never"
+    """Trying again can't help: only a new request can."""
+
+
+class Reason(Enum):
+    """The code of a refusal or failure; the value is what people and programs read."""
+
+    CSR_UNREADABLE = "CsrUnreadable"
+    CSR_BAD_SIGNATURE = "CsrBadSignature"
+    CSR_WEAK_KEY = "CsrWeakKey"
+    CSR_NAME_MISMATCH = "CsrNameMismatch"
+    CSR_KEY_REUSED = "CsrKeyReused"
+    CSR_SUPERSEDED = "CsrSuperseded"
+    CSR_USE_UNKNOWN = "CsrUseUnknown"
+    TOO_MANY_REQUESTS = "TooManyRequests"
+    PROFILE_TOO_LOW = "ProfileTooLow"
+    NO_PKI_FOR_USE = "NoPkiForUse"
+    PKI_LOGIN_REFUSED = "PkiLoginRefused"
+    PKI_NAME_NOT_REGISTERED = "PkiNameNotRegistered"
+    PKI_REFUSED = "PkiRefused"
+    PKI_RATE_LIMITED = "PkiRateLimited"
+    PKI_UNAVAILABLE = "PkiUnavailable"
+    PKI_ANSWER_UNREADABLE = "PkiAnswerUnreadable"
+    PKI_UNREACHABLE = "PkiUnreachable"
+    PKI_PENDING = "PkiPending"
+    ISSUE_OUTCOME_UNKNOWN = "IssueOutcomeUnknown"
+    LEAF_KEY_MISMATCH = "LeafKeyMismatch"
+    LEAF_SUBJECT_MISMATCH = "LeafSubjectMismatch"
+    LEAF_IS_CA = "LeafIsCa"
+    LEAF_PROFILE_MISMATCH = "LeafProfileMismatch"
+    LEAF_EXPIRED = "LeafExpired"
+    SUB_CA_EXPIRED = "SubCaExpired"
+    CHAIN_NOT_TRUSTED = "ChainNotTrusted"
+    STATION_OFFLINE = "StationOffline"
+    STATION_REJECTED_SIGNED = "StationRejectedSigned"
+    STATION_SILENT = "StationSilent"

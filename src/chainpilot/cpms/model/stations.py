@@ -1,0 +1,34 @@
+"""What the back office knows of a station before it connects."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from chainpilot.pki.encoding import TextEncoding
+from chainpilot.pki.identity import StationId
+
+__all__ = ["SecurityProfile", "StationRecord"]
+
+
+class SecurityProfile(IntEnum):
+    """OCPP's security profiles that this back office serves (OCPP 1.6 security whitepaper, section 2)."""
+
+    TLS_BASIC = 2
+    MUTUAL_TLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StationRecord:
+    """One station: who it is, how it proves that, and what it may ask certificates for."""
+
+    station_id: StationId
+    password_hash: str = field(repr=False)
+    """As written by `chainpilot.cpms.passwords`; empty when the station has no password."""
+    minimum_profile: SecurityProfile = SecurityProfile.TLS_BASIC
+    """The profile the station has reached; lower listeners refuse it."""
+    allowed_names: frozenset[str] = frozenset()
+    """Common names (SECCID, EVSEID) that the station may put in an ISO 15118 request, besides nothing else."""
+    organisation: str = ""
+    """Its operator, as O of the client certificate (OCPP's CpoName)."""
+    group: str = ""
+    csr_encoding: TextEncoding | None = None
+    """How the station wrote its last readable CSR; certificates go back the same way. None: none seen."""
