@@ -1,0 +1,247 @@
+"""One X.509 certificate as a value: parsed whole and at once, so that nothing raises later.
+
+Whether it may be trusted is not said here: that is `verify`; whether it fits its purpose is `profiles`.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Final, NewType, final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from OpenSSL import crypto
+
+from chainpilot.errors import PeerError
+from chainpilot.pki.der import DerError, Element, read_one
+from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
+from chainpilot.pki.extensions import Extensions, read_extensions
+from chainpilot.pki.identity import DistinguishedName, NameKey, name_key
+from chainpilot.pki.keys import PublicKey, SpkiHash
+
+__all__ = [
+    "MAX_CERTIFICATE_BYTES",
+    "Certificate",
+    "CertificateError",
+    "SerialNumber",
+    "load_certificate",
+    "load_certificates",
+]
+
+MAX_CERTIFICATE_BYTES: Final = 16 * 1024
+"""DER bytes read at most; V2G certificates have at most 800 (ISO 15118-2), web server certificates a few thousand."""
+_VERSION: Final = 0xA0
+_EXTENSIONS: Final = 0xA3
+_SIGNATURE_MEMORY: Final = 4096
+"""Pairs of (certificate, issuer) whose signature check is remembered: a fact about bytes, not a verdict."""
+
+SerialNumber = NewType("SerialNumber", int)
+"""A certificate's serial number; unique only together with its issuer."""
+
+
+class CertificateError(PeerError):
+    """Bytes are not a certificate we can read; `why` says what is wrong."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not a readable certificate: {why}")
+        self.why = why
+
+
+@final
+class Certificate:
+    """A parsed certificate; equal to another when the DER bytes are equal. Made by `load_certificate`.
+
+    Times are timezone-aware UTC; `subject_der`, `issuer_der` and `spki_der` are the bytes as they stand in the
+    certificate, which is what hash data is computed over.
+    """
+
+    __slots__ = (
+        "_x509",
+        "der",
+        "extensions",
+        "issuer",
+        "issuer_der",
+        "issuer_key",
+        "not_after",
+        "not_before",
+        "openssl",
+        "public_key",
+        "serial_number",
+        "signature_hash",
+        "spki_der",
+        "spki_hash",
+        "subject",
+        "subject_der",
+        "subject_key",
+    )
+
+    _x509: x509.Certificate
+    der: bytes
+    subject: DistinguishedName
+    issuer: DistinguishedName
+    subject_der: bytes
+    issuer_der: bytes
+    serial_number: SerialNumber
+    spki_der: bytes
+    spki_hash: SpkiHash
+    public_key: PublicKey
+    not_before: datetime
+    not_after: datetime
+    signature_hash: str | None
+    """Name of the digest the issuer signed, such as `sha256`; None for Ed25519 and Ed448."""
+    extensions: Extensions
+    openssl: crypto.X509
+    """The same certificate for OpenSSL; kept because loading it costs more than judging it."""
+    subject_key: NameKey
+    issuer_key: NameKey
+    """The names with case and white space folded: names that OpenSSL takes for equal have equal keys."""
+
+    def __init__(self, der: bytes) -> None:
+        """Parse `der`; every defect is raised as some exception that `load_certificate` turns into ours."""
+        parsed = x509.load_der_x509_certificate(der)
+        fields = _tbs_fields(parsed.tbs_certificate_bytes)
+        openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+        values: dict[str, object] = {
+            "der": der,
+            "_x509": parsed,
+            "openssl": openssl,
+            "subject": DistinguishedName.from_name(parsed.subject),
+            "issuer": DistinguishedName.from_name(parsed.issuer),
+            "issuer_der": fields[2].encoding,
+            "subject_der": fields[4].encoding,
+            "spki_der": fields[5].encoding,
+            "serial_number": SerialNumber(parsed.serial_number),
+            "spki_hash": SpkiHash(hashlib.sha256(fields[5].encoding).hexdigest()),
+            "public_key": parsed.public_key(),
+            "not_before": parsed.not_valid_before_utc,
+            "not_after": parsed.not_valid_after_utc,
+            "signature_hash": parsed.signature_hash_algorithm.name if parsed.signature_hash_algorithm else None,
+            "extensions": read_extensions(_extensions_of(fields)),
+            "subject_key": name_key(parsed.subject),
+            "issuer_key": name_key(parsed.issuer),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Certificate can't be changed ({name})")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.der == other.der
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __repr__(self) -> str:
+        return f"<Certificate {self.subject} serial {self.serial_number:x}>"
+
+    @property
+    def is_ca(self) -> bool:
+        """Whether basicConstraints says so; absent means no."""
+        return self.extensions.is_ca
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it carries our private TEST extension."""
+        return self.extensions.is_test
+
+    @property
+    def ocsp_urls(self) -> tuple[str, ...]:
+        """The OCSP responders it names, in order."""
+        return self.extensions.ocsp_urls
+
+    @property
+    def fingerprint(self) -> str:
+        """Lower-case hex SHA-256 of the DER bytes."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @property
+    def is_self_issued(self) -> bool:
+        """Whether subject and issuer are the same name (RFC 5280 section 6.1); says nothing about who signed."""
+        return self.subject_key == self.issuer_key
+
+    @property
+    def is_self_signed(self) -> bool:
+        """Whether its own key signed it: what makes a root a root; a cross certificate is only self-issued."""
+        return self.is_self_issued and self.was_signed_by(self)
+
+    def was_signed_by(self, issuer: "Certificate") -> bool:
+        """Whether the issuer's key made this certificate's signature; names play no part."""
+        return _signature_holds(self, issuer)
+
+    def valid_at(self, at: datetime) -> bool:
+        """Whether notBefore <= at <= notAfter, inclusive (RFC 5280 section 4.1.2.5); `at` is timezone-aware."""
+        return self.not_before <= at <= self.not_after
+
+    def to_pem(self) -> str:
+        """The certificate as one PEM block."""
+        return pem_encode(self.der, PemLabel.CERTIFICATE)
+
+
+def load_certificate(der: bytes) -> Certificate:
+    """Parse one DER certificate whole.
+
+    Raises:
+        CertificateError: too long, malformed, with bytes behind it, or with a key of a kind nobody uses.
+    """
+    if len(der) > MAX_CERTIFICATE_BYTES:
+        raise CertificateError(f"{len(der)} bytes; at most {MAX_CERTIFICATE_BYTES} are read")
+    try:
+        return Certificate(der)
+    except DerError as error:
+        raise CertificateError(error.why) from error
+    except Exception as error:  # x509.md duty 7: whatever a parser raises is a verdict on the bytes
+        raise CertificateError(f"{type(error).__name__}: {error}") from error
+
+
+def load_certificates(text: str | bytes, *, limit: int = MAX_TEXT) -> tuple[Certificate, ...]:
+    """Read every certificate of a text in PEM, hexadecimal or base64, in the order they stand.
+
+    Raises:
+        EncodingError: the text is in no known encoding, or longer than `limit` characters.
+        CertificateError: one of the blocks is not a readable certificate.
+    """
+    return tuple(map(load_certificate, recognise(text, PemLabel.CERTIFICATE, limit=limit).blocks))
+
+
+def _tbs_fields(tbs: bytes) -> tuple[Element, ...]:
+    """Serial, algorithm, issuer, validity, subject, key and what follows (RFC 5280 section 4.1), version left out."""
+    fields = read_one(tbs).children()
+    if fields and fields[0].tag == _VERSION:
+        fields = fields[1:]
+    if len(fields) < 6:
+        raise DerError("a TBSCertificate of too few fields")
+    return fields
+
+
+def _extensions_of(fields: tuple[Element, ...]) -> Element | None:
+    wrapped = next((element for element in fields[6:] if element.tag == _EXTENSIONS), None)
+    return read_one(wrapped.content) if wrapped is not None else None
+
+
+@lru_cache(maxsize=_SIGNATURE_MEMORY)
+def _signature_holds(certificate: Certificate, issuer: Certificate) -> bool:
+    parsed = certificate._x509  # noqa: SLF001 - the same room
+    try:
+        _verifier(issuer.public_key, parsed)(parsed.signature, parsed.tbs_certificate_bytes)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    except Exception:  # noqa: BLE001 - x509.md duty 7: an unsupported algorithm raises many things; none is a yes
+        return False
+    return True
+
+
+def _verifier(key: PublicKey, parsed: x509.Certificate) -> Callable[[bytes, bytes], None]:
+    digest = parsed.signature_hash_algorithm
+    scheme = parsed.signature_algorithm_parameters
+    match key:
+        case ec.EllipticCurvePublicKey() if isinstance(scheme, ec.ECDSA):
+            return lambda signature, data: key.verify(signature, data, scheme)
+        case rsa.RSAPublicKey() if isinstance(scheme, padding.PKCS1v15 | padding.PSS) and digest is not None:
+            return lambda signature, data: key.verify(signature, data, scheme, digest)
+        case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if digest is None:
+            return key.verify
+        case _:
+            raise TypeError("the issuer's key is of another kind than the signature")

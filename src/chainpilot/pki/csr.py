@@ -1,0 +1,115 @@
+"""PKCS#10 certificate signing requests: build them, and inspect what a station sends (RFC 2986).
+
+Whether a station may have the name it asks for is not decided here.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from chainpilot.errors import PeerError
+from chainpilot.pki.identity import DistinguishedName
+from chainpilot.pki.keys import PrivateKey, PublicKey, SpkiHash, key_weakness, spki_hash
+
+__all__ = ["MAX_CSR_BYTES", "Csr", "CsrDefect", "CsrError", "build_csr", "inspect_csr"]
+
+MAX_CSR_BYTES: Final = 16 * 1024
+"""DER bytes read at most; a P-256 request has about 300, an RSA-4096 one about 1200."""
+
+
+class CsrDefect(Enum):
+    """Why a signing request is refused."""
+
+    UNREADABLE = "unreadable"
+    BAD_SIGNATURE = "bad signature"
+    WEAK_KEY = "weak key"
+    WEAK_DIGEST = "weak digest"
+    NO_COMMON_NAME = "no common name"
+
+
+class CsrError(PeerError):
+    """A signing request is refused: `defect` is the kind, `detail` the sentence."""
+
+    def __init__(self, defect: CsrDefect, detail: str) -> None:
+        super().__init__(detail)
+        self.defect = defect
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Csr:
+    """A signing request that has proved possession of a strong key and names somebody; made by `inspect_csr`."""
+
+    der: bytes
+    subject: DistinguishedName
+    public_key: PublicKey
+    spki_hash: SpkiHash
+
+    @property
+    def common_name(self) -> str:
+        """The one common name; `inspect_csr` lets none pass without."""
+        return self.subject.common_name or ""
+
+
+def build_csr(key: PrivateKey, subject: DistinguishedName) -> bytes:
+    """A DER request with basicConstraints critical CA:false and key usage digitalSignature, keyAgreement.
+
+    Args:
+        key: signs the request, which proves its possession.
+        subject: C, O, CN and DC as asked.
+
+    Raises:
+        IdentityError: the subject can't be written as asked; nothing is dropped silently.
+    """
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_agreement=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        x509.CertificateSigningRequestBuilder(subject.to_name())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+    )
+    pure = isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
+    return builder.sign(key, None if pure else hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def inspect_csr(der: bytes) -> Csr:
+    """Judge a DER request: readable, self-signed with a strong key and digest, one common name.
+
+    Raises:
+        CsrError: with the first defect found, in that order.
+    """
+    if len(der) > MAX_CSR_BYTES:
+        raise CsrError(CsrDefect.UNREADABLE, f"{len(der)} bytes; at most {MAX_CSR_BYTES} are read")
+    try:
+        request = x509.load_der_x509_csr(der)
+        key = request.public_key()
+        subject = DistinguishedName.from_name(request.subject)
+        is_signed = request.is_signature_valid
+        digest = request.signature_hash_algorithm
+    except Exception as error:  # x509.md duty 7: whatever a parser raises is a verdict on the bytes
+        raise CsrError(
+            CsrDefect.UNREADABLE, f"not a readable signing request: {type(error).__name__}: {error}"
+        ) from error
+    if not is_signed:
+        raise CsrError(CsrDefect.BAD_SIGNATURE, "the request is not signed by its own key")
+    if (weakness := key_weakness(key)) is not None:
+        raise CsrError(CsrDefect.WEAK_KEY, weakness)
+    if digest is not None and digest.digest_size < 32:
+        raise CsrError(CsrDefect.WEAK_DIGEST, f"the request is signed over {digest.name}; SHA-256 or better is needed")
+    if not subject.common_name:
+        raise CsrError(CsrDefect.NO_COMMON_NAME, "the request has no common name, or more than one")
+    return Csr(der, subject, key, spki_hash(key))

@@ -1,0 +1,113 @@
+"""A bounded reader of DER, and of as much BER as foreign PKCS#7 bags need.
+
+It exists because `cryptography` parses extensions late and refuses certificates that OpenSSL and the field accept
+(x509.md duty 7), and because the raw bytes of names and keys are what hash data is made of. Writing is not handled
+here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from chainpilot.errors import PeerError
+
+__all__ = ["MAX_DEPTH", "DerError", "Element", "decode_bit_string", "decode_oid", "read_all", "read_one"]
+
+MAX_DEPTH: Final = 16
+"""Nesting allowed in indefinite-length values; a real certs-only bag needs five."""
+_INDEFINITE: Final = 0x80
+_END_OF_CONTENTS: Final = b"\x00\x00"
+
+
+class DerError(PeerError):
+    """Bytes are not the ASN.1 they should be; `why` says where."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One ASN.1 value: its tag octet, its content and its whole encoding."""
+
+    tag: int
+    content: bytes
+    encoding: bytes
+
+    def children(self) -> tuple["Element", ...]:
+        """The values inside a constructed value. Raises DerError."""
+        return tuple(read_all(self.content))
+
+
+def read_one(data: bytes) -> Element:
+    """The single value that `data` is, with nothing behind it. Raises DerError."""
+    element, end = _read(data, 0, 0)
+    if end != len(data):
+        raise DerError(f"{len(data) - end} bytes follow the end of the value")
+    return element
+
+
+def read_all(data: bytes) -> Iterator[Element]:
+    """The values that stand one after the other in `data`. Raises DerError."""
+    offset = 0
+    while offset < len(data):
+        element, offset = _read(data, offset, 0)
+        yield element
+
+
+def decode_oid(element: Element) -> str:
+    """The dotted form of an OBJECT IDENTIFIER (X.690 8.19). Raises DerError."""
+    if element.tag != 0x06 or not element.content or element.content[-1] & 0x80:
+        raise DerError("not an object identifier")
+    arcs: list[int] = []
+    arc = 0
+    for octet in element.content:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(str(number) for number in (first, arcs[0] - 40 * first, *arcs[1:]))
+
+
+def decode_bit_string(element: Element) -> bytes:
+    """The octets of a BIT STRING without its unused-bits octet. Raises DerError."""
+    if element.tag != 0x03 or not element.content or element.content[0] > 7:
+        raise DerError("not a bit string")
+    return element.content[1:]
+
+
+def _read(data: bytes, start: int, depth: int) -> tuple[Element, int]:
+    if len(data) - start < 2:
+        raise DerError("a value is cut off in its header")
+    tag, first = data[start], data[start + 1]
+    if tag & 0x1F == 0x1F:
+        raise DerError("a tag of more than one octet; X.509 uses none")
+    if first == _INDEFINITE:
+        return _read_indefinite(data, start, depth)
+    length, body = _length(data, start + 1)
+    end = body + length
+    if end > len(data):
+        raise DerError(f"a value of {length} bytes is cut off after {len(data) - body}")
+    return Element(tag, data[body:end], data[start:end]), end
+
+
+def _length(data: bytes, offset: int) -> tuple[int, int]:
+    first = data[offset]
+    if first < 0x80:
+        return first, offset + 1
+    count = first & 0x7F
+    octets = data[offset + 1 : offset + 1 + count]
+    if count > 4 or len(octets) != count:
+        raise DerError("a length is cut off or beyond four octets")
+    return int.from_bytes(octets, "big"), offset + 1 + count
+
+
+def _read_indefinite(data: bytes, start: int, depth: int) -> tuple[Element, int]:
+    if depth >= MAX_DEPTH or not data[start] & 0x20:
+        raise DerError("an indefinite length that is too deep or on a primitive value")
+    offset = start + 2
+    while data[offset : offset + 2] != _END_OF_CONTENTS:
+        _, offset = _read(data, offset, depth + 1)
+    return Element(data[start], data[start + 2 : offset], data[start : offset + 2]), offset + 2

@@ -1,0 +1,232 @@
+"""Path validation at a given time: a Chain and anchors in, a VerifiedChain or a reason out.
+
+OpenSSL decides each path; around it stand the wrapper's numbered duties, cited as "duty N". They are listed in
+docs/reference/verification.md. A profile (who may have which name and key usage) is not judged here, nor is revocation.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Final, final
+
+from OpenSSL import crypto
+
+from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.chain import MAX_CERTIFICATES, Chain
+from chainpilot.pki.extensions import KeyUsageBit
+from chainpilot.pki.keys import key_weakness
+from chainpilot.pki.trust import TrustAnchors
+
+__all__ = ["MAX_PATHS", "Reason", "Refusal", "VerifiedChain", "verify"]
+
+MAX_PATHS: Final = 32
+"""Alternative paths tried at most, each at most a chain's signatures (x509.md duty 2); real pools offer one or two."""
+MAX_PATH_LENGTH: Final = 10
+"""Certificates between leaf and anchor at most; V2G has two, and longer paths only serve attackers."""
+_SOUND_DIGESTS: Final = frozenset({"sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"})
+
+
+class Reason(Enum):
+    """Why a chain is not accepted; the station and the CPMS map these to their own words."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    BAD_SIGNATURE = "bad signature"
+    BAD_LEAF_SIGNATURE = "leaf signature can't be verified"
+    ISSUER_NOT_FOUND = "issuer not found"
+    INVALID_CHAIN = "invalid chain"
+    REVOKED = "revoked"
+    WEAK_ALGORITHM = "weak algorithm"
+    NOT_A_LEAF = "not a leaf"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The reason a chain is not accepted, for programs and for people."""
+
+    reason: Reason
+    detail: str
+    depth: int | None = None
+    """Position in the path of the certificate at fault, the leaf being 0; None when it is no single one."""
+
+
+_MADE_BY_VERIFY: Final = object()
+
+
+@final
+class VerifiedChain:
+    """A chain that `verify` found good at the time `at`, with the anchor it ends at. Only `verify` makes one."""
+
+    __slots__ = ("anchor", "at", "chain")
+
+    chain: Chain
+    anchor: Certificate
+    at: datetime
+
+    def __init__(self, chain: Chain, anchor: Certificate, at: datetime, *, proof: object) -> None:
+        if proof is not _MADE_BY_VERIFY:
+            raise TypeError("a VerifiedChain is made by verify() only")
+        object.__setattr__(self, "chain", chain)
+        object.__setattr__(self, "anchor", anchor)
+        object.__setattr__(self, "at", at)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a VerifiedChain can't be changed ({name})")
+
+    def __repr__(self) -> str:
+        return f"<VerifiedChain {self.leaf.subject} to {self.anchor.subject} at {self.at.isoformat()}>"
+
+    @property
+    def leaf(self) -> Certificate:
+        """The end-entity certificate."""
+        return self.chain.leaf
+
+    @property
+    def intermediates(self) -> tuple[Certificate, ...]:
+        """The sub-CAs of the path, nearest the leaf first."""
+        return self.chain.intermediates
+
+
+def verify(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain | Refusal:
+    """Whether the chain's leaf leads to an anchor at the time `at`, everything in the path being valid then.
+
+    Args:
+        chain: the leaf and the certificates that may stand between; any that don't help are passed over.
+        anchors: where a path may end; their validity counts too.
+        at: timezone-aware; the judgement is for this moment and nothing is remembered.
+
+    Returns:
+        The path as a VerifiedChain, or the most telling refusal of all paths tried. Never an exception for
+        anything that came from outside.
+
+    Raises:
+        ValueError: `at` has no timezone, which is our own mistake.
+    """
+    if at.tzinfo is None:
+        raise ValueError("the time of a judgement needs a timezone")
+    if (refusal := _leaf_refusal(chain.leaf)) is not None:
+        return refusal
+    refusals: list[Refusal] = []
+    for path in _paths(chain, anchors):
+        refusal = _openssl_refusal(path, at) or _algorithm_refusal(path)
+        if refusal is None:
+            return VerifiedChain(Chain(path[0], path[1:-1]), path[-1], at, proof=_MADE_BY_VERIFY)
+        refusals.append(refusal)
+    return min(refusals, key=_distance) if refusals else _no_path(chain, anchors)
+
+
+def _leaf_refusal(leaf: Certificate) -> Refusal | None:
+    """Duty 5: a leaf is no CA and signs no certificates."""
+    usage = leaf.extensions.key_usage or frozenset()
+    if leaf.is_ca or KeyUsageBit.KEY_CERT_SIGN in usage:
+        return Refusal(Reason.NOT_A_LEAF, f"{leaf.subject} is a CA, not a leaf", 0)
+    return None
+
+
+def _paths(chain: Chain, anchors: TrustAnchors) -> Iterator[tuple[Certificate, ...]]:
+    """Duties 1 and 2: every path by names from the leaf to an anchor, shortest first, within the budget.
+
+    OpenSSL doesn't backtrack, so each path is offered to it alone; it decides whether names and signatures hold.
+    """
+    pool = [certificate for certificate in dict.fromkeys(chain.intermediates) if not certificate.is_self_signed]
+    pool = pool[:MAX_CERTIFICATES]
+    found = 0
+    rising: list[tuple[Certificate, ...]] = [(chain.leaf,)]
+    while rising:
+        path = rising.pop(0)
+        for anchor in anchors.possible_issuers(path[-1]):
+            if anchor not in path and found < MAX_PATHS:
+                found += 1
+                yield (*path, anchor)
+        if len(path) <= MAX_PATH_LENGTH and len(rising) < MAX_PATHS:
+            issuer_key = path[-1].issuer_key
+            rising.extend((*path, other) for other in pool if other.subject_key == issuer_key and other not in path)
+
+
+def _openssl_refusal(path: tuple[Certificate, ...], at: datetime) -> Refusal | None:
+    leaf, *between, anchor = path
+    # duty 8: a fresh store for each path; pyOpenSSL ignores every set_time on a store after the first
+    store = crypto.X509Store()
+    store.add_cert(anchor.openssl)
+    store.set_time(at.astimezone(UTC))
+    if not anchor.is_self_signed:
+        # duty 9: only a configured sub-CA lets a path end before a root
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    context = crypto.X509StoreContext(store, leaf.openssl, [certificate.openssl for certificate in between])
+    try:
+        context.verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code, depth, words = error.errors[0], error.errors[1], error.errors[2]
+        return _translate(path, code, depth, words)
+    except crypto.Error as error:
+        return Refusal(Reason.UNREADABLE, f"OpenSSL can't judge the chain: {error}")
+    return None
+
+
+_EXPIRED: Final = frozenset({10, 14})
+_NOT_YET_VALID: Final = frozenset({9, 13})
+_BAD_SIGNATURE: Final = frozenset({4, 6, 7})
+_NO_ISSUER: Final = frozenset({2, 18, 19, 20, 27})
+_LEAF_UNVERIFIABLE: Final = frozenset({21})
+_REVOKED: Final = frozenset({23})
+_WEAK: Final = frozenset({66, 67, 68})
+_REASONS: Final = {
+    **dict.fromkeys(_EXPIRED, Reason.EXPIRED),
+    **dict.fromkeys(_NOT_YET_VALID, Reason.NOT_YET_VALID),
+    **dict.fromkeys(_BAD_SIGNATURE, Reason.BAD_SIGNATURE),
+    **dict.fromkeys(_NO_ISSUER, Reason.ISSUER_NOT_FOUND),
+    **dict.fromkeys(_LEAF_UNVERIFIABLE, Reason.BAD_LEAF_SIGNATURE),
+    **dict.fromkeys(_REVOKED, Reason.REVOKED),
+    **dict.fromkeys(_WEAK, Reason.WEAK_ALGORITHM),
+}
+"""OpenSSL's X509_V_ERR codes (x509_vfy.h); all others, such as CA:false, path length, critical unknown extensions and
+name constraints, are an invalid chain (duty 6)."""
+
+
+def _translate(path: tuple[Certificate, ...], code: int, depth: int, words: str) -> Refusal:
+    reason = _REASONS.get(code, Reason.INVALID_CHAIN)
+    at_fault = path[depth] if 0 <= depth < len(path) else path[-1]
+    if reason is Reason.EXPIRED:
+        words = f"ended {at_fault.not_after.isoformat()}"
+    elif reason is Reason.NOT_YET_VALID:
+        words = f"begins {at_fault.not_before.isoformat()}"
+    return Refusal(reason, f"{at_fault.subject}: {words}", depth)
+
+
+def _algorithm_refusal(path: tuple[Certificate, ...]) -> Refusal | None:
+    """Duty 4: what OpenSSL accepts and we don't; an anchor's own signature proves nothing, its key counts."""
+    for depth, certificate in enumerate(path):
+        if (weakness := key_weakness(certificate.public_key)) is not None:
+            return Refusal(Reason.WEAK_ALGORITHM, f"{certificate.subject} has {weakness}", depth)
+        digest = certificate.signature_hash
+        if certificate is not path[-1] and digest is not None and digest not in _SOUND_DIGESTS:
+            return Refusal(Reason.WEAK_ALGORITHM, f"{certificate.subject} is signed over {digest}", depth)
+    return None
+
+
+_TELLING: Final = (
+    Reason.REVOKED,
+    Reason.EXPIRED,
+    Reason.NOT_YET_VALID,
+    Reason.WEAK_ALGORITHM,
+    Reason.INVALID_CHAIN,
+    Reason.NOT_A_LEAF,
+    Reason.BAD_SIGNATURE,
+    Reason.BAD_LEAF_SIGNATURE,
+    Reason.UNREADABLE,
+    Reason.ISSUER_NOT_FOUND,
+)
+"""Of several paths the one that got furthest tells most: an expired right root says more than a wrong namesake."""
+
+
+def _distance(refusal: Refusal) -> int:
+    return _TELLING.index(refusal.reason)
+
+
+def _no_path(chain: Chain, anchors: TrustAnchors) -> Refusal:
+    top = chain.certificates[-1]
+    if not len(anchors):
+        return Refusal(Reason.ISSUER_NOT_FOUND, "there is no trust anchor to lead to")
+    return Refusal(Reason.ISSUER_NOT_FOUND, f"no trust anchor is the issuer of {top.subject}, which names {top.issuer}")
