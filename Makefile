@@ -1,0 +1,55 @@
+# The words of this project; `make help` tells them. PYTHON=... chooses the interpreter.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+WORKERS ?= auto
+# The part of an issue's own count that `make test` runs; `make test-long` runs all of it.
+CHAINPILOT_SCALE ?= 0.05
+PROGRAMS := openssl=openssl curl=curl
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test test-long lint lock clean
+
+help: ## what each word does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  PYTHON=python3.12 chooses the interpreter (3.11 to 3.13); ARGS=--stay is handed to the demo."
+
+demo: $(VENV)/.installed-all ## a station gets its certificates from a PKI through a CPMS, on this machine (ARGS=--help)
+	@$(BIN)/chainpilot demo $(ARGS)
+
+dev: $(VENV)/.installed-dev ## .venv with everything: the program, its extras, the tools and the test peers
+
+test: $(VENV)/.installed-dev ## all tests, large counts scaled by CHAINPILOT_SCALE
+	@tools/debian-packages $(PROGRAMS)
+	CHAINPILOT_SCALE=$(CHAINPILOT_SCALE) $(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+test-long: ## all tests with the full counts
+	$(MAKE) test CHAINPILOT_SCALE=1
+
+lint: $(VENV)/.installed-dev ## ruff, mypy --strict, the import contracts and the house style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/house_style.py
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links pyproject.toml
+lock: $(VENV)/.installed-dev ## write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(LOCK) $(UPGRADE) -o requirements/base.txt
+	$(LOCK) $(UPGRADE) --extra all --group build -o requirements/all.txt
+	$(LOCK) $(UPGRADE) --extra all --group build --group dev -o requirements/dev.txt
+
+clean: ## remove .venv and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+# A stamp a lock: what the demo needs is fewer packages than what the tests need.
+$(VENV)/.installed-dev: requirements/dev.txt pyproject.toml
+	@tools/make-venv dev.txt
+	@touch $@ $(VENV)/.installed-all
+
+$(VENV)/.installed-all: requirements/all.txt pyproject.toml
+	@tools/make-venv all.txt
+	@touch $@
