@@ -1,3 +1,3 @@
-"""The back office: stations connect here, and their certificates are fetched from the PKI and delivered to them."""
+"""The back office: stations connect here; it fetches their certificates from the PKI and delivers them."""
 
 __all__: list[str] = []

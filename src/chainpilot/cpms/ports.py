@@ -131,7 +131,7 @@ class StationLink(Protocol):
         ...
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
-        """Send a request in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
+        """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
         ...
 
 
@@ -207,7 +207,7 @@ class Ledger(Protocol):
         ...
 
     async def next_due(self) -> datetime | None:
-        """When the next job, leased or not, wants attention; None when all wait for stations or there is none."""
+        """When the next job wants attention; None when all wait for stations or there is none."""
         ...
 
     async def wake(self, station_id: StationId, at: datetime) -> int:

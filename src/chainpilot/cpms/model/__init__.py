@@ -1,6 +1,6 @@
 """The back office's vocabulary: stations, enrolments and their states, reasons, jobs, steps.
 
-Values only. What may happen to them is decided in `chainpilot.cpms.enrolment`, how they are kept in the adapters.
+Values only. What happens to them is decided in `chainpilot.cpms.enrolment`, how they are kept in the adapters.
 """
 
 from chainpilot.cpms.model.enrolments import (

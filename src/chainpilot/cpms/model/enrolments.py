@@ -97,12 +97,19 @@ class Enrolment:
 
     @property
     def is_open(self) -> bool:
-        """Whether the slot is taken by this enrolment."""
-        return self.state in OPEN_STATES
+        """Whether the slot is taken by this enrolment: it is on its way, or failed and goes on by itself."""
+        goes_on = self.failure is not None and self.failure.retry is RetryClass.BY_ITSELF
+        return self.state in OPEN_STATES or (self.state is EnrolmentState.FAILED and goes_on)
 
     def after(self, event: EnrolmentEvent, at: datetime) -> "Enrolment":
         """This enrolment in the state that `event` leads to. Raises ImpossibleTransition."""
-        return replace(self, state=next_state(self.state, event), changed_at=at, version=self.version + 1)
+        return replace(
+            self,
+            state=next_state(self.state, event),
+            changed_at=at,
+            version=self.version + 1,
+            failure=self.failure if event is EnrolmentEvent.ANSWER else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

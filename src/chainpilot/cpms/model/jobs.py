@@ -1,4 +1,4 @@
-"""Intended work as rows: a job is written in the transaction of the state it serves, and goes the same way."""
+"""Intended work as rows: a job is written in the transaction of the state it serves."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,8 @@ class JobOrder:
     station_id: StationId
     due: datetime | None
     """None: when the station connects."""
+    attempts: int = 0
+    """Times taken so far; given on when the same work is put off, 0 when it is wanted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Job:
     enrolment_id: EnrolmentId
     station_id: StationId
     attempts: int
-    """Times taken, this one included, since the order was last renewed."""
+    """Times taken, this one included, since it was last wanted anew."""
     lease_until: datetime
 
 

@@ -1,7 +1,7 @@
 """The states of an enrolment and the one table of what leads from where to where.
 
-Every pair of state and event is in the table: a next state, the same state where a repetition has no second effect,
-or None where the event must not happen.
+Every pair of state and event is in the table: a next state, the same state where a repetition has no second
+effect, or None where the event must not happen.
 """
 
 from collections.abc import Mapping
@@ -94,6 +94,7 @@ _ALLOWED: Final[Mapping[EnrolmentState, _Row]] = {
         _E.ISSUE: _S.ISSUED,
         _E.SEND: _S.DELIVERED,
         _E.RESEND: _S.ISSUED,
+        _E.CONFIRM: _S.INSTALLED,
         _E.FAIL: _S.FAILED,
         _E.CANCEL: _S.CANCELLED,
     },
@@ -113,11 +114,13 @@ _ALLOWED: Final[Mapping[EnrolmentState, _Row]] = {
     _S.FAILED: {
         _E.SUBMIT: _S.SUBMITTED,
         _E.RESEND: _S.ISSUED,
+        _E.CONFIRM: _S.INSTALLED,
         _E.FAIL: _S.FAILED,
         _E.CANCEL: _S.CANCELLED,
     },
     _S.CANCELLED: {
         _E.ANSWER: _S.CANCELLED,
+        _E.CONFIRM: _S.CANCELLED,
         _E.CANCEL: _S.CANCELLED,
     },
 }

@@ -26,7 +26,7 @@ class StationRecord:
     minimum_profile: SecurityProfile = SecurityProfile.TLS_BASIC
     """The profile the station has reached; lower listeners refuse it."""
     allowed_names: frozenset[str] = frozenset()
-    """Common names (SECCID, EVSEID) that the station may put in an ISO 15118 request, besides nothing else."""
+    """Common names (SECCID, EVSEID) that it may ask an ISO 15118 certificate for; no others."""
     organisation: str = ""
     """Its operator, as O of the client certificate (OCPP's CpoName)."""
     group: str = ""

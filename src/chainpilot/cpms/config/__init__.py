@@ -1,0 +1,22 @@
+"""The back office's configuration: what an operator writes (TOML), and the validated form the parts are built from."""
+
+from chainpilot.cpms.config.loader import config_from, load_config
+from chainpilot.cpms.config.settings import (
+    ConfigError,
+    CpmsConfig,
+    DatabaseConfig,
+    ListenerConfig,
+    PkiConfig,
+    ServerConfig,
+)
+
+__all__ = [
+    "ConfigError",
+    "CpmsConfig",
+    "DatabaseConfig",
+    "ListenerConfig",
+    "PkiConfig",
+    "ServerConfig",
+    "config_from",
+    "load_config",
+]

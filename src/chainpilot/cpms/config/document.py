@@ -1,0 +1,123 @@
+"""What an operator may write. An unknown key is refused with a sentence that names the nearest known one."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["Document", "IssueInput", "ListenerInput", "PkiInput", "PolicyInput", "ServerInput", "TrustInput"]
+
+
+class _Section(BaseModel):
+    """A table of the document."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    never_inline: ClassVar[Mapping[str, str]] = {}
+    """Keys that people try, and what to write instead."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        for key in data:
+            if key in cls.never_inline:
+                raise ValueError(cls.never_inline[key])
+            if key not in known:
+                near = get_close_matches(str(key), known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known)) or 'none'}"
+                raise ValueError(f"the key {key} is not known; {hint}")
+        return data
+
+
+class ServerInput(_Section):
+    """[server]: what holds for every connection."""
+
+    heartbeat_interval: int = Field(default=300, ge=1, le=86400)
+    max_frame: int = Field(default=65536, ge=16384, le=1 << 20)
+    ping_interval: float = Field(default=60.0, ge=1, le=3600)
+    call_timeout: float = Field(default=30.0, gt=0, le=300)
+
+
+class ListenerInput(_Section):
+    """[[listener]]: one address with one security profile."""
+
+    name: str = Field(min_length=1, max_length=64)
+    profile: Literal[2, 3]
+    host: str = "0.0.0.0"  # noqa: S104 - stations come from outside; TLS and authentication guard every listener
+    port: int = Field(default=8443, ge=0, le=65535)
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+class DatabaseInput(_Section):
+    """[database]: where the records are."""
+
+    file: Path
+
+
+class PkiInput(_Section):
+    """[pki.NAME]: one PKI reached over EST."""
+
+    never_inline: ClassVar[Mapping[str, str]] = {
+        "password": "a password is never written here: name its file in password_file, "
+        "or set the environment variable CHAINPILOT_PKI_<NAME>_PASSWORD",
+    }
+
+    url: str = Field(pattern=r"^https://[^\s/]+(/\S*)?$")
+    preset: Literal["rfc7030"] = "rfc7030"
+    label: str = ""
+    username: str = ""
+    password_file: Path | None = None
+    tls_ca: Path | None = None
+    repost_safe: bool = False
+    timeout: float = Field(default=30.0, gt=0, le=300)
+
+
+class IssueInput(_Section):
+    """[issue]: which PKI signs which use."""
+
+    v2g: str | None = None
+    csms: str | None = None
+
+
+class TrustInput(_Section):
+    """[trust]: files of anchors per domain."""
+
+    v2g: list[Path] = []
+    mo: list[Path] = []
+    csms: list[Path] = []
+    mf: list[Path] = []
+    allow_test_pki: bool = False
+
+
+class PolicyInput(_Section):
+    """[policy]: the operator's rules."""
+
+    requests_per_hour: int = Field(default=20, ge=1, le=1000)
+    issue_attempts: int = Field(default=60, ge=1, le=1000)
+    deliver_attempts: int = Field(default=8, ge=1, le=100)
+    read_back_attempts: int = Field(default=3, ge=1, le=100)
+    raise_profile: bool = True
+
+
+class TokensInput(_Section):
+    """[tokens]: nothing to say yet; keys come with contract authorization, and are refused until then."""
+
+
+class Document(_Section):
+    """The whole file."""
+
+    server: ServerInput = ServerInput()
+    listener: list[ListenerInput] = Field(min_length=1)
+    database: DatabaseInput
+    pki: dict[str, PkiInput] = {}
+    issue: IssueInput = IssueInput()
+    trust: TrustInput = TrustInput()
+    policy: PolicyInput = PolicyInput()
+    tokens: TokensInput = TokensInput()

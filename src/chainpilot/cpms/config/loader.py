@@ -1,0 +1,157 @@
+"""From an operator's document to the validated configuration: files are read here, and every complaint is a sentence."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from chainpilot.cpms.config.document import Document, ListenerInput, PkiInput, TrustInput
+from chainpilot.cpms.config.settings import (
+    ConfigError,
+    CpmsConfig,
+    DatabaseConfig,
+    ListenerConfig,
+    PkiConfig,
+    ServerConfig,
+)
+from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.model import SecurityProfile
+from chainpilot.pki.certificate import CertificateError, load_certificates
+from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+
+__all__ = ["config_from", "load_config"]
+
+_MAX_SECRET: Final = 4096
+"""Bytes of a password file; a longer one is not a password."""
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> CpmsConfig:
+    """Read a TOML file; relative paths in it start at its folder. Raises ConfigError."""
+    try:
+        document = tomllib.loads(_read_text(path, ""))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("", f"{path} is not TOML: {error}") from error
+    return config_from(document, path.parent, environ)
+
+
+def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[str, str]) -> CpmsConfig:
+    """Validate a document whose relative paths start at `folder`.
+
+    A PKI's password comes from its password_file or from CHAINPILOT_PKI_<NAME>_PASSWORD in `environ`, which wins.
+    Raises ConfigError.
+    """
+    try:
+        given = Document.model_validate(document)
+    except ValidationError as error:
+        raise _first_complaint(error) from error
+    return CpmsConfig(
+        listeners=_listeners(given, folder),
+        database=DatabaseConfig(folder / given.database.file),
+        pkis={name: _pki(name, pki, folder, environ) for name, pki in given.pki.items()},
+        issue=_issue(given),
+        anchors=_anchors(given.trust, folder),
+        server=ServerConfig(**given.server.model_dump()),
+        policy=Policy(**given.policy.model_dump()),
+    )
+
+
+def _first_complaint(error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return ConfigError(key, first["msg"].removeprefix("Value error, "))
+
+
+def _listeners(given: Document, folder: Path) -> tuple[ListenerConfig, ...]:
+    listeners = tuple(_listener(one, given.trust, folder) for one in given.listener)
+    names = [listener.name for listener in listeners]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError("listener", f"two listeners are named {twice}")
+    return listeners
+
+
+def _listener(given: ListenerInput, trust: TrustInput, folder: Path) -> ListenerConfig:
+    key = f"listener.{given.name}.client_ca"
+    profile = SecurityProfile(given.profile)
+    if profile is SecurityProfile.MUTUAL_TLS and given.client_ca is None:
+        raise ConfigError(key, "security profile 3 needs it: the CAs that may issue stations' client certificates")
+    if profile is not SecurityProfile.MUTUAL_TLS and given.client_ca is not None:
+        raise ConfigError(key, "only security profile 3 asks stations for a certificate")
+    files = [given.client_ca] if given.client_ca else []
+    return ListenerConfig(
+        name=given.name,
+        profile=profile,
+        host=given.host,
+        port=given.port,
+        certificate=folder / given.certificate,
+        key=folder / given.key,
+        client_anchors=_admit(key, files, folder, allow_test_pki=trust.allow_test_pki),
+    )
+
+
+def _pki(name: str, given: PkiInput, folder: Path, environ: Mapping[str, str]) -> PkiConfig:
+    password = environ.get(f"CHAINPILOT_PKI_{name.upper().replace('-', '_')}_PASSWORD", "")
+    if not password and given.password_file is not None:
+        key = f"pki.{name}.password_file"
+        password = _read_text(folder / given.password_file, key).strip("\r\n")
+        if not password or len(password) > _MAX_SECRET:
+            raise ConfigError(key, f"the file holds {len(password)} characters; no password has that many")
+    if given.username and not password:
+        raise ConfigError(f"pki.{name}.username", "a user name without a password; name its file in password_file")
+    return PkiConfig(
+        name=name,
+        url=given.url,
+        preset=given.preset,
+        label=given.label,
+        username=given.username,
+        password=password,
+        tls_ca=folder / given.tls_ca if given.tls_ca else None,
+        repost_safe=given.repost_safe,
+        timeout=given.timeout,
+    )
+
+
+def _issue(given: Document) -> dict[LeafUse, str]:
+    chosen = {LeafUse.V2G: given.issue.v2g, LeafUse.CSMS: given.issue.csms}
+    for use, name in chosen.items():
+        if name is not None and name not in given.pki:
+            raise ConfigError(f"issue.{use.name.lower()}", f"there is no [pki.{name}]")
+    return {use: name for use, name in chosen.items() if name is not None}
+
+
+def _anchors(given: TrustInput, folder: Path) -> dict[TrustDomain, TrustAnchors]:
+    files = {
+        TrustDomain.V2G: given.v2g,
+        TrustDomain.MO: given.mo,
+        TrustDomain.CSMS: given.csms,
+        TrustDomain.MF: given.mf,
+    }
+    return {
+        domain: _admit(f"trust.{domain.name.lower()}", paths, folder, allow_test_pki=given.allow_test_pki)
+        for domain, paths in files.items()
+    }
+
+
+def _admit(key: str, files: list[Path], folder: Path, *, allow_test_pki: bool) -> TrustAnchors:
+    """An anchor that is refused stops the start: an operator who lists it believes that it counts."""
+    found = []
+    for file in files:
+        try:
+            found.extend(load_certificates(_read_text(folder / file, key)))
+        except (EncodingError, CertificateError) as error:
+            raise ConfigError(key, f"{file} holds no readable certificates: {error.why}") from error
+    anchors = TrustAnchors.admit(found, allow_test_pki=allow_test_pki)
+    if anchors.refused:
+        certificate, why = anchors.refused[0]
+        raise ConfigError(key, f"{certificate.subject} is not admitted: {why}")
+    return anchors
+
+
+def _read_text(path: Path, key: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(key, f"{path} can't be read: {error}") from error

@@ -1,0 +1,89 @@
+"""The validated configuration: files read, names resolved, secrets out of every repr."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.model import SecurityProfile
+from chainpilot.errors import OwnError
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+
+__all__ = ["ConfigError", "CpmsConfig", "DatabaseConfig", "ListenerConfig", "PkiConfig", "ServerConfig"]
+
+
+class ConfigError(OwnError):
+    """The configuration can't be used. Fields: `key` dotted, empty for the whole; `why` a sentence."""
+
+    def __init__(self, key: str, why: str) -> None:
+        self.key = key
+        self.why = why
+        super().__init__(f"{key}: {why}" if key else why)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """What holds for every connection."""
+
+    heartbeat_interval: int = 300
+    """Seconds, told to stations with BootNotification."""
+    max_frame: int = 65536
+    """Bytes; a longer message closes the connection with 1009. The largest message of issue here has about 12000."""
+    ping_interval: float = 60.0
+    """Seconds; pings are most of the steady load, so 60 to 120."""
+    call_timeout: float = 30.0
+    """Seconds a station has for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    """One address that stations connect to, with one security profile and its own TLS context."""
+
+    name: str
+    profile: SecurityProfile
+    host: str
+    port: int
+    """0: any free one."""
+    certificate: Path
+    """PEM stack, leaf first."""
+    key: Path
+    client_anchors: TrustAnchors = field(default_factory=TrustAnchors)
+    """What a station's client certificate must lead to; empty unless the profile is mutual TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """Where the records are."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PkiConfig:
+    """One PKI reached over EST."""
+
+    name: str
+    url: str
+    preset: str
+    label: str
+    username: str
+    password: str = field(repr=False)
+    tls_ca: Path | None
+    """Anchors for the PKI's own TLS certificate; None: the system's."""
+    repost_safe: bool = False
+    timeout: float = 30.0
+    """Seconds for one request, connecting included."""
+
+
+@dataclass(frozen=True, slots=True)
+class CpmsConfig:
+    """Everything `Cpms` is built from."""
+
+    listeners: tuple[ListenerConfig, ...]
+    database: DatabaseConfig
+    pkis: Mapping[str, PkiConfig] = field(default_factory=dict)
+    issue: Mapping[LeafUse, str] = field(default_factory=dict)
+    """Which PKI signs which use."""
+    anchors: Mapping[TrustDomain, TrustAnchors] = field(default_factory=dict)
+    server: ServerConfig = field(default_factory=ServerConfig)
+    policy: Policy = field(default_factory=Policy)

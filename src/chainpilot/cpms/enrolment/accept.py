@@ -1,0 +1,158 @@
+"""SignCertificate: answered at once, after the intent is written down; the CA is never waited for."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from chainpilot.cpms.enrolment.office import Office
+from chainpilot.cpms.enrolment.request import Objection, Wanted, csr_digest, judge_request
+from chainpilot.cpms.model import (
+    Enrolment,
+    EnrolmentEvent,
+    EnrolmentState,
+    Entry,
+    Failure,
+    JobKind,
+    JobOrder,
+    Reason,
+    RefusedRequest,
+    RetryClass,
+    StationRecord,
+    Step,
+    StepTaken,
+    new_enrolment_id,
+)
+from chainpilot.cpms.ports import LedgerConflict
+from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest, SignCertificateResponse
+
+__all__ = ["accept"]
+
+_TRIES: Final = 5
+"""Two requests of one station can meet in the ledger once; more than that is a bug."""
+
+_ON_ITS_WAY: Final = frozenset(
+    {
+        EnrolmentState.REQUESTED,
+        EnrolmentState.SUBMITTED,
+        EnrolmentState.PENDING,
+        EnrolmentState.OUTCOME_UNKNOWN,
+    }
+)
+
+
+async def accept(office: Office, station: StationRecord, request: SignCertificateRequest) -> SignCertificateResponse:
+    """Take or refuse a certificate request of an authenticated station.
+
+    Accepted means that the enrolment and its job are on disk. The same CSR again is Accepted without a second
+    enrolment. A newer CSR for a slot replaces the open one, whose key the station has evidently given up.
+    Raises LedgerFailed, and LedgerConflict if the ledger never settles.
+    """
+    tries = _TRIES
+    while True:
+        try:
+            return await _accept_once(office, station, request)
+        except LedgerConflict:
+            tries -= 1
+            if not tries:
+                raise
+
+
+async def _accept_once(
+    office: Office, station: StationRecord, request: SignCertificateRequest
+) -> SignCertificateResponse:
+    at = office.clock.now()
+    judged = judge_request(station, request, office.issue_at.keys())
+    if isinstance(judged, Objection):
+        return await _refuse(office, station, request, judged, at)
+    known = await office.ledger.enrolment_by_key(judged.csr.spki_hash)
+    objection = (
+        await _again(office, known, judged, at) if known is not None else await _begin(office, station, judged, at)
+    )
+    if objection is not None:
+        return await _refuse(office, station, request, objection, at)
+    if station.csr_encoding is not judged.encoding:
+        await office.ledger.note_encoding(station.station_id, judged.encoding)
+    return SignCertificateResponse(status=GenericStatus.ACCEPTED, reason=None)
+
+
+async def _begin(office: Office, station: StationRecord, wanted: Wanted, at: datetime) -> Objection | None:
+    limit = office.policy.requests_per_hour
+    if await office.ledger.requests_since(station.station_id, at - timedelta(hours=1)) >= limit:
+        return _objection(wanted, Reason.TOO_MANY_REQUESTS, f"more than {limit} requests within an hour")
+    enrolment = Enrolment(
+        enrolment_id=new_enrolment_id(),
+        slot=wanted.slot,
+        spki_hash=wanted.csr.spki_hash,
+        csr=wanted.csr.der,
+        encoding=wanted.encoding,
+        pki=office.issue_at[wanted.slot.use],
+        state=EnrolmentState.REQUESTED,
+        created_at=at,
+        changed_at=at,
+    )
+    order = JobOrder(JobKind.ISSUE, enrolment.enrolment_id, station.station_id, due=at)
+    former = await office.ledger.open_enrolment(wanted.slot)
+    if former is None:
+        await office.ledger.commit(Entry(enrolments=(enrolment,), orders=(order,)))
+    else:
+        failure = Failure(Reason.CSR_SUPERSEDED, "the station sent a newer CSR", RetryClass.NEVER)
+        given_up = replace(former.after(EnrolmentEvent.CANCEL, at), failure=failure)
+        closes = tuple((kind, former.enrolment_id) for kind in JobKind)
+        await office.ledger.commit(Entry(enrolments=(given_up, enrolment), orders=(order,), closes=closes))
+    office.tell(Step.REQUEST_ACCEPTED, enrolment, encoding=wanted.encoding.value, pki=enrolment.pki)
+    office.nudge()
+    return None
+
+
+async def _again(office: Office, known: Enrolment, wanted: Wanted, at: datetime) -> Objection | None:
+    """The key of this CSR was seen before."""
+    if known.slot != wanted.slot:
+        return _objection(wanted, Reason.CSR_KEY_REUSED, "this key belongs to another request; make a new one")
+    if known.state in _ON_ITS_WAY:
+        return None
+    if known.chain is None or known.state is EnrolmentState.CANCELLED:
+        return _objection_of(known, wanted)
+    rival = await office.ledger.open_enrolment(wanted.slot)
+    if rival is not None and rival.enrolment_id != known.enrolment_id:
+        return _objection(wanted, Reason.CSR_SUPERSEDED, "a newer CSR of the station is open")
+    resent = known if known.is_open else known.after(EnrolmentEvent.RESEND, at)
+    order = JobOrder(JobKind.DELIVER, known.enrolment_id, known.slot.station_id, due=at)
+    changed = () if resent is known else (resent,)
+    await office.ledger.commit(Entry(enrolments=changed, orders=(order,)))
+    office.nudge()
+    return None
+
+
+def _objection_of(known: Enrolment, wanted: Wanted) -> Objection | None:
+    """A failed request that goes on by itself is as good as accepted; any other keeps its reason."""
+    if known.is_open or known.failure is None:
+        return None
+    return _objection(wanted, known.failure.reason, known.failure.detail)
+
+
+def _objection(wanted: Wanted, reason: Reason, detail: str) -> Objection:
+    return Objection(reason, detail, wanted.slot.use, wanted.slot.common_name, wanted.encoding)
+
+
+async def _refuse(
+    office: Office,
+    station: StationRecord,
+    request: SignCertificateRequest,
+    objection: Objection,
+    at: datetime,
+) -> SignCertificateResponse:
+    """Requests over the rate leave no record: a flood must not fill the disk."""
+    if objection.reason is not Reason.TOO_MANY_REQUESTS:
+        refused = RefusedRequest(
+            station_id=station.station_id,
+            use=objection.use,
+            common_name=objection.common_name,
+            reason=objection.reason,
+            detail=objection.detail,
+            csr_digest=csr_digest(request),
+            at=at,
+        )
+        await office.ledger.commit(Entry(refused=refused))
+    facts = {"reason": objection.reason.value, "detail": objection.detail}
+    office.watch(StepTaken(Step.REQUEST_REFUSED, station.station_id, None, objection.use, facts))
+    return SignCertificateResponse(status=GenericStatus.REJECTED, reason=objection.reason.value)

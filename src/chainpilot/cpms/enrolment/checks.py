@@ -1,0 +1,98 @@
+"""What an issued certificate must be before anything of it goes to a station (est-opcp-ocsp.md section 1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from chainpilot.cpms.model import Reason, Slot
+from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_bag
+from chainpilot.pki.csr import Csr
+from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
+from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.pki.verify import Reason as VerifyReason
+from chainpilot.pki.verify import Refusal, VerifiedChain, verify
+
+__all__ = ["Unfit", "check_issued", "check_path"]
+
+_PROFILES: Final[dict[LeafUse, Profile]] = {LeafUse.V2G: SECC_LEAF, LeafUse.CSMS: CSMS_CLIENT_LEAF}
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why the certificates are not delivered."""
+
+    reason: Reason
+    detail: str
+
+    @property
+    def may_be_stale(self) -> bool:
+        """Fresh cacerts could cure it."""
+        return self.reason in {Reason.CHAIN_NOT_TRUSTED, Reason.SUB_CA_EXPIRED}
+
+
+def check_issued(
+    csr: Csr,
+    slot: Slot,
+    answer: Iterable[Certificate],
+    cacerts: Iterable[Certificate],
+    anchors: TrustAnchors,
+    *,
+    at: datetime,
+) -> VerifiedChain | Unfit:
+    """Judge what a CA answered to a request.
+
+    1. one certificate has the request's key
+    2. its subject is as asked
+    3. it is not a CA
+    4. its chain, ordered by signature, leads to an anchor of the domain, all of it valid
+    5. it fits the profile of its use
+
+    Args:
+        csr: the request.
+        slot: what it is for.
+        answer: the CA's answer to the request, in any order.
+        cacerts: the CA's own certificates, in any order.
+        anchors: those of the use's domain.
+        at: the time to judge at; a leaf that begins later is judged at its begin.
+    """
+    chain = _assemble(csr, answer, cacerts)  # 1
+    if isinstance(chain, Unfit):
+        return chain
+    leaf = chain.leaf
+    if leaf.subject != csr.subject:  # 2
+        return Unfit(Reason.LEAF_SUBJECT_MISMATCH, f"asked for {csr.subject}; the certificate says {leaf.subject}")
+    if leaf.is_ca:  # 3
+        return Unfit(Reason.LEAF_IS_CA, f"the certificate for {leaf.subject} is a CA's")
+    judged = check_path(chain, anchors, at)  # 4
+    if isinstance(judged, Unfit):
+        return judged
+    findings = lint(leaf, _PROFILES[slot.use])  # 5
+    if findings:
+        detail = "; ".join(f"{finding.rule}: {finding.detail}" for finding in findings)
+        return Unfit(Reason.LEAF_PROFILE_MISMATCH, detail)
+    return judged
+
+
+def check_path(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain | Unfit:
+    """Does the chain lead to an anchor at `at`, or at its leaf's begin if that is later?"""
+    judged = verify(chain, anchors, max(at, chain.leaf.not_before))
+    if isinstance(judged, VerifiedChain):
+        return judged
+    return Unfit(_reason_of(judged), f"{chain.leaf.issuer}: {judged.detail}")
+
+
+def _assemble(csr: Csr, answer: Iterable[Certificate], cacerts: Iterable[Certificate]) -> Chain | Unfit:
+    try:
+        return chain_from_bag(csr.spki_hash, (*answer, *cacerts))
+    except ChainError as error:
+        unreadable = error.defect in {ChainDefect.EMPTY, ChainDefect.TOO_MANY}
+        reason = Reason.PKI_ANSWER_UNREADABLE if unreadable else Reason.LEAF_KEY_MISMATCH
+        return Unfit(reason, error.why)
+
+
+def _reason_of(refusal: Refusal) -> Reason:
+    if refusal.reason is not VerifyReason.EXPIRED:
+        return Reason.CHAIN_NOT_TRUSTED
+    return Reason.SUB_CA_EXPIRED if refusal.depth else Reason.LEAF_EXPIRED

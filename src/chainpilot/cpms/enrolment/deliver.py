@@ -1,0 +1,222 @@
+"""From a checked chain to a station that proves it holds it.
+
+The station's Accepted is not proof: an ISO 15118 leaf is read back by its hash data; a client certificate, for which
+no list type exists, is proved by the first mutual-TLS connection made with it.
+"""
+
+from dataclasses import replace
+from enum import Enum
+
+from chainpilot.cpms.enrolment.checks import Unfit, check_path
+from chainpilot.cpms.enrolment.ending import fail
+from chainpilot.cpms.enrolment.office import Office, put_off
+from chainpilot.cpms.model import (
+    Enrolment,
+    EnrolmentEvent,
+    EnrolmentState,
+    Entry,
+    Failure,
+    Job,
+    JobKind,
+    JobOrder,
+    Proof,
+    Reason,
+    RetryClass,
+    Step,
+)
+from chainpilot.cpms.ports import StationRefused, StationUndecided
+from chainpilot.pki.certificate import load_certificates
+from chainpilot.pki.chain import Chain, chain_from_stack
+from chainpilot.pki.encoding import PemLabel, write_blocks
+from chainpilot.pki.hashdata import chain_hash_data
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.trust import LeafUse
+from chainpilot.pki.verify import VerifiedChain
+from chainpilot.wire.pnc.messages import (
+    CertificateHashDataChain,
+    CertificateSignedRequest,
+    CertificateSignedResponse,
+    CertificateUse,
+    GenericStatus,
+    GetInstalledCertificateIdsRequest,
+    GetInstalledCertificateIdsResponse,
+)
+
+__all__ = ["confirm_by_connection", "deliver"]
+
+
+class _Reading(Enum):
+    """What a station's list says about the leaf."""
+
+    HELD = "held with its children"
+    INCOMPLETE = "held without its children"
+    MISSING = "not in the list"
+    NO_LIST = "no list"
+
+
+async def deliver(office: Office, job: Job) -> None:
+    """Send the chain, read it back, record what that proved; run again, it first looks whether it is there already.
+
+    Raises LedgerFailed, LedgerConflict; nothing that comes from the station.
+    """
+    enrolment = await office.ledger.enrolment(job.enrolment_id)
+    if enrolment is None or enrolment.state not in {EnrolmentState.ISSUED, EnrolmentState.DELIVERED}:
+        await office.ledger.commit(Entry(closes=((job.kind, job.enrolment_id),)))
+        return
+    verified = check_path(_chain_of(enrolment), office.anchors[enrolment.slot.use], office.clock.now())
+    if isinstance(verified, Unfit):
+        failure = Failure(verified.reason, f"before delivery: {verified.detail}", RetryClass.AFTER_A_CHANGE)
+        await fail(office, enrolment, job, failure)
+        return
+    if not office.links.connected(job.station_id):
+        await _wait_for_station(office, enrolment, job)
+        return
+    try:
+        if enrolment.state is EnrolmentState.DELIVERED and await _is_there(office, enrolment, verified):
+            await _confirm(office, enrolment, job, Proof.READ_BACK)
+            return
+        await _send(office, enrolment, job, verified)
+    except StationUndecided as doubt:
+        await _try_later(office, job, doubt)
+
+
+def _chain_of(enrolment: Enrolment) -> Chain:
+    return chain_from_stack(load_certificates(enrolment.chain or ""))
+
+
+async def _is_there(office: Office, enrolment: Enrolment, verified: VerifiedChain) -> bool:
+    """An earlier attempt was broken off: the station may have the certificate. Raises StationUndecided."""
+    return await _read_back(office, enrolment, verified) is _Reading.HELD
+
+
+async def _send(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:
+    """Raises StationUndecided."""
+    at = office.clock.now()
+    sent = replace(enrolment.after(EnrolmentEvent.SEND, at), deliveries=enrolment.deliveries + 1)
+    await office.ledger.commit(Entry(enrolments=(sent,)))
+    office.tell(Step.DELIVERY_RECORDED, sent, attempt=str(sent.deliveries), encoding=sent.encoding.value)
+    blocks = [certificate.der for certificate in verified.chain.certificates]
+    text = write_blocks(blocks, PemLabel.CERTIFICATE, sent.encoding)
+    request = CertificateSignedRequest(certificate_chain=text, certificate_type=sent.slot.use)
+    refusal = await _signed(office, sent, request)
+    if refusal is not None:
+        failure = Failure(Reason.STATION_REJECTED_SIGNED, f"It says {refusal!r}", RetryClass.AFTER_A_CHANGE)
+        await fail(office, sent, job, failure)
+        return
+    await _prove(office, sent, job, verified)
+
+
+async def _signed(office: Office, enrolment: Enrolment, request: CertificateSignedRequest) -> str | None:
+    """The station's refusal in its own words, None when it accepted. Raises StationUndecided."""
+    try:
+        answer = await office.links.ask(enrolment.slot.station_id, request)
+    except StationRefused as refused:
+        office.tell(Step.SIGNED_ANSWERED, enrolment, answer=refused.why)
+        return refused.why
+    if not isinstance(answer, CertificateSignedResponse):
+        return type(answer).__name__
+    said = answer.status.value + (f": {answer.reason}" if answer.reason else "")
+    office.tell(Step.SIGNED_ANSWERED, enrolment, answer=said)
+    return None if answer.status is GenericStatus.ACCEPTED else said
+
+
+async def _prove(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:
+    """The station accepted; see what its own list says. Raises StationUndecided while more tries are left."""
+    if enrolment.slot.use is not LeafUse.V2G:
+        await _confirm(office, enrolment, job, Proof.UNPROVEN)
+        return
+    try:
+        reading = await _read_back(office, enrolment, verified)
+    except StationUndecided:
+        if job.attempts < office.policy.read_back_attempts or not office.links.connected(job.station_id):
+            raise
+        reading = _Reading.NO_LIST
+    if reading is _Reading.MISSING:
+        detail = "It accepted the certificate and does not list it"
+        await fail(office, enrolment, job, Failure(Reason.STATION_LEAF_MISSING, detail, RetryClass.AFTER_A_CHANGE))
+        return
+    proof = Proof.READ_BACK if reading is _Reading.HELD else Proof.UNPROVEN
+    await _confirm(office, enrolment, job, proof)
+
+
+async def _read_back(office: Office, enrolment: Enrolment, verified: VerifiedChain) -> _Reading:
+    """GetInstalledCertificateIds, one call for one type (pnc-messages.md section 3 rows 7 and 16)."""
+    if enrolment.slot.use is not LeafUse.V2G:
+        return _Reading.NO_LIST
+    request = GetInstalledCertificateIdsRequest(certificate_types=(CertificateUse.V2G_CERTIFICATE_CHAIN,))
+    try:
+        answer = await office.links.ask(enrolment.slot.station_id, request)
+    except StationRefused as refused:
+        office.tell(Step.READ_BACK, enrolment, answer=refused.why)
+        return _Reading.NO_LIST
+    reading = _reading_of(answer, verified)
+    office.tell(Step.READ_BACK, enrolment, answer=reading.value)
+    return reading
+
+
+def _reading_of(answer: object, verified: VerifiedChain) -> _Reading:
+    """NotFound counts as no list: H has no name for this type, and a station may not know ours."""
+    if not isinstance(answer, GetInstalledCertificateIdsResponse) or not answer.chains:
+        return _Reading.NO_LIST
+    readings = {_reading_of_chain(listed, verified) for listed in answer.chains}
+    best = (_Reading.HELD, _Reading.INCOMPLETE, _Reading.MISSING)
+    return next(reading for reading in best if reading in readings)
+
+
+def _reading_of_chain(listed: CertificateHashDataChain, verified: VerifiedChain) -> _Reading:
+    leaf, *children = chain_hash_data(verified, listed.certificate_hash_data.hash_algorithm)
+    if not leaf.matches(listed.certificate_hash_data):
+        return _Reading.MISSING
+    held = all(any(child.matches(other) for other in listed.child_certificate_hash_data) for child in children)
+    return _Reading.HELD if held else _Reading.INCOMPLETE
+
+
+async def _confirm(office: Office, enrolment: Enrolment, job: Job, proof: Proof) -> None:
+    installed = replace(enrolment.after(EnrolmentEvent.CONFIRM, office.clock.now()), proof=proof)
+    await office.ledger.commit(Entry(enrolments=(installed,), closes=((job.kind, job.enrolment_id),)))
+    office.tell(Step.INSTALL_RECORDED, installed, proof=proof.value)
+
+
+async def confirm_by_connection(office: Office, station_id: StationId, fingerprint: str) -> None:
+    """The station connected by mutual TLS with this certificate: nothing proves better that it holds it.
+
+    Raises LedgerFailed, LedgerConflict.
+    """
+    at = office.clock.now()
+    await office.ledger.mark_seen(fingerprint, at)
+    enrolment = await office.ledger.enrolment_by_fingerprint(station_id, fingerprint)
+    if enrolment is None or enrolment.proof is Proof.CONNECTED:
+        return
+    proven = replace(enrolment.after(EnrolmentEvent.CONFIRM, at), proof=Proof.CONNECTED)
+    closes = ((JobKind.DELIVER, enrolment.enrolment_id),)
+    await office.ledger.commit(Entry(enrolments=(proven,), closes=closes))
+    office.tell(Step.CLIENT_CERTIFICATE_SEEN, proven, fingerprint=fingerprint)
+
+
+async def _wait_for_station(office: Office, enrolment: Enrolment, job: Job) -> None:
+    """Wait without asking; the gateway wakes what waits for a station when it connects.
+
+    A station that connected between the look and the record would not have been seen by that: look again.
+    """
+    order = JobOrder(job.kind, job.enrolment_id, job.station_id, due=None, attempts=0)
+    await office.ledger.commit(Entry(orders=(order,)))
+    office.tell(Step.WAITS_FOR_STATION, enrolment)
+    if office.links.connected(job.station_id):
+        await office.ledger.wake(job.station_id, office.clock.now())
+        office.nudge()
+
+
+async def _try_later(office: Office, job: Job, doubt: StationUndecided) -> None:
+    """The connection broke, or the station did not answer in time."""
+    enrolment = await office.ledger.enrolment(job.enrolment_id)
+    if enrolment is None:
+        return
+    if not office.links.connected(job.station_id):
+        await _wait_for_station(office, enrolment, job)
+    elif job.attempts < office.policy.deliver_attempts:
+        order = put_off(job, office.clock.now())
+        await office.ledger.commit(Entry(orders=(order,)))
+        office.tell(Step.PUT_OFF, enrolment, detail=doubt.why, retry_at=order.due.isoformat() if order.due else "")
+    else:
+        detail = f"connected, but without an answer {job.attempts} times: {doubt.why}"
+        await fail(office, enrolment, job, Failure(Reason.STATION_SILENT, detail, RetryClass.AFTER_A_CHANGE))

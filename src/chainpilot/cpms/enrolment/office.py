@@ -1,0 +1,83 @@
+"""What the use cases work with: the ports, the rules, the anchors, and whoever watches the steps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from chainpilot.clock import Clock
+from chainpilot.cpms.model import Enrolment, Job, JobOrder, Slot, Step, StepTaken
+from chainpilot.cpms.ports import CertificateAuthority, Ledger, StationLink
+from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.trust import LeafUse, TrustAnchors
+
+__all__ = ["CacertsShelf", "Office", "Policy", "put_off"]
+
+_FIRST_WAIT: Final = timedelta(seconds=5)
+_LONGEST_WAIT: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The operator's rules; the defaults suit stations that enrol some times a year."""
+
+    requests_per_hour: int = 20
+    """New certificate requests taken from one station; each may cost money."""
+    issue_attempts: int = 60
+    """Tries at the PKI before a person must look; with waits up to an hour, more than two days."""
+    deliver_attempts: int = 8
+    """Tries at a station that is connected and does not answer."""
+    read_back_attempts: int = 3
+    """Tries to read back what a station said it had installed."""
+    raise_profile: bool = True
+    """A station once seen with mutual TLS is refused on lower listeners from then on (OCPP 2.0.1 A05)."""
+
+
+class CacertsShelf:
+    """The last cacerts answer of each PKI; fetched again when a leaf does not chain (Sub2 rollover)."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Certificate, ...]] = {}
+
+    def kept(self, pki: str) -> tuple[Certificate, ...] | None:
+        """The answer fetched last, None before the first."""
+        return self._kept.get(pki)
+
+    async def fetch(self, pki: str, authority: CertificateAuthority) -> tuple[Certificate, ...]:
+        """Ask the PKI and keep the answer. Raises CaRefused, CaUndecided."""
+        self._kept[pki] = await authority.cacerts()
+        return self._kept[pki]
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The use cases' surroundings; one per process."""
+
+    ledger: Ledger
+    links: StationLink
+    authorities: Mapping[str, CertificateAuthority]
+    issue_at: Mapping[LeafUse, str]
+    """Which PKI signs which use."""
+    anchors: Mapping[LeafUse, TrustAnchors]
+    policy: Policy
+    clock: Clock
+    watch: Callable[[StepTaken], None]
+    """Called right after each step; what it raises is the step's failure."""
+    nudge: Callable[[], None]
+    """Tells the worker that a job became due."""
+    shelf: CacertsShelf = field(default_factory=CacertsShelf)
+
+    def tell(self, step: Step, enrolment: Enrolment, **facts: str) -> None:
+        """Tell the watcher a step of this enrolment."""
+        slot: Slot = enrolment.slot
+        facts = {"common_name": slot.common_name, **facts}
+        self.watch(StepTaken(step, slot.station_id, enrolment.enrolment_id, slot.use, facts))
+
+
+def put_off(job: Job, at: datetime, until: datetime | None = None) -> JobOrder:
+    """The same work later: at `until`, or after a wait that doubles with each attempt, up to an hour."""
+    doubled = _FIRST_WAIT * 2 ** min(job.attempts - 1, 12)
+    due = until or at + min(doubled, _LONGEST_WAIT)
+    return JobOrder(job.kind, job.enrolment_id, job.station_id, due, attempts=job.attempts)

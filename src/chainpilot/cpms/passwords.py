@@ -1,0 +1,152 @@
+"""Passwords of stations: how they are kept, and checked without letting guessers or crowds cost us much.
+
+Keys that we generate have 160 random bits, so one salted SHA-256 keeps them; what people choose goes through scrypt,
+in a bounded pool of threads. A success is remembered under a key of this process. Attempts are limited per address
+and per station before anything is hashed (pnc-messages.md section 4).
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from typing import Final
+
+from chainpilot.clock import Clock
+from chainpilot.errors import OwnError
+
+__all__ = ["Attempts", "PasswordChecker", "PasswordFormatError", "PasswordVerdict", "hash_password", "new_key"]
+
+_SCRYPT_N: Final = 1 << 14
+_SCRYPT_R: Final = 8
+_SCRYPT_P: Final = 1
+"""16 MiB and about 40 ms each; two threads bound what a crowd can cost."""
+_THREADS: Final = 2
+_REMEMBERED: Final = 20000
+"""Successes kept: more than the stations of one process."""
+_WATCHED: Final = 20000
+"""Addresses, and stations, whose attempts are counted; the longest quiet ones are forgotten first."""
+_MAX_PASSWORD: Final = 128
+"""Characters; OCPP's keys have 40 at most, longer ones are refused unhashed."""
+
+
+class PasswordFormatError(OwnError):
+    """A stored hash is of no form we write."""
+
+    def __init__(self) -> None:
+        super().__init__("a stored password hash is of no known form")
+
+
+class PasswordVerdict(Enum):
+    """The answer to one attempt."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    TOO_OFTEN = "too often"
+    """Not looked at; the same for a right password, a wrong one and a station nobody knows."""
+
+
+def new_key() -> str:
+    """A key for a station: 160 random bits as 40 hex characters, AuthorizationKey's longest (OCPP 1.6)."""
+    return secrets.token_hex(20)
+
+
+def hash_password(password: str, *, generated: bool) -> str:
+    """The form to keep. `generated`: it came from `new_key`; anything a person chose must say False."""
+    salt = secrets.token_bytes(16)
+    if generated:
+        return f"sha256${salt.hex()}${_sha256(salt, password).hex()}"
+    return f"scrypt${salt.hex()}${_scrypt(salt, password).hex()}"
+
+
+def _sha256(salt: bytes, password: str) -> bytes:
+    return hashlib.sha256(salt + password.encode()).digest()
+
+
+def _scrypt(salt: bytes, password: str) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=_SCRYPT_N, r=_SCRYPT_R, p=_SCRYPT_P, maxmem=1 << 26)
+
+
+def _matches(stored: str, password: str) -> bool:
+    """Compared in constant time. Raises PasswordFormatError."""
+    try:
+        kind, salt, digest = stored.split("$")
+        compute = {"sha256": _sha256, "scrypt": _scrypt}[kind]
+        return hmac.compare_digest(compute(bytes.fromhex(salt), password), bytes.fromhex(digest))
+    except (ValueError, KeyError) as error:
+        raise PasswordFormatError from error
+
+
+_NOBODY: Final = f"sha256${'00' * 16}${'00' * 32}"
+"""What an unknown station's password is compared with, so that it costs what a known one's does; nothing matches it."""
+
+
+class Attempts:
+    """A bucket per name: `burst` attempts at once, one more every `refill` seconds (monotonic)."""
+
+    def __init__(self, burst: int, refill: float) -> None:
+        self._burst = burst
+        self._refill = refill
+        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allow(self, name: str, at: float) -> bool:
+        """Whether one more attempt is allowed now; it counts."""
+        spent = self._spent_at(name, at)
+        if spent + 1 > self._burst:
+            return False
+        self._spent[name] = (spent + 1, at)
+        self._spent.move_to_end(name)
+        if len(self._spent) > _WATCHED:
+            self._spent.popitem(last=False)
+        return True
+
+    def forgive(self, name: str, at: float) -> None:
+        """The attempt was right: it doesn't count."""
+        self._spent[name] = (max(0.0, self._spent_at(name, at) - 1), at)
+
+    def _spent_at(self, name: str, at: float) -> float:
+        spent, since = self._spent.get(name, (0.0, at))
+        return max(0.0, spent - (at - since) / self._refill)
+
+
+class PasswordChecker:
+    """Checks attempts; one per process. Passwords are neither kept nor told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scrypt")
+        self._key = secrets.token_bytes(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._by_address = Attempts(burst=100, refill=0.5)
+        self._by_station = Attempts(burst=10, refill=6.0)
+
+    async def check(self, station: str, address: str, stored: str | None, password: str) -> PasswordVerdict:
+        """Judge one attempt. `stored` is None for an unknown station. Raises PasswordFormatError."""
+        if len(password) > _MAX_PASSWORD:
+            password, stored = "", None
+        seal = hmac.digest(self._key, f"{station}\0{stored}\0{password}".encode("utf-8", "replace"), "sha256")
+        if seal in self._right:
+            self._right.move_to_end(seal)
+            return PasswordVerdict.RIGHT
+        at = self._clock.monotonic()
+        if not (self._by_address.allow(address, at) and self._by_station.allow(station, at)):
+            return PasswordVerdict.TOO_OFTEN
+        if not await self._hash_and_compare(stored or _NOBODY, password):
+            return PasswordVerdict.WRONG
+        self._by_address.forgive(address, at)
+        self._by_station.forgive(station, at)
+        self._right[seal] = None
+        if len(self._right) > _REMEMBERED:
+            self._right.popitem(last=False)
+        return PasswordVerdict.RIGHT
+
+    async def _hash_and_compare(self, stored: str, password: str) -> bool:
+        if not stored.startswith("scrypt$"):
+            return _matches(stored, password)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _matches, stored, password)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

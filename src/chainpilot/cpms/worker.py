@@ -1,0 +1,138 @@
+"""Takes due jobs and runs their use cases, at least once; the supervisor of everything that isn't a connection.
+
+A job that raises what nobody expected is put off, never dropped; its detail goes to the log under an incident id.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+
+from chainpilot.cpms.enrolment import Office, deliver, issue
+from chainpilot.cpms.enrolment.office import put_off
+from chainpilot.cpms.model import Entry, Job, JobKind, Step, StepTaken
+from chainpilot.cpms.ports import LedgerConflict
+
+__all__ = ["Worker"]
+
+_LEASE: Final = timedelta(minutes=10)
+"""Longer than any use case takes: one POST, two cacerts and three questions to a station, each under a minute."""
+_PARALLEL: Final = 16
+"""Jobs at once; they wait for peers most of the time."""
+_LEDGER_PAUSE: Final = 5.0
+"""Seconds before asking again a database that failed."""
+
+_USE_CASES: Final[Mapping[JobKind, Callable[[Office, Job], Awaitable[None]]]] = {
+    JobKind.ISSUE: issue,
+    JobKind.DELIVER: deliver,
+}
+
+_log: Final = structlog.get_logger("chainpilot.cpms.worker")
+
+
+class Worker:
+    """Runs jobs until stopped. `nudge` may be called at any time from the event loop's thread."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._nudged = asyncio.Event()
+        self._running: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
+
+    def nudge(self) -> None:
+        """A job may be due."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Take and run jobs until cancelled."""
+        while True:
+            self._nudged.clear()
+            try:
+                taken = await self._take()
+                pause = None if taken else await self._pause()
+            except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
+                _log.error("jobs_unreadable", incident=uuid4().hex, error=repr(error))
+                taken, pause = 0, _LEDGER_PAUSE
+            if not taken:
+                await self._sleep(pause)
+
+    async def drain(self, patience: float) -> None:
+        """Let the running jobs end, for at most `patience` seconds, then cancel them; their records tell the rest."""
+        tasks = set(self._running.values())
+        if not tasks:
+            return
+        await asyncio.wait(tasks, timeout=patience)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take(self) -> int:
+        free = _PARALLEL - len(self._running)
+        if free <= 0:
+            return 0
+        at = self._office.clock.now()
+        jobs = await self._office.ledger.take_jobs(at, at + _LEASE, free)
+        for job in jobs:
+            key = (job.kind, job.enrolment_id)
+            if key not in self._running:
+                self._running[key] = asyncio.create_task(self._run_job(job))
+        return len(jobs)
+
+    async def _pause(self) -> float | None:
+        """Seconds until the next job is due; None to wait for a nudge alone."""
+        due = await self._office.ledger.next_due()
+        if due is None or len(self._running) >= _PARALLEL:
+            return None
+        return max(0.0, (due - self._office.clock.now()).total_seconds())
+
+    async def _sleep(self, pause: float | None) -> None:
+        clock = self._office.clock
+        waits = [asyncio.create_task(self._nudged.wait())]
+        if pause is not None:
+            waits.append(asyncio.ensure_future(_slept(clock.sleep_until(clock.monotonic() + pause))))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _run_job(self, job: Job) -> None:
+        office = self._office
+        try:
+            office.watch(StepTaken(Step.JOB_TAKEN, job.station_id, job.enrolment_id, None, _facts(job)))
+            await _USE_CASES[job.kind](office, job)
+        except LedgerConflict:
+            await self._put_off(job, conflict=True)
+        except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
+            _log.error(
+                "job_failed",
+                incident=uuid4().hex,
+                station=job.station_id,
+                enrolment=job.enrolment_id,
+                kind=job.kind.value,
+                error=repr(error),
+            )
+            await self._put_off(job, conflict=False)
+        finally:
+            del self._running[job.kind, job.enrolment_id]
+            self.nudge()
+
+    async def _put_off(self, job: Job, *, conflict: bool) -> None:
+        """If even this can't be written, the lease ends by itself and the job is taken again."""
+        at = self._office.clock.now()
+        order = put_off(job, at, at if conflict else None)
+        try:
+            await self._office.ledger.commit(Entry(orders=(order,)))
+        except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
+            _log.error("job_left_to_its_lease", enrolment=job.enrolment_id, error=repr(error))
+
+
+async def _slept(sleep: Awaitable[None]) -> bool:
+    await sleep
+    return True
+
+
+def _facts(job: Job) -> dict[str, str]:
+    return {"kind": job.kind.value, "attempt": str(job.attempts)}
