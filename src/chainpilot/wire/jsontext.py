@@ -1,0 +1,183 @@
+"""JSON text that comes from outside or goes there, bounded and free of its ambiguities (RFC 8259).
+
+OCPP-J frames and the JSON inside a DataTransfer's `data` are read by the same rules. What the values mean is not
+handled here.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from chainpilot.errors import OwnError, PeerError
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_INTEGER",
+    "MAX_TEXT",
+    "JsonDefect",
+    "JsonError",
+    "UnwritableJsonError",
+    "decode_json",
+    "encode_json",
+]
+
+MAX_TEXT: Final = 65_536
+"""Bytes of one text: the largest we handle, OCPP 2.1's Get15118EVCertificate answer (17 000 characters of EXI and two
+chains of 10 000, escaped once more inside a DataTransfer), stays below it."""
+MAX_DEPTH: Final = 32
+"""Arrays and objects inside each other. OCPP's deepest message (MeterValues, charging profiles) needs ten; the decoder
+underneath recurses and lets RecursionError out, so depth is bounded before it runs."""
+MAX_INTEGER: Final = 2**53 - 1
+"""The largest integer every JSON reader holds exactly (RFC 8259 section 6); we write none beyond it."""
+
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+
+
+class JsonDefect(Enum):
+    """What is wrong with a text."""
+
+    TOO_LARGE = "too large"
+    NOT_UTF8 = "not UTF-8"
+    TOO_DEEP = "too deep"
+    NOT_JSON = "not JSON"
+    DUPLICATE_KEY = "duplicate key"
+
+
+class JsonError(PeerError):
+    """A text from outside is not JSON as we read it; never quotes the text, which may hold secrets."""
+
+    def __init__(self, defect: JsonDefect, detail: str) -> None:
+        super().__init__(f"{defect.value}: {detail}")
+        self.defect = defect
+        self.detail = detail
+
+
+class UnwritableJsonError(OwnError):
+    """We were about to write a value that JSON cannot carry; `where` is the path of keys to it."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"{where or 'the value'}: {why}")
+        self.where = where
+        self.why = why
+
+
+def decode_json(text: str | bytes, *, limit: int = MAX_TEXT, depth: int = MAX_DEPTH) -> object:
+    """The value of a JSON text: dict, list, str, int, float, bool or None.
+
+    Two members of one name are refused, since readers disagree on which one counts (RFC 8259 section 4).
+
+    Args:
+        text: as it came; bytes must be UTF-8 without a byte order mark (RFC 8259 section 8.1).
+        limit: bytes read at most.
+        depth: arrays and objects inside each other at most.
+
+    Raises:
+        JsonError: for every text that is not such JSON; no other exception leaves.
+    """
+    plain, size = _utf8(text, limit)
+    if size > limit:
+        raise JsonError(JsonDefect.TOO_LARGE, f"{size} bytes; at most {limit} are read")
+    skeleton = _STRING.sub("", plain)
+    if _deeper_than(skeleton, depth):
+        raise JsonError(JsonDefect.TOO_DEEP, f"more than {depth} arrays and objects inside each other")
+    try:
+        value: object = msgspec.json.decode(plain)
+    except msgspec.DecodeError as error:
+        raise JsonError(JsonDefect.NOT_JSON, str(error)) from error
+    # In well-formed JSON the colons outside strings are exactly the members, so a smaller dict lost one.
+    if skeleton.count(":") != _members(value):
+        raise JsonError(JsonDefect.DUPLICATE_KEY, "an object has two members of one name")
+    return value
+
+
+def encode_json(value: object, *, depth: int = MAX_DEPTH) -> str:
+    """Compact JSON text of a value made of dict (str keys), list, tuple, str, int, float, bool and None.
+
+    Raises:
+        UnwritableJsonError: NaN or infinity, which the encoder underneath would silently turn into null; an integer
+            beyond `MAX_INTEGER`; text with a lone surrogate; another type; deeper than `depth`.
+    """
+    _check_writable(value, "", depth)
+    return msgspec.json.encode(value).decode("utf-8")
+
+
+def _utf8(text: str | bytes, limit: int) -> tuple[str, int]:
+    try:
+        if isinstance(text, str):
+            # A character takes one to four bytes: beyond `limit` characters the exact size changes nothing.
+            return text, len(text) if len(text) > limit else len(text.encode("utf-8"))
+        return (text.decode("utf-8") if len(text) <= limit else ""), len(text)
+    except UnicodeError as error:
+        raise JsonError(JsonDefect.NOT_UTF8, "its bytes are not UTF-8 text") from error
+
+
+def _deeper_than(skeleton: str, depth: int) -> bool:
+    if skeleton.count("[") + skeleton.count("{") <= depth:
+        return False
+    level = 0
+    for bracket in _BRACKET.finditer(skeleton):
+        level += 1 if bracket[0] in "[{" else -1
+        if level > depth:
+            return True
+    return False
+
+
+def _members(value: object) -> int:
+    total = 0
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            total += len(item)
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return total
+
+
+def _check_writable(value: object, where: str, depth: int) -> None:
+    pending = [(value, where, depth)]
+    while pending:
+        item, path, left = pending.pop()
+        if isinstance(item, dict | list | tuple):
+            if left == 0:
+                raise UnwritableJsonError(path, "too many arrays and objects inside each other")
+            pending.extend((inner, inner_path, left - 1) for inner_path, inner in _inside(item, path))
+        else:
+            _check_scalar(item, path)
+
+
+def _inside(
+    container: dict[object, object] | list[object] | tuple[object, ...], path: str
+) -> Iterator[tuple[str, object]]:
+    if not isinstance(container, dict):
+        for position, inner in enumerate(container):
+            yield f"{path}[{position}]", inner
+        return
+    for key, inner in container.items():
+        if not isinstance(key, str):
+            raise UnwritableJsonError(path, "a member's name is not text")
+        _check_scalar(key, path)
+        yield f"{path}.{key}" if path else key, inner
+
+
+def _check_scalar(value: object, where: str) -> None:
+    match value:
+        case None | bool():
+            return
+        case str():
+            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+                raise UnwritableJsonError(where, "the text holds half a surrogate pair")
+        case int():
+            if abs(value) > MAX_INTEGER:
+                raise UnwritableJsonError(where, "the integer is beyond what every JSON reader holds exactly")
+        case float():
+            if not math.isfinite(value):
+                raise UnwritableJsonError(where, "JSON has no NaN and no infinity")
+        case _:
+            raise UnwritableJsonError(where, f"JSON has no {type(value).__name__}")
