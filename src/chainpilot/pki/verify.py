@@ -226,7 +226,19 @@ def _distance(refusal: Refusal) -> int:
 
 
 def _no_path(chain: Chain, anchors: TrustAnchors) -> Refusal:
-    top = chain.certificates[-1]
     if not len(anchors):
         return Refusal(Reason.ISSUER_NOT_FOUND, "there is no trust anchor to lead to")
-    return Refusal(Reason.ISSUER_NOT_FOUND, f"no trust anchor is the issuer of {top.subject}, which names {top.issuer}")
+    top = _top(chain)
+    return Refusal(
+        Reason.ISSUER_NOT_FOUND,
+        f"the issuer of {top.subject}, {top.issuer}, was neither sent along nor is it a trust anchor",
+    )
+
+
+def _top(chain: Chain) -> Certificate:
+    """The certificate at which the names that link upwards from the leaf end."""
+    top, pool = chain.leaf, list(chain.intermediates)
+    while (above := next((other for other in pool if other.subject_key == top.issuer_key), None)) is not None:
+        pool.remove(above)
+        top = above
+    return top

@@ -1,0 +1,70 @@
+"""Certificates as values: what is read of them, and that they can't be changed."""
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+from chainpilot.pki.certificate import CertificateError, load_certificate
+from chainpilot.pki.extensions import EkuOid, KeyUsageBit
+from forge import forge, v2g_hierarchy
+
+V2G = v2g_hierarchy()
+
+
+def test_extensions_are_read_as_they_were_written() -> None:
+    access = x509.AuthorityInformationAccess(
+        [
+            x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(url))
+            for url in ("http://one.example/ocsp", "http://two.example/ocsp")
+        ]
+        + [
+            x509.AccessDescription(
+                AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.example")
+            )
+        ]
+    )
+    eku = (ExtendedKeyUsageOID.OCSP_SIGNING,)
+    certificate = forge("X", V2G.sub2, eku=eku, extensions=((access, False),)).certificate
+    assert certificate.ocsp_urls == ("http://one.example/ocsp", "http://two.example/ocsp")
+    assert certificate.extensions.extended_key_usage == frozenset({EkuOid.OCSP_SIGNING.value})
+    assert certificate.extensions.key_usage == frozenset({KeyUsageBit.DIGITAL_SIGNATURE, KeyUsageBit.KEY_AGREEMENT})
+    assert certificate.extensions.key_usage_is_critical
+    assert certificate.extensions.authority_key_id == V2G.sub2.certificate.extensions.subject_key_id
+    assert V2G.sub1.certificate.extensions.path_length == 1
+    assert V2G.root.certificate.extensions.path_length is None
+
+
+def test_only_the_key_that_signed_is_the_issuer() -> None:
+    root, sub1, sub2 = (one.certificate for one in (V2G.root, V2G.sub1, V2G.sub2))
+    assert sub2.was_signed_by(sub1)
+    assert not sub2.was_signed_by(root)
+    assert root.is_self_signed
+    assert not sub1.is_self_signed
+
+
+def test_a_cross_certificate_is_self_issued_but_not_self_signed() -> None:
+    old = forge("Root", ca=True)
+    new_with_old = forge("Root", old, ca=True).certificate
+    assert new_with_old.is_self_issued
+    assert not new_with_old.is_self_signed
+
+
+def test_certificates_are_equal_by_their_bytes_and_can_not_be_changed() -> None:
+    leaf = V2G.leaf.certificate
+    assert load_certificate(leaf.der) == leaf
+    assert len({leaf, load_certificate(leaf.der), V2G.root.certificate}) == 2
+    with pytest.raises(AttributeError, match="changed"):
+        leaf.der = b""
+
+
+def test_an_extension_that_occurs_twice_is_refused() -> None:
+    odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    twin = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.5"), b"\x05\x00")
+    der = forge("X", extensions=((odd, False), (twin, False))).certificate.der
+    with pytest.raises(CertificateError, match="twice"):
+        load_certificate(der.replace(bytes.fromhex("06032a0305"), bytes.fromhex("06032a0304")))
+
+
+def test_a_certificate_with_bytes_behind_it_is_refused() -> None:
+    with pytest.raises(CertificateError):
+        load_certificate(V2G.leaf.certificate.der + b"\x00")

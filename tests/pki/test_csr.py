@@ -1,0 +1,105 @@
+"""Signing requests: what we build is judged good by us and by openssl, and each defect is told."""
+
+import subprocess
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainpilot.pki.csr import MAX_CSR_BYTES, CsrDefect, CsrError, build_csr, inspect_csr
+from chainpilot.pki.encoding import PemLabel, pem_encode
+from chainpilot.pki.identity import DistinguishedName, IdentityError
+from chainpilot.pki.keys import KeySpec, generate_private_key, spki_hash
+
+SUBJECT = DistinguishedName(country="DE", organization="Operator", common_name="DE*ICE*E1", domain_component="CPO")
+KEY = generate_private_key(KeySpec.P256)
+
+
+def assert_defect(der: bytes, defect: CsrDefect) -> None:
+    with pytest.raises(CsrError) as caught:
+        inspect_csr(der)
+    assert caught.value.defect is defect
+    assert caught.value.detail
+
+
+def test_a_built_request_passes_its_own_inspection() -> None:
+    csr = inspect_csr(build_csr(KEY, SUBJECT))
+    assert csr.subject == SUBJECT
+    assert csr.common_name == "DE*ICE*E1"
+    assert csr.spki_hash == spki_hash(KEY.public_key())
+
+
+def test_openssl_reads_a_built_request_as_meant() -> None:
+    pem = pem_encode(build_csr(KEY, SUBJECT), PemLabel.CERTIFICATE_REQUEST)
+    run = subprocess.run(
+        ["openssl", "req", "-verify", "-noout", "-text"], input=pem, check=True, capture_output=True, text=True
+    )
+    assert "verify OK" in run.stderr
+    for words in ("C = DE, O = Operator, CN = DE*ICE*E1, DC = CPO", "CA:FALSE", "Digital Signature, Key Agreement"):
+        assert words in run.stdout
+    assert run.stdout.count("critical") == 2
+
+
+def test_a_broken_signature_is_told() -> None:
+    der = bytearray(build_csr(KEY, SUBJECT))
+    der[-1] ^= 1
+    assert_defect(bytes(der), CsrDefect.BAD_SIGNATURE)
+
+
+def test_a_weak_key_is_told() -> None:
+    request = x509.CertificateSigningRequestBuilder(SUBJECT.to_name())
+    weak = rsa.generate_private_key(65537, 1024)
+    assert_defect(request.sign(weak, hashes.SHA256()).public_bytes(Encoding.DER), CsrDefect.WEAK_KEY)
+
+
+def test_a_weak_digest_is_told() -> None:
+    request = x509.CertificateSigningRequestBuilder(SUBJECT.to_name())
+    key = ec.generate_private_key(ec.SECP256R1())
+    assert_defect(request.sign(key, hashes.SHA224()).public_bytes(Encoding.DER), CsrDefect.WEAK_DIGEST)
+
+
+@pytest.mark.parametrize("names", [[], ["DE*ICE*E1", "DE*ICE*E2"]], ids=["none", "two"])
+def test_no_common_name_and_two_common_names_are_told(names: list[str]) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text) for text in names])
+    request = x509.CertificateSigningRequestBuilder(name).sign(KEY, hashes.SHA256())
+    assert_defect(request.public_bytes(Encoding.DER), CsrDefect.NO_COMMON_NAME)
+
+
+def test_trailing_bytes_and_too_many_bytes_are_told() -> None:
+    der = build_csr(KEY, SUBJECT)
+    assert_defect(der + b"\x00", CsrDefect.UNREADABLE)
+    assert_defect(der.ljust(MAX_CSR_BYTES + 1, b"\x00"), CsrDefect.UNREADABLE)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_escape_the_error_family_of_requests(data: bytes) -> None:
+    assert_defect(data, CsrDefect.UNREADABLE)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 255))
+def test_no_mutated_request_is_taken_for_another_one(position: int, octet: int) -> None:
+    original = build_csr(KEY, SUBJECT)
+    der = bytearray(original)
+    der[position % len(der)] = octet
+    if bytes(der) == original:
+        return
+    with pytest.raises(CsrError):
+        inspect_csr(bytes(der))
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        (DistinguishedName(country="Germany", common_name="x"), "two capital letters"),
+        (DistinguishedName(country="de", common_name="x"), "two capital letters"),
+        (DistinguishedName(country="DE", common_name="x" * 65), "can't be written"),
+        (DistinguishedName(country="DE", common_name=""), "can't be written"),
+    ],
+)
+def test_a_subject_that_can_not_be_written_is_refused_and_nothing_dropped(subject: DistinguishedName, why: str) -> None:
+    with pytest.raises(IdentityError, match=why):
+        build_csr(KEY, subject)
