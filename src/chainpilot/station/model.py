@@ -1,0 +1,242 @@
+"""The vocabulary of EVerest's `evse_security` interface: enumerations and result values (seed 001).
+
+Values of the enumerations are the wire strings. Fields marked *ours* never go over EVerest's wire: they carry the
+reason that the interface has no place for. How any of these is decided is not handled here.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chainpilot.pki.hashdata import CertificateHashData
+
+__all__ = [
+    "CaCertificateType",
+    "CertificateHashDataChain",
+    "CertificateInfo",
+    "CertificateOCSP",
+    "CertificateStoreUpdate",
+    "CertificateStoreUpdateOperation",
+    "CertificateType",
+    "CertificateValidationResult",
+    "EncodingFormat",
+    "Finding",
+    "GetCertificateInfoResult",
+    "GetCertificateInfoStatus",
+    "GetCertificateSignRequestResult",
+    "GetCertificateSignRequestStatus",
+    "GetInstalledCertificatesResult",
+    "GetInstalledCertificatesStatus",
+    "InstallCertificateResult",
+    "InstallOutcome",
+    "LeafCertificateType",
+    "Secret",
+    "ValidationOutcome",
+]
+
+
+class EncodingFormat(Enum):
+    """Encoding of certificates or keys."""
+
+    DER = "DER"
+    PEM = "PEM"
+
+
+class CaCertificateType(Enum):
+    """Domain of a CA certificate."""
+
+    V2G = "V2G"
+    MO = "MO"
+    CSMS = "CSMS"
+    MF = "MF"
+
+
+class LeafCertificateType(Enum):
+    """Domain of a leaf certificate; the store keeps leaves of CSMS and V2G only."""
+
+    CSMS = "CSMS"
+    V2G = "V2G"
+    MF = "MF"
+    MO = "MO"
+
+
+class CertificateType(Enum):
+    """What get_installed_certificates lists."""
+
+    V2G_ROOT_CERTIFICATE = "V2GRootCertificate"
+    MO_ROOT_CERTIFICATE = "MORootCertificate"
+    CSMS_ROOT_CERTIFICATE = "CSMSRootCertificate"
+    V2G_CERTIFICATE_CHAIN = "V2GCertificateChain"
+    MF_ROOT_CERTIFICATE = "MFRootCertificate"
+
+
+class InstallCertificateResult(Enum):
+    """Result of an attempt to install a certificate."""
+
+    INVALID_SIGNATURE = "InvalidSignature"
+    INVALID_CERTIFICATE_CHAIN = "InvalidCertificateChain"
+    INVALID_FORMAT = "InvalidFormat"
+    INVALID_COMMON_NAME = "InvalidCommonName"
+    NO_ROOT_CERTIFICATE_INSTALLED = "NoRootCertificateInstalled"
+    EXPIRED = "Expired"
+    CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED = "CertificateStoreMaxLengthExceeded"
+    WRITE_ERROR = "WriteError"
+    ACCEPTED = "Accepted"
+
+
+class CertificateValidationResult(Enum):
+    """Result of an attempt to validate a certificate."""
+
+    VALID = "Valid"
+    EXPIRED = "Expired"
+    INVALID_SIGNATURE = "InvalidSignature"
+    ISSUER_NOT_FOUND = "IssuerNotFound"
+    INVALID_LEAF_SIGNATURE = "InvalidLeafSignature"
+    INVALID_CHAIN = "InvalidChain"
+    UNKNOWN = "Unknown"
+
+
+class GetInstalledCertificatesStatus(Enum):
+    """Whether anything was found."""
+
+    ACCEPTED = "Accepted"
+    NOT_FOUND = "NotFound"
+
+
+class GetCertificateSignRequestStatus(Enum):
+    """Result of an attempt to make a signing request."""
+
+    ACCEPTED = "Accepted"
+    INVALID_REQUESTED_TYPE = "InvalidRequestedType"
+    KEY_GEN_ERROR = "KeyGenError"
+    GENERATION_ERROR = "GenerationError"
+
+
+class GetCertificateInfoStatus(Enum):
+    """Result of an attempt to find the leaf in use."""
+
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    NOT_FOUND = "NotFound"
+    NOT_FOUND_VALID = "NotFoundValid"
+    PRIVATE_KEY_NOT_FOUND = "PrivateKeyNotFound"
+
+
+class CertificateStoreUpdateOperation(Enum):
+    """What happened to the store."""
+
+    INSTALLED = "Installed"
+    DELETED = "Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that no log, repr or error shows; `value` is read where it is used and nowhere else."""
+
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """A mask, whatever the value."""
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateHashDataChain:
+    """Hash data of a root with its descendants, or of a leaf with its sub-CAs."""
+
+    certificate_type: CertificateType
+    certificate_hash_data: CertificateHashData
+    child_certificate_hash_data: tuple[CertificateHashData, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GetInstalledCertificatesResult:
+    """Answer of get_installed_certificates; both keys are always present."""
+
+    status: GetInstalledCertificatesStatus
+    certificate_hash_data_chain: tuple[CertificateHashDataChain, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateOCSP:
+    """The OCSP file that belongs to one certificate of a chain file."""
+
+    hash: CertificateHashData
+    ocsp_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInfo:
+    """Paths of a leaf and its private key."""
+
+    key: str
+    certificate_count: int
+    """Certificates in the chain file; 1 where only the leaf's own file is there."""
+    certificate: str | None = None
+    """Path of the chain file, leaf first."""
+    certificate_single: str | None = None
+    """Path of the file that holds the leaf alone."""
+    certificate_root: str | None = None
+    """PEM of the root that issued the chain."""
+    password: str | None = field(default=None, repr=False)
+    ocsp: tuple[CertificateOCSP, ...] | None = None
+    """One entry per certificate of the chain file, in file order; None when not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetCertificateInfoResult:
+    """Answer of get_leaf_certificate_info."""
+
+    status: GetCertificateInfoStatus
+    info: CertificateInfo | None = None
+    reason: str | None = None
+    """*Ours.*"""
+
+
+@dataclass(frozen=True, slots=True)
+class GetCertificateSignRequestResult:
+    """Answer of generate_certificate_signing_request."""
+
+    status: GetCertificateSignRequestStatus
+    csr: str | None = None
+    """PEM."""
+    reason: str | None = None
+    """*Ours.*"""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateStoreUpdate:
+    """What certificate_store_update tells; exactly one of the two types is set when one thing changed."""
+
+    operation: CertificateStoreUpdateOperation
+    leaf_certificate_type: LeafCertificateType | None = None
+    ca_certificate_type: CaCertificateType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallOutcome:
+    """*Ours*: an install's result with its reason as a sentence, and what changed on disk (None: nothing)."""
+
+    result: InstallCertificateResult
+    reason: str | None = None
+    update: CertificateStoreUpdate | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the store now holds what was asked for."""
+        return self.result is InstallCertificateResult.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationOutcome:
+    """*Ours*: a validation's result with its reason as a sentence."""
+
+    result: CertificateValidationResult
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """*Ours*: something in the store that was passed over, where it stands and why."""
+
+    path: str
+    why: str

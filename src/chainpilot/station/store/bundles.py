@@ -1,0 +1,90 @@
+"""The bundles: one file or one directory of CA certificates per domain.
+
+A self-signed CA in a bundle is a root; other CAs are kept to complete chains and to be listed below their root, never
+as anchors (station-store.md row 8).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainpilot.pki.certificate import Certificate
+from chainpilot.station.layout import CERTIFICATE_SUFFIXES, Layout
+from chainpilot.station.model import CaCertificateType, Finding
+from chainpilot.station.store.certificates import has_armour, read_certificate_file
+from chainpilot.station.vault import Change, Look
+
+__all__ = ["Bundle", "read_bundle", "stage_ca"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a domain's bundle holds, each certificate once, in file order."""
+
+    kind: CaCertificateType
+    path: Path
+    is_directory: bool
+    certificates: tuple[Certificate, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def roots(self) -> tuple[Certificate, ...]:
+        """The self-signed CAs, valid or not."""
+        return tuple(one for one in self.certificates if one.is_ca and one.is_self_signed)
+
+    @property
+    def intermediates(self) -> tuple[Certificate, ...]:
+        """The other CAs."""
+        return tuple(one for one in self.certificates if one.is_ca and not one.is_self_signed)
+
+    def issuer_of(self, certificate: Certificate) -> Certificate | None:
+        """The CA of this bundle that signed it."""
+        return next((one for one in self.certificates if one.is_ca and certificate.was_signed_by(one)), None)
+
+    def descendants(self, root: Certificate) -> tuple[tuple[Certificate, Certificate], ...]:
+        """Every CA of this bundle below `root` with its issuer, nearest the root first."""
+        found: list[tuple[Certificate, Certificate]] = []
+        rest = list(self.intermediates)
+        above = [root]
+        while above:
+            issuer = above.pop(0)
+            children = [one for one in rest if one.was_signed_by(issuer)]
+            rest = [one for one in rest if one not in children]
+            found.extend((child, issuer) for child in children)
+            above.extend(children)
+        return tuple(found)
+
+
+def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
+    """Read a domain's bundle; one that isn't there is an empty one, a directory where its path has no suffix."""
+    path = layout.bundles[kind]
+    is_directory = look.is_directory(path) or not path.suffix
+    names = look.names(path) if is_directory else ()
+    paths = tuple(one for one in names if one.suffix in CERTIFICATE_SUFFIXES) if is_directory else (path,)
+    files = [read_certificate_file(look, one) for one in paths]
+    return Bundle(
+        kind=kind,
+        path=path,
+        is_directory=is_directory,
+        certificates=tuple(dict.fromkeys(one for file in files for one in file.certificates)),
+        findings=tuple(finding for file in files for finding in file.findings),
+    )
+
+
+def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certificate, word: str) -> None:
+    """Stage a further CA: a file of its own in a directory, else behind what the bundle file holds.
+
+    What stands between the blocks of a bundle file stays as it is; a DER file becomes PEM.
+
+    Raises:
+        VaultReadError: the bundle file is there and can't be read.
+    """
+    pem = certificate.to_pem().encode("ascii")
+    if bundle.is_directory:
+        change.put(layout.root_file(bundle.kind, word), pem)
+        return
+    held = change.read(bundle.path) or b""
+    if held.strip() and not has_armour(held):
+        held = "".join(one.to_pem() for one in bundle.certificates).encode("ascii")
+    if held and not held.endswith(b"\n"):
+        held += b"\n"
+    change.put(bundle.path, held + pem)

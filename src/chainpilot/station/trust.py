@@ -1,0 +1,101 @@
+"""Installing CA certificates: what becomes an anchor, what is kept below one, and what is refused.
+
+Removing them, and telling which are in use, comes with the commands that need it.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
+from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.keys import key_weakness
+from chainpilot.pki.profiles import ROOT_CA, SUB_CA, lint
+from chainpilot.station.judgement import anchors_of
+from chainpilot.station.layout import Layout
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateStoreUpdate,
+    CertificateStoreUpdateOperation,
+    InstallCertificateResult,
+    InstallOutcome,
+)
+from chainpilot.station.store import Bundle, new_word, read_bundle, room_objection, stage_ca
+from chainpilot.station.vault import Change
+
+__all__ = ["MAX_CA_TEXT", "install_ca"]
+
+MAX_CA_TEXT: Final = 50_000
+"""Characters read at most for one CA certificate; OCPP's own limit is 5500."""
+
+
+def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateType, at: datetime) -> InstallOutcome:
+    """Stage a CA certificate for its domain's bundle, when all of the following holds.
+
+    1. the text is exactly one certificate (InvalidFormat);
+    2. it is a CA that fits the profile of a root or sub-CA, with a strong key (InvalidCertificateChain);
+    3. it is valid at `at`; this enumeration has no word for "not yet" (Expired);
+    4. a root signed itself (InvalidSignature) and may be an anchor here (InvalidCertificateChain); another CA is
+       signed by a CA of that bundle (InvalidCertificateChain);
+    5. it isn't there already (Accepted, nothing to write);
+    6. it fits into the store (CertificateStoreMaxLengthExceeded).
+
+    Raises:
+        VaultReadError: the bundle is there and can't be read.
+    """
+    # 1
+    try:
+        certificates = load_certificates(text, limit=MAX_CA_TEXT)
+    except (EncodingError, CertificateError) as error:
+        return InstallOutcome(InstallCertificateResult.INVALID_FORMAT, error.why)
+    if len(certificates) != 1:
+        return InstallOutcome(
+            InstallCertificateResult.INVALID_FORMAT, f"{len(certificates)} certificates; one is needed"
+        )
+    certificate = certificates[0]
+    bundle = read_bundle(change, layout, kind)
+    refusal = _refuse_kind(certificate) or _refuse_time(certificate, at)  # 2, 3
+    refusal = refusal or _refuse_place(certificate, bundle, allow_test_pki=layout.config.allow_test_pki)  # 4
+    if refusal is not None:
+        return refusal
+    # 5
+    if certificate in bundle.certificates:
+        return InstallOutcome(InstallCertificateResult.ACCEPTED, "already installed")
+    # 6
+    objection = room_objection(change, layout, certificates=1, size=len(certificate.to_pem()))
+    if objection is not None:
+        return InstallOutcome(InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED, objection)
+    stage_ca(change, layout, bundle, certificate, new_word(at))
+    update = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, ca_certificate_type=kind)
+    return InstallOutcome(InstallCertificateResult.ACCEPTED, update=update)
+
+
+def _refuse_kind(certificate: Certificate) -> InstallOutcome | None:
+    if certificate.is_ca and certificate.is_self_issued and not certificate.is_self_signed:
+        why = "it claims to be its own issuer and its key didn't sign it"
+        return InstallOutcome(InstallCertificateResult.INVALID_SIGNATURE, why)
+    findings = lint(certificate, ROOT_CA if certificate.is_self_signed else SUB_CA)
+    if findings:
+        return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, findings[0].detail)
+    if (weakness := key_weakness(certificate.public_key)) is not None:
+        return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, f"it has {weakness}")
+    return None
+
+
+def _refuse_time(certificate: Certificate, at: datetime) -> InstallOutcome | None:
+    if certificate.valid_at(at):
+        return None
+    ended = at > certificate.not_after
+    why = f"ended {certificate.not_after.isoformat()}" if ended else f"begins {certificate.not_before.isoformat()}"
+    return InstallOutcome(InstallCertificateResult.EXPIRED, why)
+
+
+def _refuse_place(certificate: Certificate, bundle: Bundle, *, allow_test_pki: bool) -> InstallOutcome | None:
+    if certificate.is_self_signed:
+        offered = Bundle(bundle.kind, bundle.path, bundle.is_directory, (certificate,), ())
+        refused = anchors_of((offered,), allow_test_pki=allow_test_pki).refused
+        if refused:
+            return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, refused[0][1])
+    elif bundle.issuer_of(certificate) is None:
+        why = f"no CA of the {bundle.kind.value} bundle signed it"
+        return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, why)
+    return None

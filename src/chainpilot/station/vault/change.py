@@ -1,0 +1,257 @@
+"""A change of one or more files that happens whole or not at all.
+
+New content is first written beside its place and synced. One file is then renamed into place. For several, a journal
+is made durable first: from then on the change will be completed, by this process or by the next that opens the store.
+An error before that point removes what was staged; an error after it is undone step by step, old files being kept
+under a second name until the end. Taking the lock is the Vault's part.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from chainpilot.station.vault.errors import VaultWriteError
+from chainpilot.station.vault.files import FileOperations
+from chainpilot.station.vault.journal import MAX_JOURNAL, Place, Step, Take, read_journal, write_journal
+from chainpilot.station.vault.look import Look
+
+__all__ = ["STAGED_PREFIX", "Change", "Modes", "complete_journal", "sweep"]
+
+STAGED_PREFIX: Final = ".chainpilot-"
+"""Names of unfinished files begin so; no reader of certificates takes a hidden file for one."""
+_DIRECTORY_MODE: Final = 0o755
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """Modes and group of what is written."""
+
+    key: int
+    certificate: int
+    group: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    path: Path
+    data: bytes
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Look):
+    """Reads, and stages what is to become of the files; nothing happens before `commit`.
+
+    What was staged isn't seen by `read`. Handed out by a Vault and good until its block ends.
+    """
+
+    files: FileOperations
+    root: Path
+    state: Path
+    modes: Modes
+    _puts: dict[Path, _Put] = field(default_factory=dict)
+    _removals: dict[Path, None] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        """Where the journal lies while a change of several files is under way."""
+        return self.state / "journal"
+
+    def put(self, path: Path, data: bytes, *, private: bool = False) -> None:
+        """Stage new content for `path`; a link is followed, so that the file it names is replaced."""
+        real = Path(os.path.realpath(path))
+        mode = self.modes.key if private else self.modes.certificate
+        self._puts[real] = _Put(real, data, mode)
+
+    def remove(self, path: Path) -> None:
+        """Stage the removal of `path`; a name that isn't there is no error."""
+        self._removals[path] = None
+
+    def commit(self) -> None:
+        """Do all that was staged, durably.
+
+        Raises:
+            VaultWriteError: it could not be done, and the old state stands.
+        """
+        puts = tuple(self._puts.values())
+        removals = tuple(path for path in self._removals if path.is_symlink() or path.exists())
+        self._puts.clear()
+        self._removals.clear()
+        staged: list[Path] = []
+        try:
+            steps: tuple[Step, ...] = (
+                *(self._stage(put, staged) for put in puts),
+                *(Take(path, _beside(path)) for path in removals),
+            )
+            if len(steps) > 1:
+                self._write_journal(steps, staged)
+            if steps:
+                self._carry_out(steps)
+        except OSError as error:
+            for path in staged:
+                _remove_quietly(self.files, path)
+            raise VaultWriteError(_blamed(error, self.root), _words(error)) from error
+
+    def _stage(self, put: _Put, staged: list[Path]) -> Place:
+        self._make_directories(put.path.parent)
+        temporary = _beside(put.path)
+        staged.append(temporary)
+        self._write(temporary, put.data, put.mode)
+        return Place(temporary, put.path)
+
+    def _write(self, path: Path, data: bytes, mode: int) -> None:
+        descriptor = self.files.create(path)
+        try:
+            self.files.give(descriptor, mode, self.modes.group)
+            self.files.write(descriptor, data)
+            self.files.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _make_directories(self, path: Path) -> None:
+        missing: list[Path] = []
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
+        for directory in reversed(missing):
+            self.files.make_directory(directory, _DIRECTORY_MODE)
+            self.files.sync_directory(directory.parent)
+
+    def _write_journal(self, steps: tuple[Step, ...], staged: list[Path]) -> None:
+        data = write_journal(steps, self.root)
+        if len(data) > MAX_JOURNAL:
+            raise OSError(errno.EFBIG, "the change has too many steps", str(self.journal))
+        temporary = _beside(self.journal)
+        staged.append(temporary)
+        self._write(temporary, data, 0o600)
+        self.files.rename(temporary, self.journal)
+
+    def _carry_out(self, steps: tuple[Step, ...]) -> None:
+        done: list[tuple[Step, Path | None]] = []
+        try:
+            if len(steps) > 1:
+                self.files.sync_directory(self.state)
+            for step in steps:
+                kept = self._keep(step)
+                done.append((step, kept))
+                _apply(self.files, step)
+            _sync_directories(self.files, steps)
+        except OSError:
+            self._undo(done, journalled=len(steps) > 1)
+            raise
+        if len(steps) > 1:
+            self._forget_journal()
+        for step, kept in done:
+            for leftover in (kept, step.trash if isinstance(step, Take) else None):
+                if leftover is not None:
+                    _remove_quietly(self.files, leftover)
+
+    def _keep(self, step: Step) -> Path | None:
+        """Keep the file that a step replaces under a second name; None when there is none, or links can't be had."""
+        if not isinstance(step, Place) or not step.final.exists():
+            return None
+        kept = _beside(step.final)
+        try:
+            self.files.link(step.final, kept)
+        except OSError:
+            return None
+        return kept
+
+    def _forget_journal(self) -> None:
+        """The change is durable; a journal that stays is replayed once more at the next opening and changes nothing."""
+        with contextlib.suppress(OSError):
+            self.files.unlink(self.journal)
+            self.files.sync_directory(self.state)
+
+    def _undo(self, done: list[tuple[Step, Path | None]], *, journalled: bool) -> None:
+        """Back to the old state; what can't be undone is completed from the journal at the next opening."""
+        try:
+            for step, kept in reversed(done):
+                _revert(self.files, step, kept)
+            if journalled:
+                self.files.unlink(self.journal)
+            _sync_directories(self.files, tuple(step for step, _ in done))
+        except OSError:
+            _log.exception("a change could neither be made nor undone; it is completed at the next opening")
+
+
+def complete_journal(files: FileOperations, root: Path, journal: Path) -> None:
+    """Carry out what a journal still asks for; without a journal nothing is done.
+
+    A journal that isn't one of ours is set aside and told of: no crash makes one, it is renamed into place whole.
+
+    Raises:
+        OSError: the steps can't be carried out.
+    """
+    try:
+        data = journal.read_bytes()
+    except FileNotFoundError:
+        return
+    steps = read_journal(data, root)
+    if steps is None:
+        _log.error("%s is not a journal of ours; set aside", journal)
+        files.rename(journal, journal.with_name("journal.damaged"))
+        return
+    for step in steps:
+        if (step.staged if isinstance(step, Place) else step.final).exists():
+            _apply(files, step)
+    _sync_directories(files, steps)
+    files.unlink(journal)
+    files.sync_directory(journal.parent)
+
+
+def sweep(files: FileOperations, directories: tuple[Path, ...]) -> None:
+    """Remove unfinished files that a stopped process left; the lock is held and no journal is there."""
+    for directory in directories:
+        with contextlib.suppress(OSError), os.scandir(directory) as entries:
+            for entry in tuple(entries):
+                if entry.name.startswith(STAGED_PREFIX):
+                    files.unlink(directory / entry.name)
+
+
+def _beside(path: Path) -> Path:
+    return path.parent / f"{STAGED_PREFIX}{secrets.token_hex(8)}"
+
+
+def _apply(files: FileOperations, step: Step) -> None:
+    if isinstance(step, Place):
+        files.rename(step.staged, step.final)
+    else:
+        files.rename(step.final, step.trash)
+
+
+def _revert(files: FileOperations, step: Step, kept: Path | None) -> None:
+    if isinstance(step, Take):
+        if step.trash.exists():
+            files.rename(step.trash, step.final)
+    elif kept is not None:
+        files.rename(kept, step.final)
+        _remove_quietly(files, kept)  # POSIX: renaming one name of a file to another of its names does nothing
+    elif not step.staged.exists():
+        files.unlink(step.final)
+
+
+def _sync_directories(files: FileOperations, steps: tuple[Step, ...]) -> None:
+    for directory in dict.fromkeys(step.final.parent for step in steps):
+        files.sync_directory(directory)
+
+
+def _remove_quietly(files: FileOperations, path: Path) -> None:
+    """Remove what is of no more use; a leftover is swept at the next opening."""
+    with contextlib.suppress(OSError):
+        files.unlink(path)
+
+
+def _blamed(error: OSError, root: Path) -> Path:
+    return Path(error.filename) if isinstance(error.filename, str) else root
+
+
+def _words(error: OSError) -> str:
+    return f"can't be written: {error.strerror or error}"

@@ -1,0 +1,33 @@
+"""What the vault raises. What it means for a command is mapped by the service."""
+
+from pathlib import Path
+
+from chainpilot.errors import OwnError, UndecidedError
+
+__all__ = ["VaultBusy", "VaultError", "VaultReadError", "VaultWriteError"]
+
+
+class VaultError(OwnError):
+    """The file system doesn't do what the store needs: `path` and `why`."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+
+
+class VaultReadError(VaultError):
+    """A file is there and can't be read, or is longer than its bound."""
+
+
+class VaultWriteError(VaultError):
+    """A change could not be made; the old state stands, or is completed at the next opening if it was past undoing."""
+
+
+class VaultBusy(UndecidedError):  # noqa: N818 - the name says what it is
+    """Another process held the store's lock for longer than the configured wait (seconds)."""
+
+    def __init__(self, path: Path, waited: float) -> None:
+        super().__init__(f"{path}: still locked by another process after {waited:g} s")
+        self.path = path
+        self.waited = waited

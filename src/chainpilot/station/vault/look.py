@@ -1,0 +1,70 @@
+"""Bounded reading of the store's files while no change can be half done."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainpilot.station.vault.errors import VaultReadError
+
+__all__ = ["Look"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Reads; handed out by a Vault and good until its block ends.
+
+    A file that isn't there is an answer, not an error: operators and test rigs change files behind our back.
+    """
+
+    max_file_bytes: int
+
+    def read(self, path: Path) -> bytes | None:
+        """The content of a regular file; None when there is none.
+
+        Raises:
+            VaultReadError: it can't be read, isn't a regular file, or is longer than `max_file_bytes`.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise VaultReadError(path, f"can't be opened: {error.strerror}") from error
+        with os.fdopen(descriptor, "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise VaultReadError(path, "is not a regular file")
+            try:
+                data = file.read(self.max_file_bytes + 1)
+            except OSError as error:
+                raise VaultReadError(path, f"can't be read: {error.strerror}") from error
+        if len(data) > self.max_file_bytes:
+            raise VaultReadError(path, f"is longer than {self.max_file_bytes} bytes")
+        return data
+
+    def names(self, directory: Path) -> tuple[Path, ...]:
+        """The files in a directory by name, directories and hidden files left out; none when it isn't there.
+
+        Raises:
+            VaultReadError: the directory can't be listed.
+        """
+        try:
+            with os.scandir(directory) as entries:
+                found = sorted(entry.name for entry in entries if not entry.name.startswith(".") and not entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
+        return tuple(directory / name for name in found)
+
+    def is_directory(self, path: Path) -> bool:
+        """Whether a directory stands there."""
+        return path.is_dir()
+
+    def size(self, path: Path) -> int:
+        """Bytes of the file; 0 when there is none."""
+        try:
+            return path.stat().st_size
+        except OSError:
+            return 0
