@@ -168,6 +168,9 @@ def _refusal(response: HttpResponse, at: datetime) -> EstRefusal:
     kind, retry = _CLASSES.get(status) or _HUNDREDS.get(
         status // 100, (RefusalKind.UNREADABLE, RetryClass.AFTER_A_CHANGE)
     )
+    if kind is RefusalKind.REDIRECT:
+        target = ascii(header(response.headers, "Location"))[:200]
+        return EstRefusal(kind, status, retry, f"it points to {target}, and redirects are not followed")
     complaint = read_complaint(response)
     retry_at = retry_moment(response.headers, at) if retry is RetryClass.BY_ITSELF else None
     return EstRefusal(kind, status, retry, complaint.message, complaint.trace_id, retry_at)

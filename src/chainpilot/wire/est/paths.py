@@ -13,7 +13,7 @@ import msgspec
 
 from chainpilot.errors import OwnError
 
-__all__ = ["RFC7030", "EstPaths", "Operation", "PathError", "PathTemplates", "Route", "routes"]
+__all__ = ["PRESETS", "RFC7030", "EstPaths", "Operation", "PathError", "PathTemplates", "Route", "routes"]
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
@@ -65,6 +65,8 @@ RFC7030: Final = PathTemplates(
     simpleenroll="/.well-known/est/{label}/simpleenroll",
 )
 """RFC 7030 section 3.2.2; `label` is the additional path segment of a server with several CAs, or empty."""
+PRESETS: Final[dict[str, PathTemplates]] = {"rfc7030": RFC7030}
+"""The shapes by the names that configurations give them."""
 
 
 class Route(msgspec.Struct, frozen=True):
