@@ -15,6 +15,7 @@ from chainpilot.cpms.model import (
     Job,
     Reason,
     RetryClass,
+    SecurityProfile,
     Slot,
     StationRecord,
 )
@@ -58,7 +59,7 @@ class CaPending:
     retry_at: datetime
 
 
-class CaRefused(PeerError):
+class CaRefused(PeerError):  # noqa: N818 - named for what happened, as its family is
     """The CA gave an answer that is no certificate.
 
     Fields: `reason` its code, `detail` one sentence that quotes the CA, `retry` when another try is worth it,
@@ -82,7 +83,7 @@ class CaRefused(PeerError):
         super().__init__(f"{reason.value}: {detail}" + (f" (trace {trace})" if trace else ""))
 
 
-class CaUndecided(UndecidedError):
+class CaUndecided(UndecidedError):  # noqa: N818 - named for what happened, as its family is
     """No answer from the CA came to us. `sent`: the request may have reached it."""
 
     def __init__(self, detail: str, *, sent: bool) -> None:
@@ -106,7 +107,7 @@ class CertificateAuthority(Protocol):
         ...
 
 
-class StationRefused(PeerError):
+class StationRefused(PeerError):  # noqa: N818 - named for what happened, as its family is
     """The station answered, but not with what was asked for. `why`: what it said."""
 
     def __init__(self, why: str) -> None:
@@ -114,7 +115,7 @@ class StationRefused(PeerError):
         super().__init__(f"the station answered {why}")
 
 
-class StationUndecided(UndecidedError):
+class StationUndecided(UndecidedError):  # noqa: N818 - named for what happened, as its family is
     """No answer from the station. `sent`: the message may have reached it; False also when it is offline."""
 
     def __init__(self, why: str, *, sent: bool) -> None:
@@ -135,7 +136,7 @@ class StationLink(Protocol):
         ...
 
 
-class LedgerConflict(OwnError):
+class LedgerConflict(OwnError):  # noqa: N818 - named for what happened, as its family is
     """An enrolment changed between reading and writing; nothing was written. Read again and decide again."""
 
     def __init__(self, enrolment_id: EnrolmentId) -> None:
@@ -143,7 +144,7 @@ class LedgerConflict(OwnError):
         super().__init__(f"enrolment {enrolment_id} was changed by someone else meanwhile")
 
 
-class LedgerFailed(OwnError):
+class LedgerFailed(OwnError):  # noqa: N818 - named for what happened, as its family is
     """The database could not read or write. `why`: what it said."""
 
     def __init__(self, why: str) -> None:
@@ -164,6 +165,10 @@ class Ledger(Protocol):
 
     async def note_encoding(self, station_id: StationId, encoding: TextEncoding) -> None:
         """Remember how the station writes certificates."""
+        ...
+
+    async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:
+        """The station has reached this profile; its minimum is never lowered."""
         ...
 
     async def enrolment(self, enrolment_id: EnrolmentId) -> Enrolment | None:

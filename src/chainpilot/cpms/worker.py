@@ -9,10 +9,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-import structlog
-
 from chainpilot.cpms.enrolment import Office, deliver, issue
 from chainpilot.cpms.enrolment.office import put_off
+from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import Entry, Job, JobKind, Step, StepTaken
 from chainpilot.cpms.ports import LedgerConflict
 
@@ -30,20 +29,16 @@ _USE_CASES: Final[Mapping[JobKind, Callable[[Office, Job], Awaitable[None]]]] = 
     JobKind.DELIVER: deliver,
 }
 
-_log: Final = structlog.get_logger("chainpilot.cpms.worker")
+_log: Final = journal("chainpilot.cpms.worker")
 
 
 class Worker:
-    """Runs jobs until stopped. `nudge` may be called at any time from the event loop's thread."""
+    """Runs jobs until cancelled; `nudged`, set by whoever makes a job due, wakes it."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, nudged: asyncio.Event) -> None:
         self._office = office
-        self._nudged = asyncio.Event()
+        self._nudged = nudged
         self._running: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
-
-    def nudge(self) -> None:
-        """A job may be due."""
-        self._nudged.set()
 
     async def run(self) -> None:
         """Take and run jobs until cancelled."""
@@ -117,7 +112,7 @@ class Worker:
             await self._put_off(job, conflict=False)
         finally:
             del self._running[job.kind, job.enrolment_id]
-            self.nudge()
+            self._nudged.set()
 
     async def _put_off(self, job: Job, *, conflict: bool) -> None:
         """If even this can't be written, the lease ends by itself and the job is taken again."""

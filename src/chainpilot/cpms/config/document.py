@@ -48,7 +48,7 @@ class ListenerInput(_Section):
 
     name: str = Field(min_length=1, max_length=64)
     profile: Literal[2, 3]
-    host: str = "0.0.0.0"  # noqa: S104 - stations come from outside; TLS and authentication guard every listener
+    host: str = "0.0.0.0"  # noqa: S104 - stations come from outside; every listener authenticates
     port: int = Field(default=8443, ge=0, le=65535)
     certificate: Path
     key: Path

@@ -1,4 +1,4 @@
-"""From an operator's document to the validated configuration: files are read here, and every complaint is a sentence."""
+"""From an operator's document to the validated configuration; files are read here, complaints are sentences."""
 
 import tomllib
 from collections.abc import Mapping

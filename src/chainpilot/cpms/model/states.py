@@ -143,7 +143,7 @@ OPEN_STATES: Final = frozenset(
 """While an enrolment is in one of these, its slot is taken: one CSR is open per slot."""
 
 
-class ImpossibleTransition(OwnError):
+class ImpossibleTransition(OwnError):  # noqa: N818 - named for what happened, as its family is
     """An event reached an enrolment in a state where it must not happen; fields: `state`, `event`."""
 
     def __init__(self, state: EnrolmentState, event: EnrolmentEvent) -> None:

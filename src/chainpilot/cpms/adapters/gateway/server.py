@@ -1,0 +1,198 @@
+"""The listeners: TLS, admission before the socket, one session per station.
+
+Frames over the bound close the connection with 1009, which `websockets` does from `max_size`.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from typing import Final
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from chainpilot.cpms.adapters.gateway.actions import Desk
+from chainpilot.cpms.adapters.gateway.admission import Admitted, Attempt, Gatekeeper, TurnedAway
+from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
+from chainpilot.cpms.adapters.gateway.sockets import WebSocket
+from chainpilot.cpms.adapters.gateway.tls import ListenerSetupError, server_context
+from chainpilot.cpms.config import ListenerConfig, ServerConfig
+from chainpilot.cpms.enrolment import Office, confirm_by_connection
+from chainpilot.cpms.journal import journal
+from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
+from chainpilot.cpms.passwords import PasswordChecker
+from chainpilot.link.ocpp import OcppLink
+from chainpilot.link.watch import Watch
+from chainpilot.wire.ocppj.rpc import RpcLimits
+
+__all__ = ["Gateway"]
+
+_SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
+_OPENING: Final = 20.0
+"""Seconds for the opening handshake; a crowd of people's passwords waits for scrypt."""
+_CLOSING: Final = 5.0
+"""Seconds for the closing handshake."""
+_REPLACED: Final = "a newer connection of this station"
+
+_log: Final = journal("chainpilot.cpms.gateway")
+
+
+class Gateway:
+    """Serves stations on every listener between `start` and `stop`."""
+
+    def __init__(
+        self,
+        office: Office,
+        sessions: Sessions,
+        passwords: PasswordChecker,
+        server: ServerConfig,
+        *,
+        watch_frames: Watch | None = None,
+    ) -> None:
+        self._office = office
+        self._sessions = sessions
+        self._server = server
+        self._gatekeeper = Gatekeeper(office.ledger, passwords)
+        self._watch_frames = watch_frames
+        self._admitted: WeakKeyDictionary[ServerConnection, Admitted] = WeakKeyDictionary()
+        self._listening = AsyncExitStack()
+
+    async def start(self, listeners: tuple[ListenerConfig, ...]) -> Mapping[str, tuple[str, int]]:
+        """Open every listener, or none; their addresses by name. Raises ListenerSetupError."""
+        addresses: dict[str, tuple[str, int]] = {}
+        async with AsyncExitStack() as opening:
+            for listener in listeners:
+                server = await opening.enter_async_context(await self._open(listener))
+                host, port = next(iter(server.sockets)).getsockname()[:2]
+                addresses[listener.name] = (host, port)
+            self._listening = opening.pop_all()
+        return addresses
+
+    async def stop(self) -> None:
+        """Close every connection and listener."""
+        await self._listening.aclose()
+
+    async def _open(self, listener: ListenerConfig) -> Server:
+        context = server_context(listener)
+
+        async def admit(connection: ServerConnection, request: Request) -> Response | None:
+            return await self._admit(connection, request, listener)
+
+        try:
+            return await serve(
+                self._work,
+                listener.host,
+                listener.port,
+                ssl=context,
+                process_request=admit,
+                subprotocols=[_SUBPROTOCOL],
+                compression=None,
+                max_size=self._server.max_frame,
+                open_timeout=_OPENING,
+                close_timeout=_CLOSING,
+                ping_interval=self._server.ping_interval,
+                server_header=None,
+                logger=_quiet_logger(),
+            )
+        except OSError as error:
+            raise ListenerSetupError(listener.name, str(error)) from error
+
+    async def _admit(self, connection: ServerConnection, request: Request, listener: ListenerConfig) -> Response | None:
+        """None lets the handshake go on; everything else is told as little as possible."""
+        authorization = request.headers.get_all("Authorization")
+        attempt = Attempt(
+            path=request.path,
+            authorization=authorization[0] if len(authorization) == 1 else None,
+            certificate=_client_certificate(connection),
+            address=_address(connection),
+            profile=listener.profile,
+        )
+        try:
+            judged = await self._gatekeeper.judge(attempt)
+        except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17): no verdict, no entry
+            _log.error("admission_failed", incident=uuid4().hex, address=attempt.address, error=repr(error))
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "try again later\n")
+        if isinstance(judged, TurnedAway):
+            _log.warning(
+                "turned_away",
+                listener=listener.name,
+                address=attempt.address,
+                station=judged.station_id,
+                reason=judged.why,
+            )
+            return _turn_away(connection, judged, listener)
+        self._admitted[connection] = judged
+        return None
+
+    async def _work(self, connection: ServerConnection) -> None:
+        """One station's session, from the open socket to its end."""
+        admitted = self._admitted.pop(connection)
+        station_id = admitted.station.station_id
+        session = Session(station_id)
+        desk = Desk(self._office, session, self._server.heartbeat_interval)
+        link = OcppLink(
+            WebSocket(connection),
+            desk.answer,
+            clock=self._office.clock,
+            limits=RpcLimits(answer_timeout=self._server.call_timeout),
+            watch=self._watch_frames,
+            name=station_id,
+        )
+        session.link = link
+        older = self._sessions.enter(session)
+        closing = asyncio.create_task(older.link.close(1008, _REPLACED)) if older and older.link else None
+        greeting = asyncio.create_task(self._greet(admitted))
+        try:
+            await link.run()
+        except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
+            _log.error("session_failed", incident=uuid4().hex, station=station_id, error=repr(error))
+        finally:
+            self._sessions.leave(session)
+            await asyncio.gather(greeting, *([closing] if closing else []), return_exceptions=True)
+
+    async def _greet(self, admitted: Admitted) -> None:
+        """What a connection means: a proven client certificate, a reached profile, and work that waited for it."""
+        office, station_id = self._office, admitted.station.station_id
+        facts = {"profile": str(admitted.profile.value)}
+        try:
+            office.watch(StepTaken(Step.STATION_CONNECTED, station_id, None, None, facts))
+            if admitted.fingerprint is not None:
+                await confirm_by_connection(office, station_id, admitted.fingerprint)
+            if admitted.profile is SecurityProfile.MUTUAL_TLS and office.policy.raise_profile:
+                await office.ledger.raise_profile(station_id, admitted.profile)
+            await office.ledger.wake(station_id, office.clock.now())
+        except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17); the session goes on
+            _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=repr(error))
+        office.nudge()
+
+
+def _turn_away(connection: ServerConnection, verdict: TurnedAway, listener: ListenerConfig) -> Response:
+    response = connection.respond(HTTPStatus(verdict.status), HTTPStatus(verdict.status).phrase + "\n")
+    if verdict.status == HTTPStatus.UNAUTHORIZED and listener.profile is SecurityProfile.TLS_BASIC:
+        response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+    if verdict.status == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = "60"
+    return response
+
+
+def _client_certificate(connection: ServerConnection) -> bytes | None:
+    tls = connection.transport.get_extra_info("ssl_object")
+    return tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
+
+
+def _address(connection: ServerConnection) -> str:
+    peer = connection.remote_address
+    return str(peer[0]) if peer else "unknown"
+
+
+def _quiet_logger() -> logging.Logger:
+    """Never at DEBUG, where `websockets` writes payloads and headers."""
+    logger = logging.getLogger("chainpilot.cpms.gateway.websockets")
+    logger.setLevel(logging.ERROR)
+    return logger

@@ -1,0 +1,162 @@
+"""What the ledger does inside one transaction: each function runs on a connection and raises what SQLAlchemy raises."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
+
+from chainpilot.cpms.adapters.sql.rows import certificate_row, enrolment_row, job_from, refusal_row, station_row
+from chainpilot.cpms.adapters.sql.schema import certificates, enrolments, jobs, refusals, stations
+from chainpilot.cpms.model import Enrolment, Entry, Job, JobOrder, RefusedRequest, SecurityProfile, StationRecord
+from chainpilot.cpms.ports import LedgerConflict
+from chainpilot.pki.encoding import TextEncoding
+from chainpilot.pki.identity import StationId
+
+__all__ = [
+    "count_requests",
+    "mark_seen",
+    "next_due",
+    "note_encoding",
+    "put_station",
+    "raise_profile",
+    "release_leases",
+    "take_jobs",
+    "wake",
+    "write_entry",
+]
+
+_KEPT_REFUSALS: Final = 100
+"""Per station, newest first: a station that asks for nonsense every minute must not fill the disk."""
+
+
+def write_entry(connection: sa.Connection, entry: Entry) -> None:
+    """All of the entry. Raises LedgerConflict."""
+    for enrolment in entry.enrolments:
+        _write_enrolment(connection, enrolment)
+    if entry.certificate is not None:
+        row = certificate_row(entry.certificate)
+        connection.execute(insert(certificates).values(row).on_conflict_do_nothing())
+    if entry.refused is not None:
+        _write_refusal(connection, entry.refused)
+    for kind, enrolment_id in entry.closes:
+        connection.execute(sa.delete(jobs).where(jobs.c.kind == kind.value, jobs.c.enrolment_id == enrolment_id))
+    for order in entry.orders:
+        _write_order(connection, order)
+
+
+def _write_enrolment(connection: sa.Connection, enrolment: Enrolment) -> None:
+    """A taken slot, a known key or another version than the one decided on: someone else was faster."""
+    row = enrolment_row(enrolment)
+    try:
+        if enrolment.version == 0:
+            connection.execute(sa.insert(enrolments).values(row))
+            return
+        changed = connection.execute(
+            sa.update(enrolments)
+            .where(enrolments.c.enrolment_id == enrolment.enrolment_id)
+            .where(enrolments.c.version == enrolment.version - 1)
+            .values(row)
+        )
+    except IntegrityError as error:
+        raise LedgerConflict(enrolment.enrolment_id) from error
+    if changed.rowcount != 1:
+        raise LedgerConflict(enrolment.enrolment_id)
+
+
+def _write_refusal(connection: sa.Connection, refused: RefusedRequest) -> None:
+    connection.execute(sa.insert(refusals).values(refusal_row(refused)))
+    kept = (
+        sa.select(refusals.c.refusal_id)
+        .where(refusals.c.station_id == refused.station_id)
+        .order_by(refusals.c.refusal_id.desc())
+        .limit(_KEPT_REFUSALS)
+    )
+    connection.execute(
+        sa.delete(refusals).where(refusals.c.station_id == refused.station_id).where(refusals.c.refusal_id.not_in(kept))
+    )
+
+
+def _write_order(connection: sa.Connection, order: JobOrder) -> None:
+    changed: dict[str, Any] = {"due": order.due, "lease_until": None, "attempts": order.attempts}
+    row = {
+        "kind": order.kind.value,
+        "enrolment_id": order.enrolment_id,
+        "station_id": order.station_id,
+        **changed,
+    }
+    statement = insert(jobs).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["kind", "enrolment_id"], set_=changed))
+
+
+def put_station(connection: sa.Connection, record: StationRecord) -> None:
+    """New, or instead of the former one."""
+    row = station_row(record)
+    changed = {name: value for name, value in row.items() if name != "station_id"}
+    statement = insert(stations).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["station_id"], set_=changed))
+
+
+def note_encoding(connection: sa.Connection, station_id: StationId, encoding: TextEncoding) -> None:
+    """The station's last seen encoding."""
+    connection.execute(
+        sa.update(stations).where(stations.c.station_id == station_id).values(csr_encoding=encoding.value)
+    )
+
+
+def raise_profile(connection: sa.Connection, station_id: StationId, profile: SecurityProfile) -> None:
+    """Only upwards."""
+    connection.execute(
+        sa.update(stations)
+        .where(stations.c.station_id == station_id, stations.c.minimum_profile < int(profile))
+        .values(minimum_profile=int(profile))
+    )
+
+
+def mark_seen(connection: sa.Connection, fingerprint: str, at: datetime) -> None:
+    """Only the first time is kept."""
+    connection.execute(
+        sa.update(certificates)
+        .where(certificates.c.fingerprint == fingerprint, certificates.c.seen_at.is_(None))
+        .values(seen_at=at)
+    )
+
+
+def count_requests(connection: sa.Connection, station_id: StationId, since: datetime) -> int:
+    """Accepted and refused requests: a refused one has cost us its inspection."""
+    accepted = sa.select(sa.func.count()).where(enrolments.c.station_id == station_id, enrolments.c.created_at >= since)
+    refused = sa.select(sa.func.count()).where(refusals.c.station_id == station_id, refusals.c.refused_at >= since)
+    return int(connection.execute(accepted).scalar_one()) + int(connection.execute(refused).scalar_one())
+
+
+def take_jobs(connection: sa.Connection, at: datetime, lease_until: datetime, limit: int) -> tuple[Job, ...]:
+    """Due jobs that nobody holds, longest due first."""
+    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= at)
+    due = sa.select(jobs).where(jobs.c.due <= at, free).order_by(jobs.c.due).limit(limit)
+    taken = []
+    for row in connection.execute(due).mappings().all():
+        leased = {"lease_until": lease_until, "attempts": row["attempts"] + 1}
+        connection.execute(
+            sa.update(jobs).where(jobs.c.kind == row["kind"], jobs.c.enrolment_id == row["enrolment_id"]).values(leased)
+        )
+        taken.append(job_from({**row, **leased}))
+    return tuple(taken)
+
+
+def next_due(connection: sa.Connection) -> datetime | None:
+    """The earliest moment at which a job is due and free."""
+    moment = sa.func.max(jobs.c.due, sa.func.coalesce(jobs.c.lease_until, jobs.c.due), type_=jobs.c.due.type)
+    earliest = sa.select(sa.func.min(moment, type_=jobs.c.due.type)).where(jobs.c.due.is_not(None))
+    return connection.execute(earliest).scalar_one()
+
+
+def wake(connection: sa.Connection, station_id: StationId, at: datetime) -> int:
+    """Jobs that wait for the station become due."""
+    waiting = sa.update(jobs).where(jobs.c.station_id == station_id, jobs.c.due.is_(None))
+    return int(connection.execute(waiting.values(due=at)).rowcount)
+
+
+def release_leases(connection: sa.Connection) -> None:
+    """The process that held them is gone: the file has one owner at a time."""
+    connection.execute(sa.update(jobs).values(lease_until=None))

@@ -1,0 +1,124 @@
+"""One thread that writes, with group commit: what waits while one transaction goes to disk shares the next one."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from chainpilot.cpms.ports import LedgerFailed
+from chainpilot.errors import ChainpilotError
+
+__all__ = ["Writer"]
+
+_MOST: Final = 256
+"""Operations in one transaction: bounds what one failing commit fails, and how long readers' snapshots lag."""
+
+_T = TypeVar("_T")
+_Operation = Callable[[sa.Connection], Any]
+_Waiting = tuple[_Operation, "Future[Any]"]
+
+
+class Writer:
+    """Runs operations on its own connection, each in its own savepoint; a future is done after the commit."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._closed = False
+        self._gate = threading.Lock()
+        self._thread.start()
+
+    def submit(self, operation: Callable[[sa.Connection], _T]) -> "Future[_T]":
+        """Queue one operation; the future raises LedgerFailed, or the operation's own chainpilot error."""
+        future: Future[_T] = Future()
+        with self._gate:
+            if self._closed:
+                future.set_exception(LedgerFailed("it is closed"))
+            else:
+                self._queue.put((operation, future))
+        return future
+
+    def close(self) -> None:
+        """Write what is queued, then end."""
+        with self._gate:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection: sa.Connection | None = None
+        ending = False
+        while not ending:
+            batch, ending = self._collect()
+            try:
+                if connection is None:
+                    connection = self._engine.connect()
+                _write(connection, batch)
+            except Exception as error:  # noqa: BLE001 - an adapter lets one family out (house style 4)
+                _fail(batch, error)
+                connection = _discard(connection)
+        if connection is not None:
+            connection.close()
+
+    def _collect(self) -> tuple[list[_Waiting], bool]:
+        """Wait for one operation, then take what else is there; the second value says that the end was reached."""
+        batch: list[_Waiting] = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == _MOST:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
+
+
+def _write(connection: sa.Connection, batch: list[_Waiting]) -> None:
+    if not batch:
+        return
+    done: list[tuple[Future[Any], Any, BaseException | None]] = []
+    with connection.begin():
+        for operation, future in batch:
+            done.append((future, *_attempt(connection, operation)))
+    for future, result, error in done:
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+def _attempt(connection: sa.Connection, operation: _Operation) -> tuple[Any, BaseException | None]:
+    """One operation's failure must not touch the others of its batch."""
+    savepoint = connection.begin_nested()
+    try:
+        result = operation(connection)
+    except ChainpilotError as error:
+        savepoint.rollback()
+        return None, error
+    except Exception as error:  # noqa: BLE001 - an adapter lets one family out (house style 4)
+        savepoint.rollback()
+        failed = LedgerFailed(f"{type(error).__name__}: {error}")
+        failed.__cause__ = error
+        return None, failed
+    savepoint.commit()
+    return result, None
+
+
+def _fail(batch: list[_Waiting], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            failed = LedgerFailed(f"{type(error).__name__}: {error}")
+            failed.__cause__ = error
+            future.set_exception(failed)
+
+
+def _discard(connection: sa.Connection | None) -> None:
+    if connection is not None:
+        connection.invalidate()
+        connection.close()

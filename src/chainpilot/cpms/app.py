@@ -1,0 +1,134 @@
+"""The back office put together: the only place that builds adapters.
+
+Metrics, the HTTP API and the pages are not handled here yet.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from chainpilot.clock import SYSTEM, Clock
+from chainpilot.cpms.adapters.est_http import EstHttp
+from chainpilot.cpms.adapters.gateway import Gateway, Sessions
+from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.config import CpmsConfig
+from chainpilot.cpms.enrolment import Office
+from chainpilot.cpms.journal import journal
+from chainpilot.cpms.model import StationRecord, Step, StepTaken
+from chainpilot.cpms.passwords import PasswordChecker
+from chainpilot.cpms.ports import CertificateAuthority
+from chainpilot.cpms.worker import Worker
+from chainpilot.link.watch import Watch
+from chainpilot.pki.trust import LeafUse, TrustAnchors
+
+__all__ = ["Cpms"]
+
+_PATIENCE: Final = 10.0
+"""Seconds that running jobs get to end at shutdown; a POST cut off may cost a certificate."""
+
+_log: Final = journal("chainpilot.cpms")
+
+
+class Cpms:
+    """The back office as an asynchronous context: serving and working while it is entered.
+
+    Args:
+        config: validated; see `chainpilot.cpms.config`.
+        clock: tells the time.
+        watch: told every step right after it was taken, in the event loop's thread; what it raises is that step's
+            failure.
+        watch_frames: told every OCPP frame.
+        authorities: used instead of EST for the PKIs named here.
+
+    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError.
+    """
+
+    def __init__(
+        self,
+        config: CpmsConfig,
+        *,
+        clock: Clock = SYSTEM,
+        watch: Callable[[StepTaken], None] | None = None,
+        watch_frames: Watch | None = None,
+        authorities: Mapping[str, CertificateAuthority] | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._watch = watch
+        self._watch_frames = watch_frames
+        self._authorities = dict(authorities or {})
+        self._stack = AsyncExitStack()
+        self._ledger: SqlLedger | None = None
+        self._listeners: Mapping[str, tuple[str, int]] = {}
+
+    @property
+    def listeners(self) -> Mapping[str, tuple[str, int]]:
+        """Host and port of each listener, by its name."""
+        return self._listeners
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """The records. Raises RuntimeError outside the context."""
+        if self._ledger is None:
+            raise RuntimeError("the back office is not running")
+        return self._ledger
+
+    async def add_station(self, record: StationRecord) -> None:
+        """Write a station's record, new or changed. Raises LedgerFailed."""
+        await self.ledger.put_station(record)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._ledger = await SqlLedger.open(self._config.database.file)
+            stack.push_async_callback(self._ledger.close)
+            passwords = PasswordChecker(self._clock)
+            stack.callback(passwords.close)
+            sessions = Sessions()
+            office, worker = await self._staff(stack, self._ledger, sessions)
+            stack.push_async_callback(worker.drain, _PATIENCE)
+            stack.push_async_callback(_end, asyncio.create_task(worker.run(), name="worker"))
+            gateway = Gateway(office, sessions, passwords, self._config.server, watch_frames=self._watch_frames)
+            self._listeners = await gateway.start(self._config.listeners)
+            stack.push_async_callback(gateway.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ledger = None
+        await self._stack.aclose()
+
+    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> tuple[Office, Worker]:
+        config = self._config
+        authorities = dict(self._authorities)
+        for name, pki in config.pkis.items():
+            if name not in authorities:
+                authorities[name] = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+        nudged = asyncio.Event()
+        office = Office(
+            ledger=ledger,
+            links=sessions,
+            authorities=authorities,
+            issue_at=config.issue,
+            anchors={use: config.anchors.get(use.domain, TrustAnchors()) for use in LeafUse},
+            policy=config.policy,
+            clock=self._clock,
+            watch=self._note,
+            nudge=nudged.set,
+        )
+        return office, Worker(office, nudged)
+
+    def _note(self, taken: StepTaken) -> None:
+        use = taken.use.value if taken.use else None
+        write = _log.warning if taken.step in {Step.FAILED, Step.REQUEST_REFUSED, Step.OUTCOME_UNKNOWN} else _log.info
+        write(taken.step.value, station=taken.station_id, enrolment=taken.enrolment_id, use=use, **taken.facts)
+        if self._watch is not None:
+            self._watch(taken)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
