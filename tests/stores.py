@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from certs import Pki
-from clocks import SetClock
-
 from chainpilot.station import EvseSecurity, StoreConfig
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
 from chainpilot.station.vault import OsFiles
+from clocks import SetClock
 
 __all__ = [
     "EVSE",
@@ -44,7 +43,9 @@ def store_with(directory: Path, *pkis: tuple[CaCertificateType, Pki], **settings
     return store
 
 
-def enrol(store: EvseSecurity, pki: Pki, kind: LeafCertificateType = LeafCertificateType.V2G, common: str = EVSE) -> str:
+def enrol(
+    store: EvseSecurity, pki: Pki, kind: LeafCertificateType = LeafCertificateType.V2G, common: str = EVSE
+) -> str:
     """Take a leaf through the store's half of an enrolment; answers the stack that was installed."""
     request = store.generate_certificate_signing_request(kind, "DE", "Chargers Ltd", common)
     assert request.csr is not None, request.reason

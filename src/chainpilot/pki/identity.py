@@ -83,6 +83,8 @@ class DistinguishedName:
         )
         if self.country is not None and not re.fullmatch(r"[A-Z]{2}", self.country):
             raise IdentityError(f"country {self.country!r} is not two capital letters (ISO 3166-1)")
+        if any(value == "" for _, value in pairs):
+            raise IdentityError("an attribute of the name is empty")
         try:
             return x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs if value is not None])
         except ValueError as error:

@@ -1,0 +1,346 @@
+"""The station's half of an enrolment, through the commands that make it."""
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from certs import FROM, Pki, csms_pki, issue, stack, v2g_pki
+from chainpilot.station import EvseSecurity
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateStoreUpdate,
+    CertificateStoreUpdateOperation,
+    GetCertificateInfoStatus,
+    GetCertificateSignRequestStatus,
+    InstallCertificateResult,
+    LeafCertificateType,
+)
+from clocks import SetClock
+from forge import forge
+from stores import EVSE, assert_store_unchanged, enrol, leaf_files, open_store, store_with, tree
+
+V2G = LeafCertificateType.V2G
+
+
+@pytest.fixture(scope="module")
+def v2g() -> Pki:
+    return v2g_pki()
+
+
+@pytest.fixture
+def store(tmp_path: Path, v2g: Pki) -> EvseSecurity:
+    return store_with(tmp_path, (CaCertificateType.V2G, v2g))
+
+
+def request(store: EvseSecurity, common: str = EVSE, organization: str = "Operator") -> str:
+    result = store.generate_certificate_signing_request(V2G, "DE", organization, common)
+    assert result.csr is not None, result.reason
+    return result.csr
+
+
+def test_a_request_names_what_was_asked_and_has_the_profile_of_a_leaf(store: EvseSecurity) -> None:
+    csr = x509.load_pem_x509_csr(request(store).encode())
+    assert csr.is_signature_valid
+    assert csr.subject.rfc4514_string() == f"0.9.2342.19200300.100.1.25=CPO,CN={EVSE},O=Operator,C=DE".replace(
+        "0.9.2342.19200300.100.1.25", "DC"
+    )
+    assert csr.extensions.get_extension_for_class(x509.BasicConstraints).critical
+    usage = csr.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert usage.digital_signature
+    assert usage.key_agreement
+
+
+def test_key_and_record_are_on_disk_before_the_request_leaves(store: EvseSecurity, tmp_path: Path) -> None:
+    request(store)
+    (key,) = (tmp_path / "client/cso").glob("SECC_LEAF_*.key")
+    assert list((tmp_path / ".chainpilot/pending").glob("*.json"))
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_enrolment_ends_with_a_chain_that_openssl_accepts(store: EvseSecurity, v2g: Pki, tmp_path: Path) -> None:
+    enrol(store, v2g)
+    info = store.get_leaf_certificate_info(V2G).info
+    assert info is not None
+    assert info.certificate is not None
+    assert info.certificate_single is not None
+    assert info.certificate_count == 3
+    root = store.get_verify_file(CaCertificateType.V2G)
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", root, "-untrusted", info.certificate]
+    done = subprocess.run([*command, info.certificate_single], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    halves = [
+        subprocess.run(["openssl", *words], capture_output=True, text=True, check=True).stdout
+        for words in (
+            ["x509", "-in", info.certificate_single, "-noout", "-pubkey"],
+            ["pkey", "-in", info.key, "-pubout"],
+        )
+    ]
+    assert halves[0] == halves[1]
+
+
+def test_files_bear_the_names_of_the_reference(store: EvseSecurity, v2g: Pki, tmp_path: Path) -> None:
+    enrol(store, v2g)
+    names = sorted(path.name for path in (tmp_path / "client/cso").iterdir())
+    word = names[1].removeprefix("SECC_LEAF_").removesuffix(".key")
+    assert names == [f"CPO_CERT_SECC_LEAF_CHAIN_{word}.pem", f"SECC_LEAF_{word}.key", f"SECC_LEAF_{word}.pem"]
+    assert not list((tmp_path / ".chainpilot/pending").iterdir())
+
+
+def test_an_install_is_published_when_the_files_are_final(store: EvseSecurity, v2g: Pki) -> None:
+    seen: list[tuple[CertificateStoreUpdate, GetCertificateInfoStatus]] = []
+    store.subscribe(lambda update: seen.append((update, store.get_leaf_certificate_info(V2G).status)))
+    enrol(store, v2g)
+    update = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, leaf_certificate_type=V2G)
+    assert seen == [(update, GetCertificateInfoStatus.ACCEPTED)]
+
+
+def test_the_same_certificate_delivered_again_is_accepted_and_changes_nothing(
+    store: EvseSecurity, v2g: Pki, tmp_path: Path
+) -> None:
+    chain = enrol(store, v2g)
+    seen: list[CertificateStoreUpdate] = []
+    store.subscribe(seen.append)
+    with assert_store_unchanged(tmp_path):
+        for _ in range(3):
+            assert store.update_leaf_certificate(chain, V2G) is InstallCertificateResult.ACCEPTED
+    assert not seen
+
+
+def test_one_request_is_open_per_slot_and_is_answered_again(store: EvseSecurity, tmp_path: Path) -> None:
+    first = request(store)
+    with assert_store_unchanged(tmp_path):
+        assert request(store) == first
+    assert request(store, "DE*CHP*E1234*2") != first
+    assert len(store.open_requests()) == 2
+
+
+def test_other_names_in_a_slot_replace_its_request_and_key(store: EvseSecurity, tmp_path: Path) -> None:
+    first = request(store)
+    second = request(store, organization="Another Operator")
+    assert first != second
+    assert [pending.pem for pending in store.open_requests()] == [second]
+    assert len(list((tmp_path / "client/cso").glob("*.key"))) == 1
+
+
+def test_a_request_past_its_lifetime_gives_way_to_a_new_one(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    first = request(store)
+    clock.advance(3599)
+    assert request(store) == first
+    clock.advance(1)
+    assert not store.open_requests()
+    assert request(store) != first
+
+
+def test_a_certificate_that_comes_after_the_lifetime_is_still_installed(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    store.install_ca_certificate(v2g.root.certificate.to_pem(), CaCertificateType.V2G)
+    csr = request(store)
+    clock.advance(100_000)
+    assert store.update_leaf(v2g.enrol(csr), V2G).accepted
+
+
+def test_a_renewed_leaf_is_used_from_its_not_before(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    store.install_ca_certificate(v2g.root.certificate.to_pem(), CaCertificateType.V2G)
+    enrol(store, v2g)
+    first = store.get_leaf_certificate_info(V2G).info
+    later = clock.now() + timedelta(days=10)
+    assert store.update_leaf(v2g.enrol(request(store), begin=later), V2G).accepted
+    assert store.get_leaf_certificate_info(V2G).info == first
+    clock.advance(10 * 86400)
+    assert store.get_leaf_certificate_info(V2G).info != first
+
+
+def test_the_use_is_known_from_the_open_request_when_the_message_names_none(store: EvseSecurity, v2g: Pki) -> None:
+    assert store.update_leaf(v2g.enrol(request(store)), None).accepted
+
+
+@pytest.mark.parametrize("encoding", ["hex", "crlf", "literal", "prose"])
+def test_chains_are_read_as_stations_get_them(store: EvseSecurity, v2g: Pki, encoding: str) -> None:
+    leaf = issue(v2g.issuing, request(store))
+    pem = v2g.stack(leaf)
+    texts = {
+        "hex": "".join(one.der.hex() for one in (leaf, v2g.issuing.certificate, v2g.sub1.certificate)),
+        "crlf": pem.replace("\n", "\r\n"),
+        "literal": pem.replace("\n", "\\n"),
+        "prose": pem.replace("-----BEGIN", "subject=whoever\n-----BEGIN"),
+    }
+    assert store.update_leaf(texts[encoding], V2G).accepted
+
+
+def test_sub_cas_may_come_in_any_order_behind_the_leaf(store: EvseSecurity, v2g: Pki) -> None:
+    leaf = issue(v2g.issuing, request(store))
+    everything = stack(leaf, v2g.root.certificate, v2g.sub1.certificate, v2g.issuing.certificate)
+    assert store.update_leaf(everything, V2G).accepted
+    info = store.get_leaf_certificate_info(V2G).info
+    assert info is not None
+    assert info.certificate is not None
+    assert Path(info.certificate).read_text() == v2g.stack(leaf)
+
+
+def refusals(csr: str, v2g: Pki) -> dict[str, tuple[str, InstallCertificateResult]]:
+    """Deliveries that don't fit, each with its answer."""
+    leaf = issue(v2g.issuing, csr)
+    result = InstallCertificateResult
+    stranger = v2g_pki()
+    past = {"begin": FROM, "end": datetime(2026, 5, 1, tzinfo=UTC)}
+    return {
+        "nothing": ("", result.INVALID_FORMAT),
+        "prose": ("no certificate at all", result.INVALID_FORMAT),
+        "broken base64": (v2g.stack(leaf).replace("M", "!", 1), result.INVALID_FORMAT),
+        "too long": (v2g.stack(leaf) * 60, result.INVALID_FORMAT),
+        "another key": (v2g.stack(forge(EVSE, v2g.issuing, begin=FROM).certificate), result.WRITE_ERROR),
+        "another root": (stranger.enrol(csr), result.NO_ROOT_CERTIFICATE_INSTALLED),
+        "sub-CAs missing": (leaf.to_pem(), result.NO_ROOT_CERTIFICATE_INSTALLED),
+        "leaf last": (
+            stack(v2g.sub1.certificate, v2g.issuing.certificate, leaf),
+            result.INVALID_CERTIFICATE_CHAIN,
+        ),
+        "no leaf": (stack(v2g.issuing.certificate, v2g.sub1.certificate), result.INVALID_CERTIFICATE_CHAIN),
+        "expired": (v2g.enrol(csr, **past), result.EXPIRED),
+        "another name": (v2g.enrol(csr, common_name="DE*CHP*E9999*9"), result.INVALID_COMMON_NAME),
+        "no EVSEID": (v2g.enrol(csr, common_name="station 7"), result.INVALID_COMMON_NAME),
+        "another domain component": (v2g.enrol(csr, domain="MO"), result.INVALID_CERTIFICATE_CHAIN),
+        "usage not critical": (v2g.enrol(csr, usage_critical=False), result.INVALID_CERTIFICATE_CHAIN),
+        "usage of a key for encryption": (
+            v2g.enrol(csr, usage={"key_encipherment": True}),
+            result.INVALID_CERTIFICATE_CHAIN,
+        ),
+    }
+
+
+REFUSALS = (
+    "nothing",
+    "prose",
+    "broken base64",
+    "too long",
+    "another key",
+    "another root",
+    "sub-CAs missing",
+    "leaf last",
+    "no leaf",
+    "expired",
+    "another name",
+    "no EVSEID",
+    "another domain component",
+    "usage not critical",
+    "usage of a key for encryption",
+)
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_does_not_fit_is_refused_with_a_reason_and_the_store_unchanged(
+    store: EvseSecurity, v2g: Pki, tmp_path: Path, case: str
+) -> None:
+    enrol(store, v2g, common="DE*CHP*E1234*2")
+    csr = request(store)
+    text, expected = refusals(csr, v2g)[case]
+    with assert_store_unchanged(tmp_path):
+        outcome = store.update_leaf(text, V2G)
+    assert (outcome.result, bool(outcome.reason)) == (expected, True), outcome
+    assert store.update_leaf(v2g.enrol(csr), V2G).accepted, "the request stays open for the right certificate"
+
+
+def test_every_refusal_of_the_table_is_tried(store: EvseSecurity, v2g: Pki) -> None:
+    assert set(refusals(request(store), v2g)) == set(REFUSALS)
+
+
+@pytest.mark.parametrize("kind", [LeafCertificateType.MO, LeafCertificateType.MF])
+def test_leaves_of_cars_and_manufacturers_are_not_kept(
+    store: EvseSecurity, v2g: Pki, tmp_path: Path, kind: LeafCertificateType
+) -> None:
+    chain = v2g.enrol(request(store))
+    with assert_store_unchanged(tmp_path):
+        assert store.update_leaf_certificate(chain, kind) is InstallCertificateResult.WRITE_ERROR
+        status = store.generate_certificate_signing_request(kind, "DE", "O", "CN").status
+    assert status is GetCertificateSignRequestStatus.INVALID_REQUESTED_TYPE
+
+
+@pytest.mark.parametrize(
+    ("country", "organization", "common"),
+    [("Germany", "O", "CN"), ("de", "O", "CN"), ("DE", "O", "x" * 65), ("DE", "", "CN"), ("DE", "O", "")],
+)
+def test_a_name_that_can_not_be_written_whole_is_refused(
+    store: EvseSecurity, tmp_path: Path, country: str, organization: str, common: str
+) -> None:
+    with assert_store_unchanged(tmp_path):
+        result = store.generate_certificate_signing_request(V2G, country, organization, common)
+    assert result.status is GetCertificateSignRequestStatus.GENERATION_ERROR
+    assert result.reason
+    assert result.csr is None
+
+
+def test_hardware_keys_are_refused_while_there_is_no_provider(store: EvseSecurity, tmp_path: Path) -> None:
+    with assert_store_unchanged(tmp_path):
+        result = store.generate_certificate_signing_request(V2G, "DE", "O", EVSE, use_tpm=True)
+    assert result.status is GetCertificateSignRequestStatus.KEY_GEN_ERROR
+
+
+def test_a_client_leaf_goes_to_its_own_directories(tmp_path: Path, v2g: Pki) -> None:
+    csms = csms_pki()
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms))
+    enrol(store, csms, LeafCertificateType.CSMS, "CS-001")
+    assert {Path(name).parent.name for name in leaf_files(tmp_path) if "LEAF" in name} == {"csms"}
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.NOT_FOUND
+    chain = v2g.enrol(request(store))
+    with assert_store_unchanged(tmp_path):
+        result = store.update_leaf_certificate(chain, LeafCertificateType.CSMS)
+    assert result is InstallCertificateResult.NO_ROOT_CERTIFICATE_INSTALLED
+
+
+def test_a_password_encrypts_the_key_and_is_never_shown(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), private_key_password="hunter2")
+    enrol(store, v2g)
+    result = store.get_leaf_certificate_info(V2G)
+    assert result.info is not None
+    assert result.info.password == "hunter2"
+    assert "hunter2" not in repr(result)
+    assert "hunter2" not in repr(store.layout)
+    data = Path(result.info.key).read_bytes()
+    assert b"ENCRYPTED" in data
+    load_pem_private_key(data, b"hunter2")
+    other = open_store(tmp_path, private_key_password="another")
+    answer = other.get_leaf_certificate_info(V2G)
+    assert answer.status is GetCertificateInfoStatus.PRIVATE_KEY_NOT_FOUND
+
+
+def test_a_password_may_leave_generated_keys_unencrypted(tmp_path: Path, v2g: Pki) -> None:
+    settings = {"private_key_password": "hunter2", "encrypt_generated_keys": False}
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), **settings)
+    enrol(store, v2g)
+    info = store.get_leaf_certificate_info(V2G).info
+    assert info is not None
+    assert b"ENCRYPTED" not in Path(info.key).read_bytes()
+
+
+def test_a_full_store_takes_no_leaf_and_says_so(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), max_certificates=4)
+    csr = request(store)
+    with assert_store_unchanged(tmp_path):
+        outcome = store.update_leaf(v2g.enrol(csr), V2G)
+    assert outcome.result is InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
+    roomy = open_store(tmp_path, max_certificates=5)
+    assert roomy.update_leaf(v2g.enrol(csr), V2G).accepted
+
+
+def test_a_key_that_a_certificate_uses_outlives_its_request(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    store.install_ca_certificate(v2g.root.certificate.to_pem(), CaCertificateType.V2G)
+    csr = request(store)
+    record = next((tmp_path / ".chainpilot/pending").iterdir())
+    kept = record.read_bytes()
+    assert store.update_leaf(v2g.enrol(csr), V2G).accepted
+    record.write_bytes(kept)
+    clock.advance(4000)
+    assert request(store) != csr
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.ACCEPTED
+    assert len([name for name in tree(tmp_path) if name.endswith(".key")]) == 2

@@ -1,0 +1,175 @@
+"""What the store tells of itself, and how little one broken file matters."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import ocsp
+
+from certs import FROM, UNTIL, Pki, csms_pki, key_pem, v2g_pki
+from chainpilot.pki.certificate import Certificate, load_certificates
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateType,
+    CertificateValidationResult,
+    EncodingFormat,
+    GetCertificateInfoStatus,
+    GetInstalledCertificatesStatus,
+    LeafCertificateType,
+)
+from clocks import SetClock
+from forge import forge
+from stores import EVSE, enrol, open_store, store_with
+
+V2G = LeafCertificateType.V2G
+ALL = list(CertificateType)
+
+
+@pytest.fixture(scope="module")
+def v2g() -> Pki:
+    return v2g_pki()
+
+
+def named_by_pyca(certificate: Certificate, issuer: Certificate) -> tuple[str, str, str]:
+    """Hash data as pyca's OCSP request builder computes it."""
+    one, other = (x509.load_der_x509_certificate(each.der) for each in (certificate, issuer))
+    request = ocsp.OCSPRequestBuilder().add_certificate(one, other, hashes.SHA256()).build()
+    return request.issuer_name_hash.hex(), request.issuer_key_hash.hex(), f"{request.serial_number:x}"
+
+
+def test_an_empty_store_answers_every_question(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "nothing" / "here")
+    listed = store.get_installed_certificates(ALL)
+    assert (listed.status, listed.certificate_hash_data_chain) == (GetInstalledCertificatesStatus.NOT_FOUND, ())
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.NOT_FOUND
+    assert [store.get_verify_file(kind) for kind in CaCertificateType] == [""] * 4
+    assert not store.open_requests()
+    assert not store.findings()
+    assert not (tmp_path / "nothing").exists(), "asking makes no directories"
+
+
+def test_installed_certificates_come_in_the_order_asked_leaf_before_its_sub_cas(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms_pki()))
+    leaf = load_certificates(enrol(store, v2g))[0]
+    kinds = [CertificateType.V2G_CERTIFICATE_CHAIN, CertificateType.CSMS_ROOT_CERTIFICATE]
+    entries = store.get_installed_certificates(kinds).certificate_hash_data_chain
+    assert [entry.certificate_type for entry in entries] == kinds
+    chain = entries[0]
+    expected = [
+        named_by_pyca(leaf, v2g.issuing.certificate),
+        named_by_pyca(v2g.issuing.certificate, v2g.sub1.certificate),
+        named_by_pyca(v2g.sub1.certificate, v2g.root.certificate),
+    ]
+    told = [chain.certificate_hash_data, *chain.child_certificate_hash_data]
+    assert [(one.issuer_name_hash, one.issuer_key_hash, one.serial_number) for one in told] == expected
+
+
+def test_a_corrupt_file_is_passed_over_and_told_of(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    enrol(store, v2g)
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    bundle.write_text(broken + bundle.read_text())
+    for name, data in {"a.pem": b"garbage", "b.pem": broken.encode(), "c.der": b"\x30", "d.key": b"no key"}.items():
+        (tmp_path / "client/cso" / name).write_bytes(data)
+    (tmp_path / "client/cso/e.pem").symlink_to("/nowhere")
+    (tmp_path / "client/cso/f.pem").mkdir()
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.ACCEPTED
+    assert len(store.get_installed_certificates(ALL).certificate_hash_data_chain) == 2
+    enrol(store, v2g, common="DE*CHP*E1234*2")
+    told = {Path(finding.path).name for finding in store.findings()}
+    assert {"V2G_ROOT_CA.pem", "a.pem", "b.pem", "c.der"} <= told
+
+
+def test_an_unreadable_pending_record_is_passed_over(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    pending = tmp_path / ".chainpilot/pending"
+    pending.mkdir(parents=True)
+    (pending / "x.json").write_bytes(b"{}")
+    enrol(store, v2g)
+    assert [Path(finding.path).name for finding in store.findings()] == ["x.json"]
+
+
+def test_a_file_longer_than_the_bound_is_not_read(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), max_file_bytes=5000)
+    assert store.is_ca_certificate_installed(CaCertificateType.V2G)
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.write_bytes(bundle.read_bytes() + b"#" * (5000 - bundle.stat().st_size))
+    assert store.is_ca_certificate_installed(CaCertificateType.V2G)
+    bundle.write_bytes(bundle.read_bytes() + b"#")
+    assert not store.is_ca_certificate_installed(CaCertificateType.V2G)
+    assert "longer than 5000 bytes" in store.findings()[0].why
+
+
+def test_files_changed_behind_our_back_are_seen_at_once(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    enrol(store, v2g)
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    held = bundle.read_bytes()
+    for _ in range(3):
+        bundle.write_bytes(b"")
+        assert not store.is_ca_certificate_installed(CaCertificateType.V2G)
+        bundle.write_bytes(held)
+        assert store.is_ca_certificate_installed(CaCertificateType.V2G)
+
+
+def test_a_store_written_by_everest_is_read_as_it_is(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    leaf = forge(EVSE, v2g.issuing, begin=FROM, end=UNTIL)
+    places = tmp_path / "client/cso"
+    places.mkdir(parents=True)
+    (places / "CPO_CERT_CHAIN.pem").write_text(v2g.stack(leaf.certificate))
+    (places / "SECC_LEAF.pem").write_text(leaf.certificate.to_pem())
+    (places / "SECC_LEAF.key").write_bytes(key_pem(leaf.key))
+    info = store.get_leaf_certificate_info(V2G, EncodingFormat.PEM, include_ocsp=True).info
+    assert info is not None
+    assert [Path(name or "").name for name in (info.certificate, info.certificate_single, info.key)] == [
+        "CPO_CERT_CHAIN.pem",
+        "SECC_LEAF.pem",
+        "SECC_LEAF.key",
+    ]
+    assert info.certificate_root == v2g.root.certificate.to_pem()
+    assert info.ocsp is not None
+    assert len(info.ocsp) == info.certificate_count == 3
+
+
+def test_leaf_info_tells_missing_expired_and_keyless_leaves_apart(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    store.install_ca_certificate(v2g.root.certificate.to_pem(), CaCertificateType.V2G)
+    assert store.get_leaf_certificate_info(LeafCertificateType.MO).status is GetCertificateInfoStatus.REJECTED
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.NOT_FOUND
+    enrol(store, v2g)
+    begun = clock.now()
+    clock.set(UNTIL + timedelta(seconds=1))
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.NOT_FOUND_VALID
+    clock.set(begun)
+    next((tmp_path / "client/cso").glob("*.key")).unlink()
+    assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.PRIVATE_KEY_NOT_FOUND
+    assert not store.get_installed_certificates([CertificateType.V2G_CERTIFICATE_CHAIN]).certificate_hash_data_chain
+
+
+def test_one_chain_is_judged_at_a_time_ten_years_later_and_again(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    store.install_ca_certificate(v2g.root.certificate.to_pem(), CaCertificateType.V2G)
+    leaf = forge(EVSE, v2g.issuing, begin=FROM, end=clock.now() + timedelta(days=90)).certificate
+    begun = clock.now()
+    seen = []
+    for moment in (begun, begun + timedelta(days=3650), begun, begun - timedelta(days=3650)):
+        clock.set(moment)
+        seen.append(store.verify_certificate(v2g.stack(leaf), [V2G]))
+    result = CertificateValidationResult
+    assert seen == [result.VALID, result.EXPIRED, result.VALID, result.UNKNOWN]
+
+
+def test_a_chain_is_judged_against_the_named_domains_only(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    chain = v2g.stack(forge(EVSE, v2g.issuing, begin=FROM, end=UNTIL).certificate)
+    result = CertificateValidationResult
+    assert store.verify_certificate(chain, [LeafCertificateType.MO, V2G]) is result.VALID
+    assert store.verify_certificate(chain, [LeafCertificateType.MO]) is result.ISSUER_NOT_FOUND
+    assert store.verify_certificate(chain, []) is result.ISSUER_NOT_FOUND
+    assert store.verify_certificate("", [V2G]) is result.UNKNOWN

@@ -1,0 +1,198 @@
+"""install_ca_certificate: what becomes an anchor, what is kept below one, what is refused."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from certs import FROM, UNTIL, Pki, root, stack, v2g_pki
+from chainpilot.pki.certificate import load_certificates
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateStoreUpdate,
+    CertificateStoreUpdateOperation,
+    CertificateType,
+    InstallCertificateResult,
+    LeafCertificateType,
+)
+from clocks import SetClock
+from forge import forge
+from stores import EVSE, assert_store_unchanged, open_store, store_with, tree
+
+RESULT = InstallCertificateResult
+V2G = CaCertificateType.V2G
+
+
+@pytest.fixture(scope="module")
+def v2g() -> Pki:
+    return v2g_pki()
+
+
+@pytest.mark.parametrize("kind", list(CaCertificateType))
+def test_a_root_is_installed_into_the_bundle_of_its_domain_and_published(
+    tmp_path: Path, v2g: Pki, kind: CaCertificateType
+) -> None:
+    store = open_store(tmp_path)
+    seen: list[tuple[CertificateStoreUpdate, bool]] = []
+    store.subscribe(lambda update: seen.append((update, store.is_ca_certificate_installed(kind))))
+    assert not store.is_ca_certificate_installed(kind)
+    assert store.install_ca_certificate(v2g.root.certificate.to_pem(), kind) is RESULT.ACCEPTED
+    update = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, ca_certificate_type=kind)
+    assert seen == [(update, True)]
+    assert Path(store.get_verify_file(kind)) == tmp_path / f"ca/{kind.value.lower()}/{kind.value}_ROOT_CA.pem"
+
+
+def test_the_same_root_again_is_accepted_and_changes_nothing(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g))
+    with assert_store_unchanged(tmp_path):
+        assert store.install_ca_certificate(v2g.root.certificate.to_pem(), V2G) is RESULT.ACCEPTED
+
+
+def test_a_second_root_stands_behind_the_first_and_comments_stay(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g))
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.write_text("# kept by hand\n" + bundle.read_text().rstrip("\n"))
+    second = root("Second Root")
+    assert store.install_ca_certificate(second.certificate.to_pem(), V2G) is RESULT.ACCEPTED
+    assert bundle.read_text().startswith("# kept by hand\n")
+    assert load_certificates(bundle.read_bytes()) == (v2g.root.certificate, second.certificate)
+    assert bundle.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_bundle_behind_a_link_is_replaced_where_it_lies(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path / "certs", (V2G, v2g))
+    bundle = tmp_path / "certs/ca/v2g/V2G_ROOT_CA.pem"
+    real = tmp_path / "elsewhere.pem"
+    bundle.rename(real)
+    bundle.symlink_to(real)
+    assert store.install_ca_certificate(root("Second Root").certificate.to_pem(), V2G) is RESULT.ACCEPTED
+    assert bundle.is_symlink()
+    assert len(load_certificates(real.read_bytes())) == 2
+
+
+def test_a_bundle_may_be_a_directory_of_files(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g), v2g_ca_bundle="ca/v2g")
+    assert store.install_ca_certificate(root("Second Root").certificate.to_pem(), V2G) is RESULT.ACCEPTED
+    assert len(list((tmp_path / "ca/v2g").glob("V2G_ROOT_*.pem"))) == 2
+    assert len(load_certificates(Path(store.get_verify_file(V2G)).read_bytes())) == 2
+    for path in (tmp_path / "ca/v2g").iterdir():
+        path.unlink()
+    assert store.get_verify_file(V2G) == ""
+
+
+def test_a_der_bundle_becomes_pem_when_a_root_is_added(tmp_path: Path, v2g: Pki) -> None:
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.parent.mkdir(parents=True)
+    bundle.write_bytes(v2g.root.certificate.der)
+    store = open_store(tmp_path)
+    assert store.is_ca_certificate_installed(V2G)
+    assert store.install_ca_certificate(root("Second Root").certificate.to_pem(), V2G) is RESULT.ACCEPTED
+    assert len(load_certificates(bundle.read_bytes())) == 2
+
+
+def test_a_sub_ca_of_an_installed_root_is_listed_below_it_and_is_no_anchor(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g))
+    for ca in (v2g.sub1, v2g.issuing):
+        assert store.install_ca_certificate(ca.certificate.to_pem(), V2G) is RESULT.ACCEPTED
+    (entry,) = store.get_installed_certificates([CertificateType.V2G_ROOT_CERTIFICATE]).certificate_hash_data_chain
+    serials = [data.serial_number for data in entry.child_certificate_hash_data]
+    assert serials == [f"{ca.certificate.serial_number:x}" for ca in (v2g.sub1, v2g.issuing)]
+    assert tuple(store.trust_anchors(V2G)) == (v2g.root.certificate,)
+    leaf = forge(EVSE, v2g.issuing, begin=FROM, end=UNTIL).certificate
+    assert store.validate(leaf.to_pem(), [LeafCertificateType.V2G]).reason is None
+
+
+def test_test_pkis_are_admitted_only_where_configured(tmp_path: Path) -> None:
+    pem = root("Test Root", test=True).certificate.to_pem()
+    strict = open_store(tmp_path)
+    outcome = strict.install_ca(pem, V2G)
+    assert outcome.result is RESULT.INVALID_CERTIFICATE_CHAIN
+    assert "allow_test_pki" in (outcome.reason or "")
+    assert open_store(tmp_path, allow_test_pki=True).install_ca_certificate(pem, V2G) is RESULT.ACCEPTED
+    assert not strict.is_ca_certificate_installed(V2G), "found on disk all the same, it is no anchor"
+    assert strict.get_verify_file(V2G) == ""
+    assert "allow_test_pki" in strict.findings()[0].why
+
+
+def refusals(v2g: Pki) -> dict[str, tuple[str, InstallCertificateResult]]:
+    """CA certificates that aren't taken, each with the answer."""
+    stranger = v2g_pki()
+    weak = rsa.generate_private_key(65537, 1024)
+    pem = v2g.root.certificate.to_pem()
+    impostor = forge("Root", v2g.issuing, ca=True, begin=FROM, end=UNTIL, issuer_name=None)
+    claimed = forge("Claimed", ca=True, begin=FROM, end=UNTIL).certificate
+    return {
+        "nothing": ("", RESULT.INVALID_FORMAT),
+        "half a block": (pem[:200], RESULT.INVALID_FORMAT),
+        "two certificates": (stack(v2g.root.certificate, v2g.sub1.certificate), RESULT.INVALID_FORMAT),
+        "too long": (pem + " " * 60_000, RESULT.INVALID_FORMAT),
+        "a leaf": (forge(EVSE, v2g.root, begin=FROM).certificate.to_pem(), RESULT.INVALID_CERTIFICATE_CHAIN),
+        "sub-CA of a stranger": (stranger.sub1.certificate.to_pem(), RESULT.INVALID_CERTIFICATE_CHAIN),
+        "grandchild without its parent": (impostor.certificate.to_pem(), RESULT.INVALID_CERTIFICATE_CHAIN),
+        "no keyCertSign": (
+            root("No usage", usage={"digital_signature": True}).certificate.to_pem(),
+            RESULT.INVALID_CERTIFICATE_CHAIN,
+        ),
+        "weak key": (root("Weak", key=weak).certificate.to_pem(), RESULT.INVALID_CERTIFICATE_CHAIN),
+        "expired": (root("Old", end=datetime(2026, 1, 1, tzinfo=UTC)).certificate.to_pem(), RESULT.EXPIRED),
+        "not yet valid": (root("New", begin=datetime(2027, 1, 1, tzinfo=UTC)).certificate.to_pem(), RESULT.EXPIRED),
+        "broken own signature": (_with_broken_signature(claimed.der), RESULT.INVALID_SIGNATURE),
+    }
+
+
+REFUSALS = (
+    "nothing",
+    "half a block",
+    "two certificates",
+    "too long",
+    "a leaf",
+    "sub-CA of a stranger",
+    "grandchild without its parent",
+    "no keyCertSign",
+    "weak key",
+    "expired",
+    "not yet valid",
+    "broken own signature",
+)
+
+
+def _with_broken_signature(der: bytes) -> str:
+    return (der[:-1] + bytes([der[-1] ^ 1])).hex()
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_is_no_ca_of_the_domain_is_refused_with_a_reason(tmp_path: Path, v2g: Pki, case: str) -> None:
+    store = store_with(tmp_path, (V2G, v2g))
+    text, expected = refusals(v2g)[case]
+    with assert_store_unchanged(tmp_path):
+        outcome = store.install_ca(text, V2G)
+    assert (outcome.result, bool(outcome.reason)) == (expected, True), outcome
+
+
+def test_every_refusal_of_the_table_is_tried(v2g: Pki) -> None:
+    assert set(refusals(v2g)) == set(REFUSALS)
+
+
+def test_validity_counts_to_the_second_at_both_ends(tmp_path: Path) -> None:
+    begin, end = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    pem = root("Short", begin=begin, end=end).certificate.to_pem()
+    clock = SetClock(begin - timedelta(seconds=1))
+    store = open_store(tmp_path, clock=clock)
+    assert store.install_ca_certificate(pem, V2G) is RESULT.EXPIRED
+    clock.set(begin)
+    assert store.install_ca_certificate(pem, V2G) is RESULT.ACCEPTED
+    clock.set(end)
+    assert store.is_ca_certificate_installed(V2G)
+    clock.set(end + timedelta(seconds=1))
+    assert not store.is_ca_certificate_installed(V2G)
+
+
+def test_a_full_store_takes_no_further_ca(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g), max_certificates=1)
+    with assert_store_unchanged(tmp_path):
+        result = store.install_ca_certificate(root("Second").certificate.to_pem(), V2G)
+    assert result is RESULT.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
+    small = open_store(tmp_path, max_bytes=sum(map(len, tree(tmp_path).values())))
+    result = small.install_ca_certificate(root("Second").certificate.to_pem(), V2G)
+    assert result is RESULT.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
