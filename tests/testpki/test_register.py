@@ -1,0 +1,57 @@
+"""What the test PKI has issued."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.identity import DistinguishedName
+from chainpilot.testpki.hierarchy import SECC
+from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.register import IssuedRecord, Register, csr_fingerprint
+
+NAME = DistinguishedName("DE", "Operator", "DE*ICE*E123", "CPO").to_name()
+
+
+@pytest.fixture
+def leaf(issuers: dict[str, Issuer], at: datetime) -> Certificate:
+    """Some issued leaf."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at)
+
+
+def test_a_record_is_found_by_its_request_and_its_serial_number(tmp_path: Path, leaf: Certificate) -> None:
+    register, request = Register(tmp_path / "issued"), csr_fingerprint(b"request")
+    register.add(IssuedRecord("cpo", request, leaf))
+    found = register.find("cpo", request)
+    assert found is not None
+    assert found.certificate == leaf
+    assert register.find("csms", request) is None
+    assert register.knows(leaf.issuer_der, leaf.serial_number)
+    assert not register.knows(leaf.subject_der, leaf.serial_number)
+
+
+def test_a_register_opened_again_holds_the_same(tmp_path: Path, leaf: Certificate) -> None:
+    record = IssuedRecord("cpo", csr_fingerprint(b"request"), leaf)
+    Register(tmp_path / "issued").add(record)
+    assert Register(tmp_path / "issued").records == (record,)
+
+
+def test_a_line_cut_off_by_a_kill_is_cut_away(tmp_path: Path, leaf: Certificate) -> None:
+    path, record = tmp_path / "issued", IssuedRecord("cpo", csr_fingerprint(b"request"), leaf)
+    Register(path).add(record)
+    whole = path.read_bytes()
+    for cut in range(1, len(whole), 50):
+        path.write_bytes(whole + whole[:cut])
+        register = Register(path)
+        assert register.records == (record,)
+        register.add(record)
+        assert Register(path).records == (record, record)
+
+
+def test_what_was_issued_without_a_request_is_found_by_none(tmp_path: Path, leaf: Certificate) -> None:
+    register = Register(tmp_path / "issued")
+    register.add(IssuedRecord("tls-server", "", leaf))
+    assert register.find("tls-server", "") is None

@@ -1,0 +1,217 @@
+"""The OCSP responder without HTTP."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainpilot.pki.certificate import Certificate, load_certificate
+from chainpilot.pki.hashdata import HashAlgorithm, hash_data
+from chainpilot.pki.identity import DistinguishedName
+from chainpilot.testpki.hierarchy import SECC
+from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.material import Material
+from chainpilot.testpki.register import IssuedRecord, Register
+from chainpilot.testpki.responder import Responder
+from forge import forge
+
+NAME = DistinguishedName("DE", "Operator", "DE*ICE*E123", "CPO").to_name()
+LATER = timedelta(days=3)
+
+
+@pytest.fixture(scope="module")
+def leaf(issuers: dict[str, Issuer], at: datetime) -> Certificate:
+    """A leaf in the register."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at)
+
+
+@pytest.fixture(scope="module")
+def responder(
+    issuers: dict[str, Issuer], leaf: Certificate, at: datetime, tmp_path_factory: pytest.TempPathFactory
+) -> Responder:
+    """A responder that knows the leaf."""
+    register = Register(Path(tmp_path_factory.mktemp("register")) / "issued")
+    register.add(IssuedRecord("cpo", "some", leaf))
+    return Responder(issuers, register, Material(b"tests"), at)
+
+
+def parsed(certificate: Certificate) -> x509.Certificate:
+    return x509.load_der_x509_certificate(certificate.der)
+
+
+def ask(
+    certificate: Certificate,
+    issuer: Certificate,
+    algorithm: hashes.HashAlgorithm | None = None,
+    *,
+    nonce: bytes | None = None,
+) -> bytes:
+    builder = ocsp.OCSPRequestBuilder().add_certificate(
+        parsed(certificate), parsed(issuer), algorithm or hashes.SHA256()
+    )
+    if nonce is not None:
+        builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
+    return builder.build().public_bytes(Encoding.DER)
+
+
+def read(answer: bytes) -> ocsp.OCSPResponse:
+    return ocsp.load_der_ocsp_response(answer)
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [hashes.SHA1(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512()],
+    ids=["SHA-1", "SHA-256", "SHA-384", "SHA-512"],
+)
+def test_an_issued_leaf_is_good_by_every_hash(
+    algorithm: hashes.HashAlgorithm,
+    responder: Responder,
+    leaf: Certificate,
+    issuers: dict[str, Issuer],
+    at: datetime,
+) -> None:
+    answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, algorithm), at + LATER))
+    assert answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
+    assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+    assert answer.serial_number == leaf.serial_number
+    assert answer.hash_algorithm.name == algorithm.name
+
+
+def test_the_hash_data_of_a_station_finds_the_responder_s_certificate(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    data = hash_data(leaf, issuers["cpo_sub2"].certificate, HashAlgorithm.SHA256)
+    request = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
+        bytes.fromhex(data.issuer_name_hash),
+        bytes.fromhex(data.issuer_key_hash),
+        int(data.serial_number, 16),
+        hashes.SHA256(),
+    )
+    answer = read(responder.answer(request.build().public_bytes(Encoding.DER), at))
+    assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+
+
+def test_an_answer_holds_for_more_than_a_week(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate), at + LATER))
+    assert answer.next_update_utc is not None
+    assert answer.this_update_utc == at + LATER
+    assert answer.next_update_utc - answer.this_update_utc > timedelta(days=7)
+
+
+def test_a_delegate_signs_for_sub2_and_comes_along(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    issuer = issuers["cpo_sub2"].certificate
+    answer = read(responder.answer(ask(leaf, issuer), at))
+    (delegate,) = answer.certificates
+    delegate.verify_directly_issued_by(parsed(issuer))
+    key = delegate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
+    assert answer.responder_key_hash == x509.SubjectKeyIdentifier.from_public_key(key).digest
+
+
+def test_the_issuer_itself_signs_for_sub1(responder: Responder, issuers: dict[str, Issuer], at: datetime) -> None:
+    issuer = issuers["cpo_sub1"].certificate
+    answer = read(responder.answer(ask(issuers["cpo_sub2"].certificate, issuer), at))
+    key = issuer.public_key
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
+    assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+    assert answer.certificates == []
+
+
+def test_a_serial_number_nobody_issued_is_unknown(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    other = issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at, context=b"never registered")
+    answer = read(responder.answer(ask(other, issuers["cpo_sub2"].certificate), at))
+    assert answer.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+
+
+def test_an_unknown_issuer_is_unauthorized(responder: Responder, leaf: Certificate, at: datetime) -> None:
+    stranger = forge("Stranger", ca=True).certificate
+    answer = read(responder.answer(ask(leaf, stranger), at))
+    assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+def test_a_ca_without_a_responder_is_unauthorized(
+    responder: Responder, issuers: dict[str, Issuer], leaf: Certificate, at: datetime
+) -> None:
+    answer = read(responder.answer(ask(leaf, issuers["web_root"].certificate), at))
+    assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("size", [1, 32, 128])
+def test_a_nonce_comes_back(
+    size: int, responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"n" * size), at))
+    assert answer.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == b"n" * size
+
+
+@pytest.mark.parametrize("size", [0, 129])
+def test_a_nonce_of_a_forbidden_length_is_malformed(
+    size: int, responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"n" * size), at))
+    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+
+
+def test_two_certificates_in_one_request_are_malformed(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    single = ask(leaf, issuers["cpo_sub2"].certificate, hashes.SHA1())
+    # OCSPRequest { TBSRequest { requestList { Request } } }: the one Request written twice
+    entry = single[6:]
+    double = b"\x30\x81" + bytes([len(entry) * 2])
+    listed = double + entry * 2
+    inner = b"\x30\x81" + bytes([len(listed)]) + listed
+    answer = read(responder.answer(b"\x30\x81" + bytes([len(inner)]) + inner, at))
+    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+
+
+@given(request_bytes=st.binary(max_size=200))
+def test_no_request_bytes_escape(request_bytes: bytes, responder: Responder, at: datetime) -> None:
+    answer = read(responder.answer(request_bytes, at))
+    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+
+
+@given(where=st.integers(0, 10_000), what=st.integers(0, 255))
+def test_no_changed_byte_escapes(
+    *,
+    where: int,
+    what: int,
+    responder: Responder,
+    leaf: Certificate,
+    issuers: dict[str, Issuer],
+    at: datetime,
+) -> None:
+    changed = bytearray(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"nonce"))
+    changed[where % len(changed)] = what
+    assert read(responder.answer(bytes(changed), at)).response_status in ocsp.OCSPResponseStatus
+
+
+def test_the_answer_fits_into_an_ocpp_message(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    answer = responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"n" * 32), at)
+    assert len(answer) * 4 / 3 <= 5500
+
+
+def test_the_delegate_is_one_of_ours(
+    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+) -> None:
+    (delegate,) = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate), at)).certificates
+    assert load_certificate(delegate.public_bytes(Encoding.DER)).is_test
