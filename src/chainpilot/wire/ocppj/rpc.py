@@ -144,27 +144,27 @@ class Rpc:
         if own is not None and own.take(CallInput.CANCEL) is CallState.QUEUED:
             self._queue.remove(own)
 
-    def respond(self, message_id: str, payload: dict[str, object]) -> None:
-        """Answer a call of the peer with CALLRESULT.
+    def respond(self, message_id: str, payload: dict[str, object]) -> Outgoing:
+        """Answer a call of the peer with CALLRESULT; the frame returned is the very object `data_to_send` gives later.
 
         Raises:
             NotInProgressError: no such call waits for an answer.
             UnwritableFrameError: the payload is not JSON or too large; the call still waits for its answer.
             RpcClosedError: the connection has ended.
         """
-        self._answer(CallResult(message_id, payload))
+        return self._answer(CallResult(message_id, payload))
 
     def refuse(
         self, message_id: str, code: ErrorCode, description: str = "", details: dict[str, object] | None = None
-    ) -> None:
-        """Answer a call of the peer with CALLERROR; errors as those of `respond`."""
-        self._answer(CallError(message_id, code, description, details or {}))
+    ) -> Outgoing:
+        """Answer a call of the peer with CALLERROR; result and errors as those of `respond`."""
+        return self._answer(CallError(message_id, code, description, details or {}))
 
     def receive(self, text: str | bytes, at: float) -> list[Event]:
         """Take a frame from the peer and tell what it means; raises nothing, whatever it is.
 
         What ran out of time by `at` (monotonic seconds) expires first, so that the clock and not the order in which a
-        driver wakes decides whether an answer is late.
+        driver wakes decides whether an answer is late; the frame's own event is the last of the list.
         """
         if self._closed:
             return []
@@ -231,13 +231,15 @@ class Rpc:
             return self._outstanding
         return next((call for call in self._queue if call.message_id == message_id), None)
 
-    def _answer(self, frame: CallResult | CallError) -> None:
+    def _answer(self, frame: CallResult | CallError) -> Outgoing:
         self._require_open()
         asked = self._in_progress.get(frame.message_id)
         if asked is None:
             raise NotInProgressError(frame.message_id)
-        self._answers.append(Outgoing(encode(frame), frame, asked.action))
+        outgoing = Outgoing(encode(frame), frame, asked.action)
+        self._answers.append(outgoing)
         del self._in_progress[frame.message_id]
+        return outgoing
 
     def _on_call(self, frame: Call) -> Event:
         known = self._in_progress.get(frame.message_id)

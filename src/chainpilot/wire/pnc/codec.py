@@ -1,0 +1,249 @@
+"""Messages to OCPP payloads and back, by the tables of `dialects`: strict out, tolerant in, never surprised.
+
+Reading never raises: what cannot be read comes back as a value that says what to answer, or what to think of the answer
+(the error layers of pnc-messages.md section 2). Frames and CALLERROR are `wire.ocppj`'s; whether a station may ask what
+it asks is not handled here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chainpilot.wire.jsontext import JsonError, decode_json, encode_json
+from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.pnc.dialects import DIALECTS, CarrierStatus, Dialect, DialectRow, MessageRow, Side
+from chainpilot.wire.pnc.fields import FieldFault
+from chainpilot.wire.pnc.messages import PncRequest, PncResponse
+
+__all__ = [
+    "DATA_TRANSFER",
+    "MAX_MESSAGE_ID",
+    "MAX_VENDOR_ID",
+    "CarrierRefusal",
+    "DecodeRefusal",
+    "DecodedRequest",
+    "OcppCall",
+    "carrier_answer",
+    "decode_request",
+    "decode_response",
+    "encode_request",
+    "encode_response",
+]
+
+DATA_TRANSFER: Final = "DataTransfer"
+"""The action that carries dialect H."""
+MAX_VENDOR_ID: Final = 255
+"""Characters of vendorId (OCPP 1.6 section 6.17)."""
+MAX_MESSAGE_ID: Final = 50
+"""Characters of messageId (OCPP 1.6 section 6.17)."""
+_MAX_SAID: Final = 200
+"""Characters kept of what a peer says freely."""
+
+
+@dataclass(frozen=True, slots=True)
+class OcppCall:
+    """An OCPP call to make."""
+
+    action: str
+    payload: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRequest:
+    """A request that was understood, and the dialect it came in, which its answer must use."""
+
+    dialect: Dialect
+    request: PncRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRefusal:
+    """A request that was not understood."""
+
+    answer: dict[str, object]
+    """The CALLRESULT's payload to send."""
+    why: str
+    """For the log; quotes nothing of the payload."""
+    fault: ErrorCode | None = None
+    """Set if the payload breaks the schema of DataTransfer itself: then CALLERROR with this code is due instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierRefusal:
+    """An answer that holds no message: the carrier refused, or what it carries cannot be read."""
+
+    status: str
+    """The DataTransfer status as it came, cut; empty if there was none."""
+    why: str
+    """For people and logs; quotes nothing of the payload but the status."""
+    said: str | None = None
+    """What stood in `data`, cut, if the peer refused with a text; may hold anything, so keep it out of logs."""
+
+
+def carrier_answer(status: CarrierStatus) -> dict[str, object]:
+    """The answer to a DataTransfer whose contents are not spoken about: unknown, switched off or unreadable."""
+    return {"status": status.value}
+
+
+def encode_request(request: PncRequest, dialect: Dialect) -> OcppCall:
+    """The call that asks `request` in `dialect`.
+
+    Raises:
+        InexpressibleError: the dialect has no way to say it (H: GetInstalledCertificateIds for other than one type).
+        UnwritableJsonError: a text is not Unicode.
+    """
+    row = DIALECTS[dialect]
+    message = _message_for(row, request)
+    data = encode_json(_write(message.request, request))
+    return OcppCall(DATA_TRANSFER, {"vendorId": row.vendor_id, "messageId": message.action, "data": data})
+
+
+def encode_response(response: PncResponse, dialect: Dialect) -> dict[str, object]:
+    """The CALLRESULT's payload that answers with `response` in `dialect`.
+
+    The carrier's status is Accepted whatever the message says: it was understood (pnc-messages.md section 2).
+
+    Raises:
+        UnwritableJsonError: a text is not Unicode.
+    """
+    message = _message_for(DIALECTS[dialect], response)
+    data = encode_json(_write(message.response, response))
+    return {**carrier_answer(CarrierStatus.ACCEPTED), "data": data}
+
+
+def decode_request(action: str, payload: object) -> DecodedRequest | DecodeRefusal:
+    """Understand a call of the peer.
+
+    Args:
+        action: the CALL's action; only DataTransfer carries anything in the dialects known.
+        payload: the CALL's payload.
+    """
+    if action != DATA_TRANSFER or not isinstance(payload, dict):
+        return _broken(ErrorCode.FORMATION_VIOLATION, "not a DataTransfer")
+    breach = _schema_breach(payload)
+    if breach is not None:
+        return breach
+    row = _row_of_vendor(payload["vendorId"])
+    if row is None:
+        return _refused(CarrierStatus.UNKNOWN_VENDOR_ID, "no dialect of ours has this vendorId")
+    message = _message_of_action(row, payload.get("messageId"))
+    if message is None:
+        return _refused(CarrierStatus.UNKNOWN_MESSAGE_ID, f"dialect {row.dialect.value} has no such messageId")
+    try:
+        values = _read(message.request, _inner(payload))
+    except (FieldFault, JsonError) as error:
+        return _refused(CarrierStatus.REJECTED, f"{message.action}: {error}")
+    return DecodedRequest(row.dialect, message.request.of(**values))
+
+
+def decode_response(request: PncRequest, dialect: Dialect, payload: object) -> PncResponse | CarrierRefusal:
+    """Understand the answer to `request`, which was asked in `dialect`.
+
+    A refusal inside an accepted carrier is a message like any other; only an unreadable one is a `CarrierRefusal`.
+    """
+    message = _message_for(DIALECTS[dialect], request)
+    if not isinstance(payload, dict):
+        return CarrierRefusal("", "the answer is not an object")
+    status = payload.get("status")
+    if not isinstance(status, str):
+        return CarrierRefusal("", "the answer has no status")
+    if status != CarrierStatus.ACCEPTED.value:
+        return CarrierRefusal(_plain(status), f"{message.action} was answered {_plain(status)}", _said(payload))
+    try:
+        values = _read(message.response, _inner(payload))
+    except (FieldFault, JsonError) as error:
+        return CarrierRefusal(status, f"{message.action} was answered unreadably: {error}")
+    response: PncResponse = message.response.of(**message.complete(request, values))
+    return response
+
+
+def _message_for(row: DialectRow, value: PncRequest | PncResponse) -> MessageRow:
+    return next(message for message in row.messages if type(value) in {message.request.of, message.response.of})
+
+
+def _row_of_vendor(vendor_id: str) -> DialectRow | None:
+    """OCPP 1.6 section 6.17 types vendorId and messageId CiString: case does not count."""
+    return next((row for row in DIALECTS.values() if row.vendor_id.lower() == vendor_id.lower()), None)
+
+
+def _message_of_action(row: DialectRow, action: str | None) -> MessageRow | None:
+    return next((message for message in row.messages if action and message.action.lower() == action.lower()), None)
+
+
+def _schema_breach(payload: Mapping[str, object]) -> DecodeRefusal | None:
+    """What breaks the 1.6 schema of DataTransfer; members it does not know and `data` as an object are let pass."""
+    for name, limit in (("vendorId", MAX_VENDOR_ID), ("messageId", MAX_MESSAGE_ID)):
+        value = payload.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            return _broken(ErrorCode.TYPE_CONSTRAINT_VIOLATION, f"{name} is not a string")
+        if len(value) > limit:
+            return _broken(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, f"{name} is longer than {limit} characters")
+    if payload.get("vendorId") is None:
+        return _broken(ErrorCode.PROTOCOL_ERROR, "vendorId is missing")
+    return None
+
+
+def _broken(fault: ErrorCode, why: str) -> DecodeRefusal:
+    return DecodeRefusal(carrier_answer(CarrierStatus.REJECTED), why, fault)
+
+
+def _refused(status: CarrierStatus, why: str) -> DecodeRefusal:
+    return DecodeRefusal(carrier_answer(status), why)
+
+
+def _inner(payload: Mapping[str, object]) -> dict[str, object]:
+    """The inner JSON object; raises FieldFault, JsonError."""
+    data = payload.get("data")
+    if isinstance(data, str):
+        data = decode_json(data)
+    if data is None:
+        raise FieldFault("data", "missing")
+    if not isinstance(data, dict):
+        raise FieldFault("data", "not a JSON object")
+    return data
+
+
+def _write(side: Side, value: PncRequest | PncResponse) -> dict[str, object]:
+    """Fields that are None are left out."""
+    written: dict[str, object] = {}
+    for field in side.fields:
+        content = getattr(value, field.attribute)
+        if field.written and content is not None and not (field.omit_empty and content == ()):
+            written[field.names[0]] = field.kind.write(content)
+    return written
+
+
+def _read(side: Side, data: Mapping[str, object]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in side.fields:
+        found = {name: data[name] for name in field.names if data.get(name) is not None}
+        contents = list(found.values())
+        if contents and any(content != contents[0] for content in contents):
+            raise FieldFault(field.names[0], f"contradicted by {', '.join(list(found)[1:])}")
+        if contents:
+            values[field.attribute] = field.kind.read(contents[0], next(iter(found)))
+        elif field.required:
+            raise FieldFault(field.names[0], "missing")
+    return _with_raw_word(side, data, values)
+
+
+def _with_raw_word(side: Side, data: Mapping[str, object], values: dict[str, Any]) -> dict[str, Any]:
+    if side.raw_word is None:
+        return values
+    name, attribute = side.raw_word
+    raw = data.get(name)
+    if isinstance(raw, str) and values[name].value != raw and values.get(attribute) is None:
+        return {**values, attribute: _plain(raw)}
+    return values
+
+
+def _plain(text: str) -> str:
+    """What a peer said, fit for a line of text."""
+    return "".join(character if character.isprintable() else "?" for character in text[:_MAX_SAID])
+
+
+def _said(payload: Mapping[str, object]) -> str | None:
+    data = payload.get("data")
+    return _plain(data) if isinstance(data, str) and data else None
