@@ -6,9 +6,10 @@ A job that raises what nobody expected is put off, never dropped; its detail goe
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import uuid4
 
+from chainpilot.clock import Clock
 from chainpilot.cpms.enrolment import Office, deliver, issue
 from chainpilot.cpms.enrolment.office import put_off
 from chainpilot.cpms.journal import journal
@@ -86,7 +87,7 @@ class Worker:
         clock = self._office.clock
         waits = [asyncio.create_task(self._nudged.wait())]
         if pause is not None:
-            waits.append(asyncio.ensure_future(_slept(clock.sleep_until(clock.monotonic() + pause))))
+            waits.append(asyncio.create_task(_slept(clock, clock.monotonic() + pause)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -124,8 +125,8 @@ class Worker:
             _log.error("job_left_to_its_lease", enrolment=job.enrolment_id, error=repr(error))
 
 
-async def _slept(sleep: Awaitable[None]) -> bool:
-    await sleep
+async def _slept(clock: Clock, moment: float) -> Literal[True]:
+    await clock.sleep_until(moment)
     return True
 
 

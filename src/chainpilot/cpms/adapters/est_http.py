@@ -38,7 +38,11 @@ __all__ = ["EstExchange", "EstHttp"]
 _MAX_CONNECTIONS: Final = 8
 """To one PKI at once; a worker posts one CSR after the other."""
 _KEEP_ALIVE_SECONDS: Final = 5.0
-"""Short, because a request on a connection that the PKI is just closing has an unknown outcome."""
+"""How long a connection waits for the next request; only where a POST may be repeated.
+
+A PKI that closes it at that moment leaves the outcome of the next POST unknown; so where a certificate may cost money
+every request gets a connection of its own.
+"""
 
 _REASONS: Final[dict[RefusalKind, Reason]] = {
     RefusalKind.LOGIN: Reason.PKI_LOGIN_REFUSED,
@@ -99,9 +103,17 @@ class EstHttp:
             auth=login_of(config),
             verify=client_context(config),
             transport=transport,
-            headers={"User-Agent": "chainpilot", "Accept-Encoding": "identity"},
-            timeout=config.timeout,
-            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+            headers={
+                "User-Agent": "chainpilot",
+                "Accept-Encoding": "identity",
+                "Connection": "keep-alive" if config.repost_safe else "close",
+            },
+            timeout=httpx.Timeout(config.timeout, connect=config.timeout / 3, pool=config.timeout / 3),
+            limits=httpx.Limits(
+                max_connections=_MAX_CONNECTIONS,
+                max_keepalive_connections=_MAX_CONNECTIONS if config.repost_safe else 0,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            ),
             follow_redirects=False,
             trust_env=False,
         )

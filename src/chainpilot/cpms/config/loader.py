@@ -18,7 +18,7 @@ from chainpilot.cpms.config.settings import (
 )
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile
-from chainpilot.pki.certificate import CertificateError, load_certificates
+from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
@@ -137,7 +137,7 @@ def _anchors(given: TrustInput, folder: Path) -> dict[TrustDomain, TrustAnchors]
 
 def _admit(key: str, files: list[Path], folder: Path, *, allow_test_pki: bool) -> TrustAnchors:
     """An anchor that is refused stops the start: an operator who lists it believes that it counts."""
-    found = []
+    found: list[Certificate] = []
     for file in files:
         try:
             found.extend(load_certificates(_read_text(folder / file, key)))

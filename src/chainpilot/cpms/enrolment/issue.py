@@ -149,7 +149,7 @@ async def _judge(office: Office, authority: CertificateAuthority, enrolment: Enr
 
 def _check(office: Office, enrolment: Enrolment, cacerts: tuple[Certificate, ...]) -> VerifiedChain | Unfit:
     slot = enrolment.slot
-    answer = load_certificates(enrolment.answer or "")
+    answer = load_certificates(enrolment.answer) if enrolment.answer else ()
     csr = inspect_csr(enrolment.csr)
     return check_issued(csr, slot, answer, cacerts, office.anchors[slot.use], at=office.clock.now())
 

@@ -41,6 +41,8 @@ class Desk:
     async def _data_transfer(self, action: str, payload: object) -> Answer:
         decoded = decode_request(action, payload)
         if isinstance(decoded, DecodeRefusal):
+            if decoded.fault is not None:
+                raise RpcFault(decoded.fault, decoded.why)
             return Answer(decoded.answer)
         self._session.dialect = decoded.dialect
         if not isinstance(decoded.request, SignCertificateRequest):

@@ -63,8 +63,8 @@ class Sessions:
         session = self._by_station.get(station_id)
         if session is None or session.link is None:
             raise StationUndecided("the station is offline", sent=False)
-        call = encode_request(request, session.dialect)
         try:
+            call = encode_request(request, session.dialect)
             payload = await session.link.call(call.action, call.payload)
         except CallRefused as error:
             raise StationRefused(f"CALLERROR {error.code.value}: {error.description}") from error

@@ -148,7 +148,8 @@ def next_due(connection: sa.Connection) -> datetime | None:
     """The earliest moment at which a job is due and free."""
     moment = sa.func.max(jobs.c.due, sa.func.coalesce(jobs.c.lease_until, jobs.c.due), type_=jobs.c.due.type)
     earliest = sa.select(sa.func.min(moment, type_=jobs.c.due.type)).where(jobs.c.due.is_not(None))
-    return connection.execute(earliest).scalar_one()
+    moment_due: datetime | None = connection.execute(earliest).scalar_one()
+    return moment_due
 
 
 def wake(connection: sa.Connection, station_id: StationId, at: datetime) -> int:

@@ -60,7 +60,8 @@ class Writer:
                 _write(connection, batch)
             except Exception as error:  # noqa: BLE001 - an adapter lets one family out (house style 4)
                 _fail(batch, error)
-                connection = _discard(connection)
+                _discard(connection)
+                connection = None
         if connection is not None:
             connection.close()
 

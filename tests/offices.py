@@ -1,0 +1,149 @@
+"""An office at work in a test: real records, simulated CA and station, a set clock, a watcher that can kill."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.enrolment import Office, Policy, accept, deliver, issue
+from chainpilot.cpms.model import Enrolment, Job, JobKind, StationRecord, Step, StepTaken
+from chainpilot.pki.encoding import TextEncoding
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
+from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.wire.pnc.messages import SignCertificateRequest, SignCertificateResponse
+from clocks import SetClock
+from forge import NOON
+from sims import Ladder, SimulatedCa, SimulatedStation, csms_ladder, csr_text, v2g_ladder
+
+__all__ = ["EVSE", "STATION", "Killed", "Scene", "open_scene"]
+
+STATION = StationId("CS-0001")
+EVSE = "DE*ICE*E0001"
+
+
+class Killed(BaseException):
+    """The process died; nothing catches it, as nothing catches a signal 9."""
+
+
+@dataclass
+class Scene:
+    """Everything of one test."""
+
+    path: Path
+    ledger: SqlLedger
+    ca: SimulatedCa
+    csms_ca: SimulatedCa
+    station: SimulatedStation
+    clock: SetClock
+    office: Office
+    steps: list[StepTaken]
+    key: PrivateKey
+    kill_at: list[Step] = field(default_factory=list)
+
+    def watch(self, taken: StepTaken) -> None:
+        """Note the step; die if it is the one."""
+        self.steps.append(taken)
+        if self.kill_at and taken.step is self.kill_at[0]:
+            self.kill_at.pop(0)
+            raise Killed(taken.step)
+
+    @property
+    def names(self) -> list[Step]:
+        """The steps so far."""
+        return [taken.step for taken in self.steps]
+
+    def request(
+        self,
+        use: LeafUse | None = LeafUse.V2G,
+        *,
+        name: str | None = None,
+        key: PrivateKey | None = None,
+        encoding: TextEncoding = TextEncoding.PEM,
+        organization: str = "Operator",
+    ) -> SignCertificateRequest:
+        """The station's request; its own key and name unless said otherwise."""
+        common = name or (STATION if use is LeafUse.CSMS else EVSE)
+        domain = None if use is LeafUse.CSMS else "CPO"
+        text = csr_text(key or self.key, common, organization=organization, encoding=encoding, domain=domain)
+        return SignCertificateRequest(text, use)
+
+    async def ask(self, request: SignCertificateRequest | None = None) -> SignCertificateResponse:
+        """The station asks."""
+        record = await self.ledger.station(STATION)
+        assert record is not None
+        return await accept(self.office, record, request or self.request())
+
+    async def take(self) -> tuple[Job, ...]:
+        """The jobs due now."""
+        now = self.clock.now()
+        return await self.ledger.take_jobs(now, now + timedelta(minutes=1), 10)
+
+    async def work(self, rounds: int = 10) -> None:
+        """Run due jobs one after the other, until none is due."""
+        for _ in range(rounds):
+            jobs = await self.take()
+            for job in jobs:
+                await (issue if job.kind is JobKind.ISSUE else deliver)(self.office, job)
+            if not jobs:
+                return
+
+    async def wait_and_work(self, wait: timedelta) -> None:
+        """Let time pass, then work."""
+        self.clock.advance(wait.total_seconds())
+        await self.work()
+
+    async def only(self) -> Enrolment:
+        """The one enrolment there is."""
+        (enrolment,) = await self.ledger.enrolments_of(STATION)
+        return enrolment
+
+    async def restart(self) -> None:
+        """A new process on the same records: nothing in memory survives."""
+        await self.ledger.close()
+        self.ledger = await SqlLedger.open(self.path)
+        self.office = replace(self.office, ledger=self.ledger, shelf=type(self.office.shelf)())
+
+
+@asynccontextmanager
+async def open_scene(
+    folder: Path,
+    *,
+    repost_safe: bool = False,
+    policy: Policy | None = None,
+    ladder: Ladder | None = None,
+    nudge: Callable[[], None] = lambda: None,
+) -> AsyncIterator[Scene]:
+    """A station with a record, a CA for each use, and an empty database."""
+    path = folder / "cpms.sqlite"
+    ledger = await SqlLedger.open(path)
+    clock = SetClock(NOON)
+    v2g, csms = ladder or v2g_ladder(), csms_ladder()
+    station_anchors = TrustAnchors.admit([v2g.root.certificate, csms.root.certificate])
+    steps: list[StepTaken] = []
+    ca, csms_ca = SimulatedCa(v2g, repost_safe), SimulatedCa(csms, repost_safe, client=True)
+    station = SimulatedStation(STATION, station_anchors, NOON)
+    scene: Scene
+    office = Office(
+        ledger=ledger,
+        links=station,
+        authorities={"v2g": ca, "own": csms_ca},
+        issue_at={LeafUse.V2G: "v2g", LeafUse.CSMS: "own"},
+        anchors={LeafUse.V2G: v2g.anchors, LeafUse.CSMS: csms.anchors},
+        policy=policy or Policy(),
+        clock=clock,
+        watch=lambda taken: scene.watch(taken),
+        nudge=nudge,
+    )
+    key = generate_private_key(KeySpec.P256)
+    scene = Scene(path, ledger, ca, csms_ca, station, clock, office, steps, key)
+    record = StationRecord(STATION, "", allowed_names=frozenset({EVSE}), organisation="Operator")
+    await ledger.put_station(record)
+    try:
+        yield scene
+    finally:
+        await scene.ledger.close()
+        await asyncio.sleep(0)
