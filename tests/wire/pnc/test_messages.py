@@ -1,0 +1,27 @@
+"""The canonical messages carry the words of the standard."""
+
+import pytest
+
+from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.pnc.messages import CertificateUse, GetInstalledCertificateIdsRequest, SignCertificateRequest
+
+
+def test_certificate_uses_are_those_of_2_0_1_and_the_two_it_dropped() -> None:
+    assert {use.value for use in CertificateUse} == {
+        "V2GRootCertificate",
+        "MORootCertificate",
+        "CSMSRootCertificate",
+        "V2GCertificateChain",
+        "ManufacturerRootCertificate",
+        "CSOSubCA1",
+        "CSOSubCA2",
+    }
+
+
+def test_messages_are_values() -> None:
+    request = SignCertificateRequest("csr", LeafUse.V2G)
+    assert request == SignCertificateRequest("csr", LeafUse.V2G)
+    assert hash(request) == hash(SignCertificateRequest("csr", LeafUse.V2G))
+    with pytest.raises(AttributeError):
+        request.csr = "other"  # type: ignore[misc]  # - the very point is that this fails
+    assert GetInstalledCertificateIdsRequest() == GetInstalledCertificateIdsRequest(())
