@@ -1,12 +1,20 @@
-"""The EST server's login."""
+"""The EST server's login and its patience."""
 
+import asyncio
 import base64
+import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.testpki.est_app import BasicLogin
+from chainpilot.clock import SYSTEM
+from chainpilot.testpki.est_app import BasicLogin, EstApp
+from chainpilot.testpki.est_desk import EstDesk
+from chainpilot.testpki.http import serve
+from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.register import Register
 
 LOGIN = BasicLogin("cpms", "s:ecret")
 
@@ -41,3 +49,24 @@ def test_every_other_login_is_not(field: str | None) -> None:
 def test_no_field_escapes(field: str) -> None:
     assert not LOGIN.admits(field)
     assert not LOGIN.admits(f"Basic {field}")
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["silent", "cut off"])
+async def test_a_body_that_does_not_arrive_is_given_up(
+    tmp_path: Path, issuers: dict[str, Issuer], *, cut: bool
+) -> None:
+    desk = EstDesk(issuers, Register(tmp_path / "issued"), repost_safe=True)
+    listener = socket.create_server(("127.0.0.1", 0))
+    runner = await serve(EstApp(desk, LOGIN, SYSTEM, read_seconds=0.2).handle, listener)
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    fields = f"Host: here\r\nAuthorization: {basic('cpms:s:ecret')}\r\nContent-Type: application/pkcs10"
+    writer.write(
+        f"POST /.well-known/est/cpo/simpleenroll HTTP/1.1\r\n{fields}\r\nContent-Length: 400\r\n\r\nMIIB".encode()
+    )
+    if cut:
+        writer.write_eof()
+    answer = await reader.read(4096)
+    assert answer.startswith(b"HTTP/1.1 408 ") or (cut and answer == b"")
+    writer.close()
+    await runner.cleanup()
+    assert Register(tmp_path / "issued").records == ()

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from chainpilot.clock import Clock
 from chainpilot.testpki.est_desk import EstDesk
-from chainpilot.testpki.http import Served, Watch, read_body, to_web
+from chainpilot.testpki.http import READ_SECONDS, Served, Watch, read_body, to_web
 from chainpilot.wire.est.messages import HttpResponse
 from chainpilot.wire.est.server import MAX_REQUEST, write_refusal, write_unauthorized
 
@@ -47,11 +47,20 @@ class BasicLogin:
 class EstApp:
     """The handler of the EST server; answers go out exactly as `wire.est.server` wrote them."""
 
-    def __init__(self, desk: EstDesk, login: BasicLogin, clock: Clock, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        desk: EstDesk,
+        login: BasicLogin,
+        clock: Clock,
+        watch: Watch | None = None,
+        *,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         self._desk = desk
         self._login = login
         self._clock = clock
         self._watch = watch
+        self._read_seconds = read_seconds
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; the login comes first, so that a stranger learns nothing about paths."""
@@ -59,7 +68,7 @@ class EstApp:
         if not self._login.admits(request.headers.get("Authorization")):
             answer = write_unauthorized(REALM)
         else:
-            body = await read_body(request, MAX_REQUEST)
+            body = await read_body(request, MAX_REQUEST, self._read_seconds)
             received = len(body or b"")
             answer = self._answer(request, body)
         self._tell(request.raw_path, answer, received)

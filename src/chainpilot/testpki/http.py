@@ -1,6 +1,6 @@
 """What both servers of the test PKI share: bounded reading, answers as they were written, one event each.
 
-NEVER for production. What is answered is not handled here.
+NEVER for production: who sends no header at all keeps his connection. What is answered is not handled here.
 """
 
 import asyncio
@@ -41,8 +41,8 @@ class Served:
 Watch = Callable[[Served], None]
 
 
-async def read_body(request: web.Request, limit: int) -> bytes | None:
-    """The request's body, or its first `limit` + 1 bytes when it is longer; None when it doesn't arrive whole.
+async def read_body(request: web.Request, limit: int, seconds: float = READ_SECONDS) -> bytes | None:
+    """The request's body, or its first `limit` + 1 bytes when it is longer; None when it isn't whole in time.
 
     A body that says it is longer isn't read at all: zero bytes stand for it.
     """
@@ -50,7 +50,7 @@ async def read_body(request: web.Request, limit: int) -> bytes | None:
         return bytes(limit + 1)
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(seconds):
             while len(body) <= limit and (chunk := await request.content.read(limit + 1 - len(body))):
                 body += chunk
     except (TimeoutError, web.RequestPayloadError):

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -16,6 +15,8 @@ from chainpilot.errors import OwnError
 __all__ = ["PRESETS", "RFC7030", "EstPaths", "Operation", "PathError", "PathTemplates", "Route", "routes"]
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+"""RFC 3986 section 2.3."""
 
 
 class Operation(Enum):
@@ -92,6 +93,10 @@ def _fill(template: str, words: dict[str, str]) -> str:
         raise PathError(template, places, frozenset(words))
     path = template
     for place, word in words.items():
-        old, new = (f"{{{place}}}", quote(word, safe="")) if word else (f"/{{{place}}}", "")
+        old, new = (f"{{{place}}}", _percent_encoded(word)) if word else (f"/{{{place}}}", "")
         path = path.replace(old, new)
     return path
+
+
+def _percent_encoded(word: str) -> str:
+    return "".join(chr(octet) if octet in _UNRESERVED else f"%{octet:02X}" for octet in word.encode())
