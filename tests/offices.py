@@ -19,7 +19,7 @@ from clocks import SetClock
 from forge import NOON
 from sims import Ladder, SimulatedCa, SimulatedStation, csms_ladder, csr_text, v2g_ladder
 
-__all__ = ["EVSE", "STATION", "Killed", "Scene", "open_scene"]
+__all__ = ["EVSE", "STATION", "Killed", "Scene", "Watcher", "open_scene"]
 
 STATION = StationId("CS-0001")
 EVSE = "DE*ICE*E0001"
@@ -27,6 +27,22 @@ EVSE = "DE*ICE*E0001"
 
 class Killed(BaseException):
     """The process died; nothing catches it, as nothing catches a signal 9."""
+
+
+@dataclass
+class Watcher:
+    """Notes the steps, and dies at the one it is told."""
+
+    steps: list[StepTaken] = field(default_factory=list)
+    kill_at: list[Step] = field(default_factory=list)
+    """The next deaths, in order."""
+
+    def __call__(self, taken: StepTaken) -> None:
+        """Note the step; die if it is the one."""
+        self.steps.append(taken)
+        if self.kill_at and taken.step is self.kill_at[0]:
+            self.kill_at.pop(0)
+            raise Killed(taken.step)
 
 
 @dataclass
@@ -40,16 +56,13 @@ class Scene:
     station: SimulatedStation
     clock: SetClock
     office: Office
-    steps: list[StepTaken]
+    watcher: Watcher
     key: PrivateKey
-    kill_at: list[Step] = field(default_factory=list)
 
-    def watch(self, taken: StepTaken) -> None:
-        """Note the step; die if it is the one."""
-        self.steps.append(taken)
-        if self.kill_at and taken.step is self.kill_at[0]:
-            self.kill_at.pop(0)
-            raise Killed(taken.step)
+    @property
+    def steps(self) -> list[StepTaken]:
+        """What was done so far."""
+        return self.watcher.steps
 
     @property
     def names(self) -> list[Step]:
@@ -123,10 +136,9 @@ async def open_scene(
     clock = SetClock(NOON)
     v2g, csms = ladder or v2g_ladder(), csms_ladder()
     station_anchors = TrustAnchors.admit([v2g.root.certificate, csms.root.certificate])
-    steps: list[StepTaken] = []
+    watcher = Watcher()
     ca, csms_ca = SimulatedCa(v2g, repost_safe), SimulatedCa(csms, repost_safe, client=True)
     station = SimulatedStation(STATION, station_anchors, NOON)
-    scene: Scene
     office = Office(
         ledger=ledger,
         links=station,
@@ -135,11 +147,11 @@ async def open_scene(
         anchors={LeafUse.V2G: v2g.anchors, LeafUse.CSMS: csms.anchors},
         policy=policy or Policy(),
         clock=clock,
-        watch=lambda taken: scene.watch(taken),
+        watch=watcher,
         nudge=nudge,
     )
     key = generate_private_key(KeySpec.P256)
-    scene = Scene(path, ledger, ca, csms_ca, station, clock, office, steps, key)
+    scene = Scene(path, ledger, ca, csms_ca, station, clock, office, watcher, key)
     record = StationRecord(STATION, "", allowed_names=frozenset({EVSE}), organisation="Operator")
     await ledger.put_station(record)
     try:

@@ -32,7 +32,7 @@ AMBIGUOUS = {Step.SUBMIT_RECORDED, Step.POSTED}
 
 async def _live_and_die(scene: Scene, steps: list[Step]) -> None:
     """The station repeats its request until it is answered; the process is started again after each death."""
-    scene.kill_at = list(steps)
+    scene.watcher.kill_at = list(steps)
     request = scene.request()
     for _ in range(len(steps) + 1):
         try:
@@ -47,7 +47,7 @@ async def _live_and_die(scene: Scene, steps: list[Step]) -> None:
 async def test_with_a_repost_safe_pki_one_is_issued_and_one_installed(tmp_path: Path, step: Step) -> None:
     async with open_scene(tmp_path, repost_safe=True) as scene:
         await _live_and_die(scene, [step])
-        assert scene.kill_at == []
+        assert scene.watcher.kill_at == []
         assert (await scene.only()).state is EnrolmentState.INSTALLED
         assert (len(scene.ca.issued), len(scene.station.installed)) == (1, 1)
 
@@ -56,7 +56,7 @@ async def test_with_a_repost_safe_pki_one_is_issued_and_one_installed(tmp_path: 
 async def test_without_it_only_a_death_around_the_post_leaves_the_outcome_unknown(tmp_path: Path, step: Step) -> None:
     async with open_scene(tmp_path) as scene:
         await _live_and_die(scene, [step])
-        assert scene.kill_at == []
+        assert scene.watcher.kill_at == []
         expected = EnrolmentState.OUTCOME_UNKNOWN if step in AMBIGUOUS else EnrolmentState.INSTALLED
         assert (await scene.only()).state is expected
         assert scene.ca.posts <= 1

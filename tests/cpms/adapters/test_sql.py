@@ -1,0 +1,247 @@
+"""The ledger: private, owned by one process, and what it acknowledged survives a signal 9."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlLedger
+from chainpilot.cpms.adapters.sql.files import open_engine
+from chainpilot.cpms.adapters.sql.schema import metadata
+from chainpilot.cpms.model import (
+    Enrolment,
+    EnrolmentEvent,
+    EnrolmentState,
+    Entry,
+    JobKind,
+    JobOrder,
+    Reason,
+    RefusedRequest,
+    SecurityProfile,
+    Slot,
+    StationRecord,
+    new_enrolment_id,
+)
+from chainpilot.cpms.ports import LedgerConflict, LedgerFailed
+from chainpilot.pki.encoding import TextEncoding
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.keys import SpkiHash
+from chainpilot.pki.trust import LeafUse
+from forge import NOON
+
+__all__: list[str] = []
+
+pytestmark = pytest.mark.anyio
+
+STATION = StationId("CS-0001")
+STORM = Path(__file__).with_name("storm.py")
+
+
+def enrolment(number: int, *, name: str | None = None) -> Enrolment:
+    """An enrolment for a slot of its own, unless a name is given."""
+    return Enrolment(
+        enrolment_id=new_enrolment_id(),
+        slot=Slot(STATION, LeafUse.V2G, name or f"DE*ICE*E{number:04}"),
+        spki_hash=SpkiHash(f"{number:064x}"),
+        csr=b"csr",
+        encoding=TextEncoding.PEM,
+        pki="v2g",
+        state=EnrolmentState.REQUESTED,
+        created_at=NOON,
+        changed_at=NOON,
+    )
+
+
+async def opened(folder: Path) -> SqlLedger:
+    """A ledger with one station."""
+    ledger = await SqlLedger.open(folder / "cpms.sqlite")
+    await ledger.put_station(StationRecord(STATION, "hash", allowed_names=frozenset({"a", "b"}), group="north"))
+    return ledger
+
+
+async def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    one = enrolment(1)
+    await ledger.commit(Entry(enrolments=(one,)))
+    assert await ledger.enrolment(one.enrolment_id) == one
+    assert await ledger.enrolment_by_key(one.spki_hash) == one
+    assert await ledger.open_enrolment(one.slot) == one
+    station = await ledger.station(STATION)
+    assert station == StationRecord(STATION, "hash", allowed_names=frozenset({"a", "b"}), group="north")
+    await ledger.close()
+
+
+async def test_the_files_are_the_owners_only(tmp_path: Path) -> None:
+    (tmp_path / "cpms.sqlite").touch(0o644)
+    ledger = await opened(tmp_path)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert "cpms.sqlite-wal" in modes
+    await ledger.close()
+
+
+async def test_a_second_owner_is_refused(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    with pytest.raises(DatabaseInUseError, match="in use by another process"):
+        await SqlLedger.open(tmp_path / "cpms.sqlite")
+    await ledger.close()
+
+
+async def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "cpms.sqlite").write_text("not a database, but long enough to look like a header of one" * 20)
+    with pytest.raises(LedgerFailed, match="not a database"):
+        await SqlLedger.open(tmp_path / "cpms.sqlite")
+
+
+async def test_a_folder_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(LedgerFailed):
+        await SqlLedger.open(tmp_path / "nowhere" / "cpms.sqlite")
+
+
+async def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
+    await (await opened(tmp_path)).close()
+    engine = open_engine(tmp_path / "cpms.sqlite", writes=True)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(sa.text("PRAGMA synchronous")).scalar_one() == 2
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar_one() == "wal"
+    engine.dispose()
+
+
+async def test_a_change_on_top_of_an_older_version_is_a_conflict_and_writes_nothing(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    one = enrolment(1)
+    await ledger.commit(Entry(enrolments=(one,)))
+    await ledger.commit(Entry(enrolments=(one.after(EnrolmentEvent.SUBMIT, NOON),)))
+    order = JobOrder(JobKind.ISSUE, one.enrolment_id, STATION, NOON)
+    with pytest.raises(LedgerConflict):
+        await ledger.commit(Entry(enrolments=(one.after(EnrolmentEvent.CANCEL, NOON),), orders=(order,)))
+    current = await ledger.enrolment(one.enrolment_id)
+    assert current is not None
+    assert current.state is EnrolmentState.SUBMITTED
+    assert await ledger.next_due() is None
+    await ledger.close()
+
+
+@pytest.mark.parametrize("rival", [enrolment(1, name="other"), enrolment(2, name="DE*ICE*E0001")])
+async def test_a_known_key_or_a_taken_slot_is_a_conflict(tmp_path: Path, rival: Enrolment) -> None:
+    ledger = await opened(tmp_path)
+    await ledger.commit(Entry(enrolments=(enrolment(1),)))
+    with pytest.raises(LedgerConflict):
+        await ledger.commit(Entry(enrolments=(rival,)))
+    await ledger.close()
+
+
+async def test_one_failing_write_does_not_touch_those_that_share_its_commit(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    entries = [Entry(enrolments=(enrolment(number // 2),)) for number in range(100)]
+    outcomes = await asyncio.gather(*map(ledger.commit, entries), return_exceptions=True)
+    assert sum(outcome is None for outcome in outcomes) == 50
+    assert sum(isinstance(outcome, LedgerConflict) for outcome in outcomes) == 50
+    assert len(await ledger.enrolments_of(STATION)) == 50
+    await ledger.close()
+
+
+async def test_an_arbitrary_exception_leaves_as_one_family(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+
+    def explode(_connection: sa.Connection) -> None:
+        raise ZeroDivisionError("boom")
+
+    with pytest.raises(LedgerFailed, match="boom"):
+        await ledger._write(explode)
+    with pytest.raises(LedgerFailed, match="boom"):
+        await ledger._read(explode)
+    await ledger.put_station(StationRecord(STATION, "still works"))
+    await ledger.close()
+
+
+async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    await ledger.close()
+    with pytest.raises(LedgerFailed, match="closed"):
+        await ledger.put_station(StationRecord(STATION, ""))
+
+
+async def test_a_job_is_leased_to_one_and_free_again_when_the_lease_ends(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    one = enrolment(1)
+    order = JobOrder(JobKind.ISSUE, one.enrolment_id, STATION, NOON)
+    await ledger.commit(Entry(enrolments=(one,), orders=(order,)))
+    end = NOON + timedelta(minutes=1)
+    assert await ledger.take_jobs(NOON - timedelta(seconds=1), end, 10) == ()
+    (job,) = await ledger.take_jobs(NOON, end, 10)
+    assert (job.attempts, job.lease_until) == (1, end)
+    assert await ledger.take_jobs(NOON, end, 10) == ()
+    assert await ledger.next_due() == end
+    (again,) = await ledger.take_jobs(end, end + timedelta(minutes=1), 10)
+    assert again.attempts == 2
+    await ledger.close()
+
+
+async def test_a_dead_owners_leases_are_free_at_once(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    one = enrolment(1)
+    order = JobOrder(JobKind.ISSUE, one.enrolment_id, STATION, NOON)
+    await ledger.commit(Entry(enrolments=(one,), orders=(order,)))
+    await ledger.take_jobs(NOON, NOON + timedelta(hours=1), 10)
+    await ledger.close()
+    ledger = await SqlLedger.open(tmp_path / "cpms.sqlite")
+    assert len(await ledger.take_jobs(NOON, NOON + timedelta(hours=1), 10)) == 1
+    await ledger.close()
+
+
+async def test_a_minimum_profile_is_never_lowered(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    for profile in (SecurityProfile.MUTUAL_TLS, SecurityProfile.TLS_BASIC):
+        await ledger.raise_profile(STATION, profile)
+    station = await ledger.station(STATION)
+    assert station is not None
+    assert station.minimum_profile is SecurityProfile.MUTUAL_TLS
+    await ledger.close()
+
+
+async def test_a_station_that_asks_for_nonsense_fills_no_disk(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    for number in range(120):
+        refused = RefusedRequest(STATION, None, None, Reason.CSR_UNREADABLE, str(number), "00", NOON)
+        await ledger.commit(Entry(refused=refused))
+    kept = await ledger.refusals_of(STATION)
+    assert [one.detail for one in kept] == [str(number) for number in range(20, 120)]
+    await ledger.close()
+
+
+async def _storm(path: Path) -> list[str]:
+    """Let a process write as fast as it can, kill it amid that; the ids it had acknowledged."""
+    process = await asyncio.create_subprocess_exec(sys.executable, str(STORM), str(path), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    acknowledged = [(await process.stdout.readline()).decode().strip() for _ in range(40)]
+    os.kill(process.pid, signal.SIGKILL)
+    rest = (await process.stdout.read()).decode().split("\n")
+    await process.wait()
+    return acknowledged + [line for line in rest[:-1] if line]
+
+
+async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path, scale: float) -> None:
+    path = tmp_path / "cpms.sqlite"
+    for _ in range(max(3, int(200 * scale))):
+        acknowledged = await _storm(path)
+        ledger = await SqlLedger.open(path)
+        written = {one.enrolment_id for one in await ledger.enrolments_of(STATION)}
+        jobs = await ledger.take_jobs(NOON, NOON + timedelta(minutes=1), 100_000)
+        await ledger.close()
+        assert acknowledged
+        assert set(acknowledged) <= written
+        assert {job.enrolment_id for job in jobs} == written
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
