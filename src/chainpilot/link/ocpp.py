@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 MAX_TASKS: Final = 32
-"""Handlers and follow-ups at work on one connection: four times the calls that may be in progress, since a follow-up
+"""Handlers and follow-ups at work on one connection: twice the calls that may be in progress, since a follow-up
 outlives its call."""
 MAX_UNSENT_ANSWERS: Final = 32
 """Answers waiting to be written before we stop reading: a peer that asks and never reads must not fill our memory."""
@@ -211,6 +211,7 @@ class OcppLink:
             if self._watch is not None and events:
                 self._watch(seen_received(text, events[-1]))
             self._take(events)
+            await asyncio.sleep(0)  # a socket with messages at hand need not suspend; handlers and the writer must run
             while self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
                 self._written.clear()
                 await self._written.wait()

@@ -46,8 +46,8 @@ class RpcLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     queued_calls: int = 16
     """Calls of ours that wait behind the outstanding one; a station's whole certificate work fits in ten."""
-    calls_in_progress: int = 8
-    """Calls of the peer that may be unanswered; 1.6 allows it one, time-outs on its side make it a few."""
+    calls_in_progress: int = 16
+    """Calls of the peer that may be unanswered; 1.6 allows it one, but stations greet with a burst of notifications."""
     answer_timeout: float = 30.0
     """Seconds from sending a CALL to giving it up; 1.6 leaves the figure to us, stations commonly use 30."""
     queue_timeout: float = 60.0
