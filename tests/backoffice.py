@@ -1,0 +1,168 @@
+"""The whole back office on loopback with simulated CAs, and stations' ends of its TLS sockets."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from chainpilot.cpms.app import Cpms
+from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, ListenerConfig, ServerConfig
+from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.model import SecurityProfile, StationRecord, Step, StepTaken
+from chainpilot.cpms.passwords import hash_password
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+from clocks import SetClock
+from forge import NOON, Forged, forge
+from sims import Ladder, SimulatedCa, csms_ladder, private_key_pem, v2g_ladder
+
+__all__ = ["EVSE", "KEY", "OPERATOR", "STATION", "BackOffice", "StepLog", "open_back_office"]
+
+STATION = StationId("CS-0001")
+EVSE = "DE*ICE*E0001"
+KEY = "c0ffee" * 6
+OPERATOR = "Operator"
+
+
+class StepLog:
+    """The steps taken, and a way to wait for one without asking again and again."""
+
+    def __init__(self) -> None:
+        self.taken: list[StepTaken] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, taken: StepTaken) -> None:
+        """Note one."""
+        self.taken.append(taken)
+        self._more.set()
+
+    async def until(self, step: Step, times: int = 1) -> StepTaken:
+        """The `times`-th such step, waiting for it at most ten seconds."""
+        async with asyncio.timeout(10):
+            while True:
+                found = [taken for taken in self.taken if taken.step is step]
+                if len(found) >= times:
+                    return found[times - 1]
+                self._more.clear()
+                await self._more.wait()
+
+
+@dataclass
+class BackOffice:
+    """A running back office and what a test needs to knock at its doors."""
+
+    cpms: Cpms
+    folder: Path
+    v2g: Ladder
+    csms: Ladder
+    ca: SimulatedCa
+    csms_ca: SimulatedCa
+    steps: StepLog
+
+    def port(self, profile: int = 2) -> int:
+        """Where the listener of that profile is."""
+        return self.cpms.listeners[f"profile-{profile}"][1]
+
+    def url(self, profile: int = 2, path: str = f"/ocpp/{STATION}") -> str:
+        """The address a station is given."""
+        return f"wss://127.0.0.1:{self.port(profile)}{path}"
+
+    def context(self, client: Forged | None = None) -> ssl.SSLContext:
+        """A station's TLS: trusts the CSMS root, shows `client` with its issuing CA."""
+        context = ssl.create_default_context(cadata=self.csms.root.certificate.to_pem())
+        if client is not None:
+            chain, key = self.folder / "client.pem", self.folder / "client.key"
+            chain.write_text(client.certificate.to_pem() + self.csms.issuing.certificate.to_pem())
+            key.write_bytes(private_key_pem(client.key))
+            context.load_cert_chain(chain, key)
+        return context
+
+    def client(self, common_name: str = STATION, organization: str = OPERATOR, **changes: Any) -> Forged:
+        """A client certificate from the CSMS's issuing CA."""
+        issuer = changes.pop("issuer", self.csms.issuing)
+        eku = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+        return forge(common_name, issuer, organization=organization, eku=eku, **changes)
+
+    def dial(
+        self,
+        *,
+        user: str = STATION,
+        password: str | None = KEY,
+        path: str = f"/ocpp/{STATION}",
+        profile: int = 2,
+        client: Forged | None = None,
+        **options: Any,
+    ) -> connect:
+        """Connect as a station does."""
+        headers = {}
+        if password is not None:
+            credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+            headers["Authorization"] = f"Basic {credentials}"
+        settings = {"subprotocols": [Subprotocol("ocpp1.6")], "compression": None, **options}
+        return connect(self.url(profile, path), ssl=self.context(client), additional_headers=headers, **settings)
+
+
+def _server_files(folder: Path, ladder: Ladder) -> tuple[Path, Path]:
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
+    server = forge(
+        "localhost",
+        ladder.issuing,
+        eku=(ExtendedKeyUsageOID.SERVER_AUTH,),
+        extensions=((names, False),),
+        end=ladder.issuing.certificate.not_after,
+    )
+    certificate, key = folder / "server.pem", folder / "server.key"
+    certificate.write_text(server.certificate.to_pem() + ladder.issuing.certificate.to_pem())
+    key.write_bytes(private_key_pem(server.key))
+    return certificate, key
+
+
+@asynccontextmanager
+async def open_back_office(
+    folder: Path, *, server: ServerConfig | None = None, policy: Policy | None = None
+) -> AsyncIterator[BackOffice]:
+    """Listeners for profiles 2 and 3, one station with a generated key."""
+    v2g, csms = v2g_ladder(), csms_ladder()
+    certificate, key = _server_files(folder, csms)
+    listeners = tuple(
+        ListenerConfig(
+            name=f"profile-{profile.value}",
+            profile=profile,
+            host="127.0.0.1",
+            port=0,
+            certificate=certificate,
+            key=key,
+            client_anchors=csms.anchors if profile is SecurityProfile.MUTUAL_TLS else TrustAnchors(),
+        )
+        for profile in SecurityProfile
+    )
+    config = CpmsConfig(
+        listeners=listeners,
+        database=DatabaseConfig(folder / "cpms.sqlite"),
+        issue={LeafUse.V2G: "v2g", LeafUse.CSMS: "own"},
+        anchors={TrustDomain.V2G: v2g.anchors, TrustDomain.CSMS: csms.anchors},
+        server=server or ServerConfig(),
+        policy=policy or Policy(),
+    )
+    ca, csms_ca = SimulatedCa(v2g), SimulatedCa(csms, client=True)
+    steps = StepLog()
+    cpms = Cpms(config, clock=SetClock(NOON), watch=steps, authorities={"v2g": ca, "own": csms_ca})
+    async with cpms:
+        record = StationRecord(
+            STATION,
+            hash_password(KEY, generated=True),
+            allowed_names=frozenset({EVSE}),
+            organisation=OPERATOR,
+        )
+        await cpms.add_station(record)
+        yield BackOffice(cpms, folder, v2g, csms, ca, csms_ca, steps)

@@ -1,0 +1,251 @@
+"""The stations' side over real TLS sockets: who gets in, who does not, and what a socket survives."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+
+from backoffice import EVSE, KEY, OPERATOR, STATION, BackOffice, open_back_office
+from chainpilot.cpms.config import ServerConfig
+from chainpilot.cpms.model import EnrolmentState, Proof, SecurityProfile, StationRecord, Step
+from chainpilot.cpms.passwords import hash_password
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.keys import KeySpec, generate_private_key
+from sims import csms_ladder, csr_text
+
+__all__: list[str] = []
+
+pytestmark = pytest.mark.anyio
+
+
+async def call(socket: ClientConnection, action: str, payload: dict[str, Any], number: str = "1") -> list[Any]:
+    """One CALL and the frame that answers it."""
+    await socket.send(json.dumps([2, number, action, payload]))
+    answer: list[Any] = json.loads(await socket.recv())
+    return answer
+
+
+def data_transfer(message: str, data: object, vendor: str = "iso15118") -> dict[str, Any]:
+    """A DataTransfer payload with JSON inside its string."""
+    return {"vendorId": vendor, "messageId": message, "data": json.dumps(data)}
+
+
+async def turned_away(dialling: connect) -> int:
+    """The HTTP status with which the door stayed shut."""
+    with pytest.raises(InvalidStatus) as refused:
+        await dialling
+    return refused.value.response.status_code
+
+
+async def test_a_station_with_its_password_gets_in_and_boots(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office, office.dial() as socket:
+        assert socket.subprotocol == "ocpp1.6"
+        boot = await call(socket, "BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+        assert boot == [3, "1", {"status": "Accepted", "currentTime": "2026-06-01T12:00:00Z", "interval": 300}]
+        assert await call(socket, "Heartbeat", {}, "2") == [3, "2", {"currentTime": "2026-06-01T12:00:00Z"}]
+        status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+        assert await call(socket, "StatusNotification", status, "3") == [3, "3", {}]
+        unknown = await call(socket, "MeterValues", {"connectorId": 1, "meterValue": []}, "4")
+        assert unknown[:3] == [4, "4", "NotImplemented"]
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "path"),
+    [
+        (STATION, "wrong", f"/ocpp/{STATION}"),
+        (STATION, "", f"/ocpp/{STATION}"),
+        (STATION, None, f"/ocpp/{STATION}"),
+        (STATION, "x" * 200, f"/ocpp/{STATION}"),
+        ("CS-0002", KEY, f"/ocpp/{STATION}"),
+        ("CS-0002", KEY, "/ocpp/CS-0002"),
+        (STATION, KEY, "/ocpp/CS-0002"),
+        ("*", KEY, "/ocpp/*"),
+        ("..", KEY, "/ocpp/.."),
+        ("../CS-0001", KEY, "/ocpp/..%2FCS-0001"),
+        ("", KEY, "/ocpp/"),
+        ("a\nb", KEY, "/ocpp/a%0Ab"),
+        ("\u00ff", KEY, "/ocpp/%FF"),
+        ("x" * 49, KEY, "/ocpp/" + "x" * 49),
+    ],
+)
+async def test_whoever_is_not_a_known_station_with_its_password_gets_401_and_no_socket(
+    tmp_path: Path, user: str, password: str | None, path: str
+) -> None:
+    async with open_back_office(tmp_path) as office:
+        assert await turned_away(office.dial(user=user, password=password, path=path)) == 401
+        assert office.steps.taken == []
+
+
+async def test_a_guesser_is_limited_before_anything_is_hashed_and_the_station_still_gets_in(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        async with office.dial():
+            pass
+        statuses = [await turned_away(office.dial(password="wrong")) for _ in range(12)]
+        assert statuses == [401] * 10 + [429] * 2
+        async with office.dial() as socket:
+            assert (await call(socket, "Heartbeat", {}))[0] == 3
+
+
+async def test_a_chosen_password_is_checked_too(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        await office.cpms.add_station(StationRecord(STATION, hash_password("chosen", generated=False)))
+        assert await turned_away(office.dial()) == 401
+        async with office.dial(password="chosen"):
+            pass
+
+
+async def test_a_frame_over_the_bound_closes_with_1009(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path, server=ServerConfig(max_frame=20000)) as office:
+        async with office.dial() as socket:
+            await socket.send("x" * 20001)
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1009
+        async with office.dial() as socket:
+            await socket.send("[2," + " " * 19997)
+            assert json.loads(await socket.recv())[0] == 4
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["", "hello", "[]", "[2]", '[2,"7"]', '{"a":1}', '[2,"7","Heartbeat",[]]', "[" * 500, '[9,"7","Heartbeat",{}]'],
+)
+async def test_a_malformed_frame_leaves_the_connection_open(tmp_path: Path, frame: str) -> None:
+    async with open_back_office(tmp_path) as office, office.dial() as socket:
+        await socket.send(frame)
+        await socket.send(json.dumps([2, "8", "Heartbeat", {}]))
+        answers: list[list[Any]] = []
+        while not answers or answers[-1][:2] != [3, "8"]:
+            answers.append(json.loads(await socket.recv()))
+        assert all(answer[0] == 4 for answer in answers[:-1])
+
+
+@pytest.mark.parametrize(
+    ("payload", "status"),
+    [
+        (data_transfer("SignCertificate", {}, vendor="nobody"), "UnknownVendorId"),
+        (data_transfer("Dance", {}), "UnknownMessageId"),
+        (data_transfer("CertificateSigned", {"cert": "00", "typeOfCertificate": "V2GCertificate"}), "UnknownMessageId"),
+        ({"vendorId": "iso15118", "messageId": "SignCertificate", "data": "{"}, "Rejected"),
+        ({"vendorId": "iso15118", "messageId": "SignCertificate"}, "Rejected"),
+    ],
+)
+async def test_a_data_transfer_that_says_nothing_known_is_answered_in_its_layer(
+    tmp_path: Path, payload: dict[str, Any], status: str
+) -> None:
+    async with open_back_office(tmp_path) as office, office.dial() as socket:
+        answer = await call(socket, "DataTransfer", payload)
+        assert (answer[0], answer[2]["status"]) == (3, status)
+
+
+async def test_a_refused_csr_is_an_inner_rejected(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office, office.dial() as socket:
+        csr = csr_text(generate_private_key(KeySpec.P256), "DE*ICE*E0002")
+        answer = await call(socket, "DataTransfer", data_transfer("SignCertificate", {"csr": csr}))
+        assert answer[2]["status"] == "Accepted"
+        assert json.loads(answer[2]["data"])["status"] == "Rejected"
+        assert office.ca.posts == 0
+
+
+async def test_the_newer_of_two_sockets_wins(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        older = await office.dial()
+        newer = await office.dial()
+        with pytest.raises(ConnectionClosed) as closed:
+            await older.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "a newer connection of this station")
+        assert (await call(newer, "Heartbeat", {}))[0] == 3
+        await newer.close()
+
+
+async def test_a_client_without_the_subprotocol_gets_no_socket(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        assert await turned_away(office.dial(subprotocols=None)) == 400
+
+
+async def test_a_station_gets_in_by_its_client_certificate_alone(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        async with office.dial(profile=3, client=office.client(), password=None) as socket:
+            assert (await call(socket, "Heartbeat", {}))[0] == 3
+            record = await _until(office, lambda record: record.minimum_profile is SecurityProfile.MUTUAL_TLS)
+        assert record.minimum_profile is SecurityProfile.MUTUAL_TLS
+        assert await turned_away(office.dial()) == 401
+        async with office.dial(profile=3, client=office.client(), password=None):
+            pass
+
+
+async def _until(office: BackOffice, true: Callable[[StationRecord], bool]) -> StationRecord:
+    async with asyncio.timeout(5):
+        while True:
+            record = await office.cpms.ledger.station(STATION)
+            assert record is not None
+            if true(record):
+                return record
+
+
+@pytest.mark.parametrize(("common_name", "organization"), [("CS-0002", OPERATOR), (STATION, "Rival"), (EVSE, OPERATOR)])
+async def test_a_client_certificate_for_somebody_else_gets_401(
+    tmp_path: Path, common_name: str, organization: str
+) -> None:
+    async with open_back_office(tmp_path) as office:
+        client = office.client(common_name, organization)
+        assert await turned_away(office.dial(profile=3, client=client)) == 401
+
+
+async def test_a_client_certificate_of_a_station_nobody_knows_gets_401(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        dialling = office.dial(profile=3, client=office.client("CS-0002"), path="/ocpp/CS-0002")
+        assert await turned_away(dialling) == 401
+
+
+@pytest.mark.parametrize("stranger", [True, False])
+async def test_a_client_certificate_from_elsewhere_or_none_gets_no_tls(tmp_path: Path, stranger: bool) -> None:
+    async with open_back_office(tmp_path) as office:
+        client = office.client(issuer=csms_ladder().issuing) if stranger else None
+        with pytest.raises((OSError, InvalidMessage, ConnectionClosed)):
+            async with office.dial(profile=3, client=client) as socket:
+                await socket.recv()
+
+
+async def test_no_secret_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with open_back_office(tmp_path) as office:
+        async with office.dial() as socket:
+            await call(socket, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "s3cr3t-value"})
+            await call(socket, "DataTransfer", data_transfer("SignCertificate", {"csr": "s3cr3t-value"}), "2")
+        assert await turned_away(office.dial(password="s3cr3t-value")) == 401
+        written = b"".join(path.read_bytes() for path in tmp_path.glob("cpms.sqlite*"))  # noqa: ASYNC240 - a test
+    ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    told = "\n".join(record.getMessage() for record in ours)
+    assert "turned_away" in told
+    for secret in ("s3cr3t-value", KEY):
+        assert secret not in told
+        assert secret.encode() not in written
+
+
+async def test_a_delivery_that_waited_goes_out_when_its_station_connects(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        key = generate_private_key(KeySpec.P256)
+        async with office.dial() as socket:
+            request = data_transfer("SignCertificate", {"csr": csr_text(key, EVSE)})
+            await socket.send(json.dumps([2, "1", "DataTransfer", request]))
+            await socket.close()
+        await office.steps.until(Step.WAITS_FOR_STATION)
+        async with office.dial() as socket:
+            sent = json.loads(await socket.recv())
+            assert (sent[0], sent[3]["messageId"]) == (2, "CertificateSigned")
+            await socket.send(json.dumps([3, sent[1], {"status": "Accepted", "data": '{"status":"Accepted"}'}]))
+            listed = json.loads(await socket.recv())
+            assert listed[3]["messageId"] == "GetInstalledCertificateIds"
+            await socket.send(json.dumps([3, listed[1], {"status": "UnknownMessageId"}]))
+            await office.steps.until(Step.INSTALL_RECORDED)
+        (enrolment,) = await office.cpms.ledger.enrolments_of(StationId(STATION))
+        assert (enrolment.state, enrolment.proof) == (EnrolmentState.INSTALLED, Proof.UNPROVEN)
