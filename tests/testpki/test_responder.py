@@ -182,6 +182,25 @@ def test_two_certificates_in_one_request_are_malformed(
     assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
 
 
+@pytest.mark.parametrize(
+    ("first", "status"),
+    [(0x00, ocsp.OCSPResponseStatus.SUCCESSFUL), (0xFF, ocsp.OCSPResponseStatus.MALFORMED_REQUEST)],
+)
+def test_a_negative_serial_number_is_malformed(
+    *,
+    first: int,
+    status: ocsp.OCSPResponseStatus,
+    responder: Responder,
+    leaf: Certificate,
+    issuers: dict[str, Issuer],
+    at: datetime,
+) -> None:
+    request = ask(leaf, issuers["cpo_sub2"].certificate)
+    serial = leaf.serial_number.to_bytes((leaf.serial_number.bit_length() + 8) // 8, "big")
+    other = bytes([first, 0x80]) + serial[2:]
+    assert read(responder.answer(request.replace(serial, other), at)).response_status is status
+
+
 @given(request_bytes=st.binary(max_size=200))
 def test_no_request_bytes_escape(request_bytes: bytes, responder: Responder, at: datetime) -> None:
     answer = read(responder.answer(request_bytes, at))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from chainpilot.pki.certificate import CertificateError
 from chainpilot.pki.csr import Csr
 from chainpilot.testpki.hierarchy import LABELS
 from chainpilot.testpki.issuer import IssueError, Issuer
@@ -73,7 +74,8 @@ class EstDesk:
                 at,
                 context=fingerprint.encode() + count,
             )
-        except IssueError as error:
+        except (IssueError, CertificateError, ValueError) as error:
+            # a name that a request may hold need not make a certificate that can be written or read again
             return write_refusal(400, str(error))
         self._register.add(IssuedRecord(label, fingerprint, certificate))
         return write_issued(certificate)

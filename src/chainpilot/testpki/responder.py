@@ -69,8 +69,9 @@ class Responder:
         """The DER answer to a DER request received at `at` (UTC); never fails."""
         try:
             asked = ocsp.load_der_ocsp_request(request)
-            algorithm = asked.hash_algorithm
-            nonce = _nonce(asked)
+            algorithm, nonce = asked.hash_algorithm, _nonce(asked)
+            if asked.serial_number < 0:
+                return _unsuccessful(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
         except UnsupportedAlgorithm:
             return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
         except (ValueError, TypeError, NotImplementedError, x509.DuplicateExtension):
