@@ -21,7 +21,6 @@ from chainpilot.link.ocpp import (
     LinkClosed,
     OcppLink,
     RpcFault,
-    SocketClosed,
 )
 from chainpilot.wire.ocppj.frames import ErrorCode, FrameError, UnwritableFrameError
 from chainpilot.wire.ocppj.rpc import QueueFullError, RpcLimits
@@ -576,18 +575,3 @@ async def test_a_log_names_the_peer_and_never_the_payload(caplog: pytest.LogCapt
     await run
     assert "BER-07: malformed frame" in caplog.text
     assert SECRET not in caplog.text
-
-
-async def test_errors_say_in_a_sentence_what_happened() -> None:
-    sentences: list[Exception] = [
-        CallRefused("A", ErrorCode.SECURITY_ERROR, ""),
-        CallTimedOut("A", sent=False),
-        LinkClosed("A", sent=False, code=1006),
-        SocketClosed(1001, "bye"),
-    ]
-    assert [str(sentence) for sentence in sentences] == [
-        "A was answered with SecurityError: no description",
-        "A was not sent in time, others were waiting",
-        "the connection ended (1006) before A",
-        "the connection was closed (1001, bye)",
-    ]

@@ -4,7 +4,7 @@ Passwords travel in ordinary configuration values and inside DataTransfer's stri
 nothing is shown that is not a word we know. Where it is shown is not handled here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -141,12 +141,16 @@ def _call_summary(payload: Mapping[str, object]) -> str:
     vendor, message = payload.get("vendorId"), payload.get("messageId")
     if vendor is None and message is None:
         return ""
-    return f"{vendor if vendor in VENDOR_IDS else '?'}/{message if message in ACTIONS else '?'}"
+    return f"{_known(vendor, VENDOR_IDS)}/{_known(message, ACTIONS)}"
 
 
 def _status(payload: Mapping[str, object]) -> str:
-    status = payload.get("status")
-    return status if isinstance(status, str) and status in _STATUS_WORDS else ""
+    return _known(payload.get("status"), _STATUS_WORDS, otherwise="")
+
+
+def _known(word: object, words: Collection[str], otherwise: str = "?") -> str:
+    """The word if it is one of ours; what comes from a peer need not even be text."""
+    return word if isinstance(word, str) and word in words else otherwise
 
 
 def _size(text: str | bytes) -> int:
