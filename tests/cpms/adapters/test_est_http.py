@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from chainpilot.cpms.adapters.est_http import EstExchange, EstHttp
-from chainpilot.cpms.adapters.est_transport import EstSetupError, client_context
+from chainpilot.cpms.adapters.est_transport import EstSetupError, Progress, client_context
 from chainpilot.cpms.config import PkiConfig
 from chainpilot.cpms.ports import (
     CaPending,
@@ -457,6 +457,31 @@ def test_tls_is_1_2_or_later_with_name_and_chain_checked(identity: ServerIdentit
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+CONNECTING = ("connection.connect_tcp.started", "connection.start_tls.started")
+SENDING = "http11.send_request_headers.started"
+
+
+@pytest.mark.parametrize(
+    ("steps", "sent"),
+    [
+        ((), True),
+        (CONNECTING[:1], False),
+        (CONNECTING, False),
+        ((*CONNECTING, SENDING), True),
+        ((SENDING,), True),
+        ((*CONNECTING, "a step of another name"), True),
+        ((*CONNECTING, SENDING, "connection.close.started"), True),
+    ],
+)
+async def test_a_request_may_have_arrived_unless_the_connection_was_still_being_made(
+    steps: tuple[str, ...], *, sent: bool
+) -> None:
+    progress = Progress()
+    for step in steps:
+        await progress.note(step, {})
+    assert progress.may_have_arrived(TimeoutError()) is sent
 
 
 def test_retry_classes_mean_the_same_on_both_sides() -> None:

@@ -98,7 +98,6 @@ class EstHttp:
         self._seconds = config.timeout
         self._clock = clock
         self._watch = watch
-        self._tells_progress = transport is None
         self._client = httpx.AsyncClient(
             auth=login_of(config),
             verify=client_context(config),
@@ -156,7 +155,7 @@ class EstHttp:
                 raise self._refused(Operation.SIMPLEENROLL, refusal)
 
     async def _exchange(self, operation: Operation, request: HttpRequest) -> HttpResponse:
-        progress = Progress(sent=not self._tells_progress)
+        progress = Progress()
         try:
             async with asyncio.timeout(self._seconds):
                 response = await self._send(request, progress)

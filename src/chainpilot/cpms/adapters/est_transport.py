@@ -23,7 +23,8 @@ _NEVER_SENT: Final = (
     httpx.ProxyError,
 )
 """What httpx raises before the first byte of a request is written; TLS failures come as ConnectError."""
-_FIRST_BYTE: Final = "http11.send_request_headers.started"
+_CONNECTING: Final = "connection."
+"""How httpcore's steps before the first byte of a request begin: TCP, TLS."""
 _MAX_WORDS: Final = 300
 """Characters of a library's words kept in a sentence."""
 
@@ -40,23 +41,24 @@ class EstSetupError(OwnError):
 class Progress:
     """Whether a request may have reached the peer; httpcore tells its steps to `note`.
 
-    Args:
-        sent: what to believe at the start: True where nobody will tell.
+    It may have, unless the last we heard is that the connection was still being made: a transport that tells nothing,
+    or in other words than today's, makes us more careful, not less.
     """
 
-    __slots__ = ("_sent",)
+    __slots__ = ("_connecting", "_written")
 
-    def __init__(self, *, sent: bool) -> None:
-        self._sent = sent
+    def __init__(self) -> None:
+        self._connecting = False
+        self._written = False
 
     async def note(self, event: str, _details: object) -> None:
-        """Take one step of the transport."""
-        if event == _FIRST_BYTE:
-            self._sent = True
+        """Take one step of the transport, such as `connection.start_tls.started`."""
+        self._connecting = event.startswith(_CONNECTING)
+        self._written = self._written or not self._connecting
 
     def may_have_arrived(self, error: Exception) -> bool:
         """Whether the request may have been read although `error` came instead of an answer."""
-        return self._sent and not isinstance(error, _NEVER_SENT)
+        return self._written or not (self._connecting or isinstance(error, _NEVER_SENT))
 
 
 def origin_of(config: PkiConfig) -> str:
