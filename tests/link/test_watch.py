@@ -38,7 +38,7 @@ ANSWER_FAULT = FrameError(ErrorCode.PROTOCOL_ERROR, "too short", "1", MessageTyp
             ),
             "CALL",
             "DataTransfer",
-            "iso15118/SignCertificate",
+            "iso15118/CertificateSigned",
         ),
         (CallReceived("1", "DataTransfer", {"vendorId": [SECRET], "messageId": {}}), "CALL", "DataTransfer", "?/?"),
         (CallRepeated("1", "A"), "CALL", "A", "repeated"),
