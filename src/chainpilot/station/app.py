@@ -29,6 +29,7 @@ from chainpilot.station.adapters.ocpp_session import LEAF_TYPES_OF, Identity, Se
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CertificateStoreUpdate, Secret
 from chainpilot.station.service import EvseSecurity
+from chainpilot.station.store import PendingCsr
 from chainpilot.station.watch import (
     Connected,
     ConnectFailed,
@@ -164,6 +165,7 @@ class Station:
         """
         config = self._config
         name = config.secc_name if use is LeafUse.V2G else config.station_id
+        before = await asyncio.to_thread(self._security.open_requests)
         result = await asyncio.to_thread(
             self._security.generate_certificate_signing_request,
             LEAF_TYPES_OF[use],
@@ -175,7 +177,7 @@ class Station:
             raise CsrNotMade(result.reason or result.status.value)
         self._tell(CsrMade(use, name))
         if self._session is not None:
-            await self._send(self._session, result.csr)
+            await self._send(self._session, next((one for one in before if one.pem == result.csr), None))
 
     async def reconnect(self, *, profile: int, url: str | None = None) -> None:
         """Change to a higher security profile and return when the CSMS has accepted the station over it.
@@ -244,10 +246,9 @@ class Station:
         self._tell(Disconnected(session.end))
         return booted
 
-    async def _send(self, session: Session, csr: str) -> None:
-        pending = await asyncio.to_thread(self._security.open_requests)
+    async def _send(self, session: Session, again: PendingCsr | None) -> None:
         try:
-            await session.send_open_requests(again=next((one for one in pending if one.pem == csr), None))
+            await session.send_open_requests(again=again)
         except LinkClosed:
             _log.info("the connection ended; open requests are sent at the next one")
 

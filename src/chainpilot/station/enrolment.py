@@ -12,7 +12,7 @@ from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import build_csr, inspect_csr
 from chainpilot.pki.identity import DistinguishedName, IdentityError, is_evseid, normal_evseid
-from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.pki.keys import KeySpec, SpkiHash, generate_private_key
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.station.judgement import INSTALL_RESULTS, StackRefusal, judge, read_stack
@@ -28,6 +28,7 @@ from chainpilot.station.model import (
     LeafCertificateType,
 )
 from chainpilot.station.store import (
+    KeyRing,
     Leaves,
     PendingCsr,
     encode_pending,
@@ -139,12 +140,14 @@ def open_requests(look: Look, layout: Layout, at: datetime) -> tuple[PendingCsr,
 
 
 def use_of(look: Look, layout: Layout, text: str) -> LeafCertificateType | None:
-    """The use whose open request has the public key of the chain's leaf; None when there is none."""
+    """The use of the open request, else of the key in the store, that has the leaf's public key; None without one."""
     chain = read_stack(text)
     if isinstance(chain, StackRefusal):
         return None
     pending, _ = read_pending(look, layout)
-    return next((one.kind for one in pending if one.csr.spki_hash == chain.leaf.spki_hash), None)
+    wanted = chain.leaf.spki_hash
+    asked = next((one.kind for one in pending if one.csr.spki_hash == wanted), None)
+    return asked or next((kind for kind in LEAF_TYPES if _holds_key(look, layout, kind, wanted)), None)
 
 
 def _stage(change: Change, layout: Layout, leaves: Leaves, chain: Chain, word: str) -> InstallOutcome:
@@ -214,6 +217,11 @@ def _drop(change: Change, layout: Layout, pending: PendingCsr, leaves: Leaves) -
 def _request_of(look: Look, layout: Layout, kind: LeafCertificateType, leaf: Certificate) -> PendingCsr | None:
     pending, _ = read_pending(look, layout)
     return next((one for one in pending if one.kind is kind and one.csr.spki_hash == leaf.spki_hash), None)
+
+
+def _holds_key(look: Look, layout: Layout, kind: LeafCertificateType, wanted: SpkiHash) -> bool:
+    ring = KeyRing(look, layout.leaves[kind].keys, layout.config.private_key_password)
+    return ring.find(wanted) is not None
 
 
 def _stems(layout: Layout, pending: PendingCsr | None) -> tuple[str, ...]:

@@ -110,12 +110,12 @@ class EvseSecurity:
         return self.update_leaf(certificate_chain, certificate_type).result
 
     def update_leaf(self, certificate_chain: str, certificate_type: LeafCertificateType | None) -> InstallOutcome:
-        """update_leaf_certificate with its reason; without a type the open request with the leaf's key tells it."""
+        """update_leaf_certificate with its reason; without a type the leaf's key tells it."""
 
         def flow(change: Change) -> InstallOutcome:
             kind = certificate_type or enrolment.use_of(change, self._layout, certificate_chain)
             if kind is None:
-                why = "no open signing request has the key of its first certificate"
+                why = "no signing request of ours has the key of its first certificate"
                 return InstallOutcome(InstallCertificateResult.INVALID_FORMAT, why)
             at = self._clock.now()
             return enrolment.complete(change, self._layout, certificate_chain, kind, at)

@@ -1,0 +1,80 @@
+"""A running station for tests: its events in a queue, so that a test waits for what happens and never for time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from certs import Pki
+from chainpilot.station import StoreConfig
+from chainpilot.station.app import Station, StationConfig
+from chainpilot.station.model import CaCertificateType, Secret
+from chainpilot.station.watch import StationEvent
+from stores import EVSE
+
+__all__ = ["Running", "running_station"]
+
+E = TypeVar("E")
+PATIENCE = 20.0
+"""Seconds until a test says that something never happened."""
+
+
+class Running:
+    """A station at work and what it told so far."""
+
+    def __init__(self) -> None:
+        self.station: Station
+        self.events: list[StationEvent] = []
+        self._news = asyncio.Condition()
+        self._read = 0
+
+    def watch(self, event: StationEvent) -> None:
+        """Take an event down and wake whoever waits for one."""
+        self.events.append(event)
+        self._tasks = asyncio.ensure_future(self._wake())
+
+    async def _wake(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def until(self, kind: type[E], **facts: Any) -> E:
+        """The next event of that kind with those facts, after the last one that was waited for."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for position in range(self._read, len(self.events)):
+                    event = self.events[position]
+                    if isinstance(event, kind) and all(getattr(event, key) == value for key, value in facts.items()):
+                        self._read = position + 1
+                        return event
+                async with self._news:
+                    await self._news.wait()
+
+
+@asynccontextmanager
+async def running_station(
+    directory: Path, url: str, v2g: Pki, csms: Pki, *, password: str, clock: Any = None, **settings: Any
+) -> AsyncIterator[Running]:
+    """A station that runs until the block ends; both roots are installed."""
+    running = Running()
+    config = StationConfig(
+        station_id="CS-001",
+        csms_url=url,
+        password=Secret(password),
+        organisation="Operator",
+        country="DE",
+        secc_name=EVSE,
+        store=StoreConfig(directory),
+        **settings,
+    )
+    options = {} if clock is None else {"clock": clock}
+    running.station = Station(config, watch=running.watch, jitter=lambda: 0.02, **options)
+    for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)):
+        running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
+    task = asyncio.create_task(running.station.run())
+    try:
+        yield running
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
