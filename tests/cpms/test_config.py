@@ -1,0 +1,165 @@
+"""The configuration: what is refused is refused with a sentence, and secrets stay out of sight."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainpilot.cpms.config import ConfigError, config_from, load_config
+from chainpilot.cpms.model import SecurityProfile
+from chainpilot.pki.trust import LeafUse, TrustDomain
+from forge import BEGIN, forge
+from sims import v2g_ladder
+
+__all__: list[str] = []
+
+LISTENER = {"name": "two", "profile": 2, "certificate": "server.pem", "key": "server.key"}
+PKI = {"url": "https://pki.example/.well-known/est", "label": "cpo", "username": "cpms"}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """A small good document; None takes a section away."""
+    whole = {"listener": [LISTENER], "database": {"file": "cpms.sqlite"}, **changes}
+    return {name: section for name, section in whole.items() if section is not None}
+
+
+def complaint(folder: Path, **changes: Any) -> str:
+    """The sentence with which it is refused."""
+    with pytest.raises(ConfigError) as refused:
+        config_from(document(**changes), folder, {})
+    return str(refused.value)
+
+
+def test_a_small_document_is_enough(tmp_path: Path) -> None:
+    config = config_from(document(), tmp_path, {})
+    assert config.listeners[0].profile is SecurityProfile.TLS_BASIC
+    assert config.listeners[0].certificate == tmp_path / "server.pem"
+    assert config.database.file == tmp_path / "cpms.sqlite"
+    assert config.server.heartbeat_interval == 300
+
+
+def test_a_whole_file_is_read(tmp_path: Path) -> None:
+    ladder = v2g_ladder()
+    (tmp_path / "root.pem").write_text(ladder.root.certificate.to_pem())
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "cpms.toml").write_text(
+        """
+        [server]
+        heartbeat_interval = 60
+        [[listener]]
+        name = "two"
+        profile = 2
+        port = 0
+        certificate = "server.pem"
+        key = "server.key"
+        [[listener]]
+        name = "three"
+        profile = 3
+        certificate = "server.pem"
+        key = "server.key"
+        client_ca = "root.pem"
+        [database]
+        file = "cpms.sqlite"
+        [pki.hubject]
+        url = "https://pki.example"
+        label = "cpo"
+        username = "cpms"
+        password_file = "password"
+        repost_safe = true
+        [issue]
+        v2g = "hubject"
+        [trust]
+        v2g = ["root.pem"]
+        [policy]
+        requests_per_hour = 5
+        [tokens]
+        """
+    )
+    config = load_config(tmp_path / "cpms.toml", {})
+    assert config.pkis["hubject"].password == "secret"
+    assert config.pkis["hubject"].repost_safe
+    assert config.issue == {LeafUse.V2G: "hubject"}
+    assert config.anchors[TrustDomain.V2G].anchors == (ladder.root.certificate,)
+    assert config.listeners[1].client_anchors.anchors == (ladder.root.certificate,)
+    assert config.policy.requests_per_hour == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"lisener": []}, "the key lisener is not known; did you mean listener?"),
+        ({"server": {"heartbeat": 5}}, "server: the key heartbeat is not known; did you mean heartbeat_interval?"),
+        ({"issue": {"zzz": 5}}, "issue: the key zzz is not known; known here: csms, v2g"),
+        ({"tokens": {"file": "x"}}, "tokens: the key file is not known; known here: none"),
+        (
+            {"pki": {"a": {**PKI, "repost_save": True}}},
+            "pki.a: the key repost_save is not known; did you mean repost_safe?",
+        ),
+        ({"listener": [{**LISTENER, "cert": "x"}]}, "listener.0: the key cert is not known; did you mean certificate?"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    assert complaint(tmp_path, **changes) == sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"listener": []}, "listener: "),
+        ({"listener": None}, "listener: Field required"),
+        ({"listener": [LISTENER, LISTENER]}, "two listeners are named two"),
+        ({"listener": [{**LISTENER, "profile": 1}]}, "listener.0.profile: "),
+        ({"listener": [{**LISTENER, "profile": 3}]}, "security profile 3 needs it"),
+        ({"listener": [{**LISTENER, "client_ca": "x"}]}, "only security profile 3"),
+        ({"issue": {"v2g": "nobody"}}, "issue.v2g: there is no [pki.nobody]"),
+        ({"pki": {"a": {**PKI, "url": "http://pki.example"}}}, "pki.a.url: "),
+        ({"pki": {"a": {**PKI, "preset": "opcp2"}}}, "pki.a.preset: "),
+        ({"pki": {"a": PKI}}, "pki.a.username: a user name without a password"),
+        ({"pki": {"a": {**PKI, "password_file": "nowhere"}}}, "nowhere can't be read"),
+        ({"trust": {"v2g": ["nowhere.pem"]}}, "trust.v2g: "),
+        ({"server": {"max_frame": 10}}, "server.max_frame: "),
+    ],
+)
+def test_what_can_not_work_is_refused_with_its_key(tmp_path: Path, changes: dict[str, Any], part: str) -> None:
+    assert part in complaint(tmp_path, **changes)
+
+
+def test_an_inline_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    said = complaint(tmp_path, pki={"a": {**PKI, "password": "s3cr3t"}})
+    assert "password_file" in said
+    assert "CHAINPILOT_PKI_<NAME>_PASSWORD" in said
+    assert "s3cr3t" not in said
+
+
+def test_a_password_from_the_environment_wins_and_is_in_no_repr(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("from-file")
+    given = document(pki={"my-pki": {**PKI, "password_file": "password"}})
+    config = config_from(given, tmp_path, {"CHAINPILOT_PKI_MY_PKI_PASSWORD": "from-environment"})
+    assert config.pkis["my-pki"].password == "from-environment"
+    assert "from-environment" not in repr(config)
+
+
+def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("\n")
+    assert "0 characters" in complaint(tmp_path, pki={"a": {**PKI, "password_file": "password"}})
+
+
+def test_the_anchors_of_a_test_pki_need_their_switch(tmp_path: Path) -> None:
+    root = forge("Test Root", ca=True, begin=BEGIN, test=True)
+    (tmp_path / "root.pem").write_text(root.certificate.to_pem())
+    assert "test PKI" in complaint(tmp_path, trust={"v2g": ["root.pem"]})
+    admitted = config_from(document(trust={"v2g": ["root.pem"], "allow_test_pki": True}), tmp_path, {})
+    assert len(admitted.anchors[TrustDomain.V2G]) == 1
+
+
+def test_a_leaf_is_no_anchor(tmp_path: Path) -> None:
+    (tmp_path / "leaf.pem").write_text(forge("leaf").certificate.to_pem())
+    assert "not a CA certificate" in complaint(tmp_path, trust={"csms": ["leaf.pem"]})
+
+
+def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
+    (tmp_path / "cpms.toml").write_text("[server\n")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load_config(tmp_path / "cpms.toml", {})
