@@ -43,7 +43,7 @@ from chainpilot.station.watch import (
 __all__ = ["CsrNotMade", "Station", "StationConfig", "StationConfigError"]
 
 FIRST_DELAY: Final = 1.0
-"""Seconds before the first try to connect again."""
+"""Seconds before connecting again after a connection that worked; doubled for each one since that didn't."""
 MAX_DELAY: Final = 120.0
 """Seconds between two tries at most: a CSMS that is back is found within two minutes."""
 
