@@ -1,0 +1,78 @@
+"""The command line: `chainpilot demo`.
+
+A command's packages are imported when that command runs, so that a station without the back office's extras can use its
+own commands. What a command does stands in a module of its own name.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import chainpilot
+from chainpilot.cli.exits import Exit
+from chainpilot.errors import ChainpilotError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="chainpilot",
+    help="Keeps the certificates of Plug & Charge in order, from the charging station to the PKI and back.",
+    epilog="Start with: chainpilot demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position
+    if wanted:
+        typer.echo(f"chainpilot {chainpilot.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _show_version(wanted=value), is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Keeps the certificates of Plug & Charge in order."""
+    del version
+
+
+@app.command()
+def demo(
+    *,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep everything running and print the addresses.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Keep the files there; default: a new directory in the temporary folder."),
+    ] = None,
+) -> None:
+    """Run the main job on this machine: a station gets its certificates from a PKI through a CPMS.
+
+    Starts a test PKI (EST and OCSP), a CPMS (OCPP 1.6J over TLS) and a charging station on loopback, and lets the
+    station get its ISO 15118 certificate and its client certificate, over the real protocols. Exit code 0 only if
+    every step held.
+    """
+    from chainpilot.cli.demo import run_demo  # noqa: PLC0415 - a command's packages load when it runs
+
+    raise typer.Exit(run_demo(directory=directory, stay=stay, as_json=json))
+
+
+def main() -> None:
+    """The program `chainpilot`; an error of ours becomes a sentence and an exit code, anything else a trace."""
+    try:
+        app()
+    except ChainpilotError as error:
+        typer.echo(f"chainpilot: {error}", err=True)
+        sys.exit(Exit.NEEDS_SOMEBODY)

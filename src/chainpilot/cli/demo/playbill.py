@@ -1,0 +1,103 @@
+"""How the demo looks: aligned lines for people, one object for programs.
+
+A line that a terminal would break puts what went over the wire on a line of its own; in a pipe nothing is broken.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from chainpilot.cli.demo.cast import Cast
+from chainpilot.cli.demo.openssl import Check
+from chainpilot.cli.demo.timeline import Line
+
+__all__ = ["as_json", "show_end", "show_failure", "show_line", "show_title"]
+
+_WHO = 12
+_WHAT = 62
+_INDENT = 8 + 2 + _WHO + 1
+
+
+def show_title() -> None:
+    """What is about to be seen."""
+    typer.echo(
+        "A charging station gets its certificates from a PKI through a CPMS. All parts are real and on loopback.\n"
+    )
+    typer.echo(f"{'seconds':>8}  {'who':<{_WHO}} {'step':<{_WHAT}} over the wire or onto the disk")
+
+
+def show_line(line: Line) -> None:
+    """One step, as it happens."""
+    mark = " " if line.ok else "!"
+    text = f"{line.seconds:8.3f} {mark}{line.who:<{_WHO}} {line.what:<{_WHAT}} {line.wire}".rstrip()
+    if sys.stdout.isatty() and len(text) > shutil.get_terminal_size().columns:
+        text = f"{line.seconds:8.3f} {mark}{line.who:<{_WHO}} {line.what}\n{'':{_INDENT}}{line.wire}".rstrip()
+    typer.secho(text, fg=None if line.ok else "red")
+
+
+def show_end(cast: Cast, checks: Sequence[Check], seconds: float, *, stay: bool) -> None:
+    """Where the files lie and what to do next."""
+    typer.echo(f"\nEvery step held; {seconds:.1f} seconds.\n")
+    names = {
+        "store": "station's store",
+        "cpms-config": "CPMS configuration",
+        "cpms-records": "CPMS records",
+        "pki": "test PKI",
+    }
+    for key, path in cast.files.items():
+        typer.echo(f"  {names[key]:<20}{path}")
+    typer.echo("\nCheck the SECC certificate yourself:\n")
+    typer.echo(f"  {checks[0].text}\n")
+    if stay:
+        show_addresses(cast)
+    else:
+        typer.echo(
+            "Next: make demo ARGS=--stay keeps everything running; remove the files with rm -r " + str(cast.directory)
+        )
+
+
+def show_addresses(cast: Cast) -> None:
+    """Where everything listens."""
+    names = {
+        "est": "EST (user cpms)",
+        "ocsp": "OCSP",
+        "ocpp-profile-2": "OCPP, password",
+        "ocpp-profile-3": "OCPP, certificate",
+    }
+    for key, address in cast.addresses.items():
+        typer.echo(f"  {names[key]:<20}{address}")
+    typer.echo("\nEverything keeps running. Stop it with Ctrl-C.")
+
+
+def show_failure(why: str, directory: str) -> None:
+    """The step that did not hold, and where to look."""
+    typer.secho(f"\nThe demo failed. {why}", fg="red", err=True)
+    typer.echo(f"Its files are kept in {directory}.", err=True)
+
+
+def as_json(lines: Sequence[Line], *, ok: bool, why: str | None, cast: Cast | None, checks: Sequence[Check]) -> str:
+    """The whole run as one JSON object."""
+    steps = [
+        {
+            "number": number,
+            "seconds": round(line.seconds, 6),
+            "step": line.mark,
+            "who": line.who,
+            "what": line.what,
+            "wire": line.wire,
+            "ok": line.ok,
+        }
+        for number, line in enumerate(lines, start=1)
+    ]
+    whole = {
+        "ok": ok,
+        "why": why,
+        "steps": steps,
+        "files": cast.files if cast else {},
+        "addresses": cast.addresses if cast else {},
+        "checks": [check.text for check in checks],
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
