@@ -69,6 +69,14 @@ def test_no_common_name_and_two_common_names_are_told(names: list[str]) -> None:
     assert_defect(request.public_bytes(Encoding.DER), CsrDefect.NO_COMMON_NAME)
 
 
+def test_a_country_of_three_letters_is_told() -> None:
+    pairs = ((x509.NameOID.COUNTRY_NAME, "DEU"), (x509.NameOID.COMMON_NAME, "DEICEE1"))
+    with pytest.warns(UserWarning, match="length"):
+        name = x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in pairs])
+    request = x509.CertificateSigningRequestBuilder(name).sign(KEY, hashes.SHA256())
+    assert_defect(request.public_bytes(Encoding.DER), CsrDefect.BAD_NAME)
+
+
 def test_trailing_bytes_and_too_many_bytes_are_told() -> None:
     der = build_csr(KEY, SUBJECT)
     assert_defect(der + b"\x00", CsrDefect.UNREADABLE)
@@ -96,8 +104,8 @@ def test_no_mutated_request_is_taken_for_another_one(position: int, octet: int) 
     [
         (DistinguishedName(country="Germany", common_name="x"), "two capital letters"),
         (DistinguishedName(country="de", common_name="x"), "two capital letters"),
-        (DistinguishedName(country="DE", common_name="x" * 65), "can't be written"),
-        (DistinguishedName(country="DE", common_name=""), "can't be written"),
+        (DistinguishedName(country="DE", common_name="x" * 65), "65 characters"),
+        (DistinguishedName(country="DE", common_name=""), "0 characters"),
     ],
 )
 def test_a_subject_that_can_not_be_written_is_refused_and_nothing_dropped(subject: DistinguishedName, why: str) -> None:

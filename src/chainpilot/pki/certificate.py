@@ -18,7 +18,7 @@ from chainpilot.errors import PeerError
 from chainpilot.pki.der import DerError, Element, read_one
 from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
 from chainpilot.pki.extensions import Extensions, read_extensions
-from chainpilot.pki.identity import DistinguishedName, NameKey, name_key
+from chainpilot.pki.identity import DistinguishedName, Name, name_key, read_name
 from chainpilot.pki.keys import PublicKey, SpkiHash
 
 __all__ = [
@@ -94,21 +94,22 @@ class Certificate:
     extensions: Extensions
     openssl: crypto.X509
     """The same certificate for OpenSSL; kept because loading it costs more than judging it."""
-    subject_key: NameKey
-    issuer_key: NameKey
+    subject_key: Name
+    issuer_key: Name
     """The names with case and white space folded: names that OpenSSL takes for equal have equal keys."""
 
     def __init__(self, der: bytes) -> None:
         """Parse `der`; every defect is raised as some exception that `load_certificate` turns into ours."""
         parsed = x509.load_der_x509_certificate(der)
         fields = _tbs_fields(parsed.tbs_certificate_bytes)
+        issuer, subject = read_name(fields[2]), read_name(fields[4])
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         values: dict[str, object] = {
             "der": der,
             "_x509": parsed,
             "openssl": openssl,
-            "subject": DistinguishedName.from_name(parsed.subject),
-            "issuer": DistinguishedName.from_name(parsed.issuer),
+            "subject": DistinguishedName.from_name(subject),
+            "issuer": DistinguishedName.from_name(issuer),
             "issuer_der": fields[2].encoding,
             "subject_der": fields[4].encoding,
             "spki_der": fields[5].encoding,
@@ -119,8 +120,8 @@ class Certificate:
             "not_after": parsed.not_valid_after_utc,
             "signature_hash": parsed.signature_hash_algorithm.name if parsed.signature_hash_algorithm else None,
             "extensions": read_extensions(_extensions_of(fields)),
-            "subject_key": name_key(parsed.subject),
-            "issuer_key": name_key(parsed.issuer),
+            "subject_key": name_key(subject),
+            "issuer_key": name_key(issuer),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chainpilot.errors import PeerError
-from chainpilot.pki.identity import DistinguishedName
+from chainpilot.pki.der import Element, read_one
+from chainpilot.pki.identity import DistinguishedName, read_name
 from chainpilot.pki.keys import PrivateKey, PublicKey, SpkiHash, key_weakness, spki_hash
 
 __all__ = ["MAX_CSR_BYTES", "Csr", "CsrDefect", "CsrError", "build_csr", "inspect_csr"]
@@ -29,6 +30,7 @@ class CsrDefect(Enum):
     BAD_SIGNATURE = "bad signature"
     WEAK_KEY = "weak key"
     WEAK_DIGEST = "weak digest"
+    BAD_NAME = "bad name"
     NO_COMMON_NAME = "no common name"
 
 
@@ -97,7 +99,7 @@ def inspect_csr(der: bytes) -> Csr:
     try:
         request = x509.load_der_x509_csr(der)
         key = request.public_key()
-        subject = DistinguishedName.from_name(request.subject)
+        subject = DistinguishedName.from_name(read_name(_subject_of(request)))
         is_signed = request.is_signature_valid
         digest = request.signature_hash_algorithm
     except Exception as error:  # x509.md duty 7: whatever a parser raises is a verdict on the bytes
@@ -112,4 +114,11 @@ def inspect_csr(der: bytes) -> Csr:
         raise CsrError(CsrDefect.WEAK_DIGEST, f"the request is signed over {digest.name}; SHA-256 or better is needed")
     if not subject.common_name:
         raise CsrError(CsrDefect.NO_COMMON_NAME, "the request has no common name, or more than one")
+    if (objection := subject.objection()) is not None:
+        raise CsrError(CsrDefect.BAD_NAME, objection)
     return Csr(der, subject, key, spki_hash(key))
+
+
+def _subject_of(request: x509.CertificateSigningRequest) -> Element:
+    """CertificationRequestInfo { version, subject, key, attributes } (RFC 2986 section 4.1)."""
+    return read_one(request.tbs_certrequest_bytes).children()[1]

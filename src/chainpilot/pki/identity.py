@@ -11,24 +11,41 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from chainpilot.errors import PeerError
+from chainpilot.pki.der import DerError, Element, decode_oid
 
 __all__ = [
     "DistinguishedName",
     "IdentityError",
-    "NameKey",
+    "Name",
     "StationId",
     "is_evseid",
     "is_seccid",
     "name_key",
     "normal_evseid",
     "parse_station_id",
+    "read_name",
 ]
 
 StationId = NewType("StationId", str)
 """A charging station's identity, as it stands at the end of its OCPP URL; checked by `parse_station_id`."""
 
-NameKey = tuple[frozenset[tuple[str, str | bytes]], ...]
-"""A distinguished name for look-ups; whether two names are equal is OpenSSL's to say."""
+Name = tuple[frozenset[tuple[str, str]], ...]
+"""A whole distinguished name as read; whether two names are equal is OpenSSL's to say."""
+
+_MAX_NAME: Final = 64
+"""Characters; ub-common-name and ub-organization-name of RFC 5280 appendix A.1."""
+_TEXT_CODECS: Final = {
+    0x0C: "utf-8",
+    0x12: "ascii",
+    0x13: "ascii",
+    0x14: "latin-1",
+    0x16: "ascii",
+    0x1A: "ascii",
+    0x1C: "utf-32-be",
+    0x1E: "utf-16-be",
+}
+"""Tags of the string types a name may hold (RFC 5280 section 4.1.2.4): UTF8, Numeric, Printable, Teletex, IA5, Visible,
+Universal, BMP."""
 
 _STATION_ID: Final = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
 """identifierString of OCPP 2.0.1 part 2, 48 characters as StationIdentity's limit there."""
@@ -59,8 +76,8 @@ class DistinguishedName:
     domain_component: str | None = None
 
     @classmethod
-    def from_name(cls, name: x509.Name) -> "DistinguishedName":
-        """Read the four attributes; raises nothing beyond what `name` itself raises."""
+    def from_name(cls, name: Name) -> "DistinguishedName":
+        """Pick the four attributes out of a name."""
         return cls(
             country=_single(name, NameOID.COUNTRY_NAME),
             organization=_single(name, NameOID.ORGANIZATION_NAME),
@@ -68,23 +85,29 @@ class DistinguishedName:
             domain_component=_single(name, NameOID.DOMAIN_COMPONENT),
         )
 
+    def objection(self) -> str | None:
+        """What breaks RFC 5280's bounds, as a sentence: a country of two letters, names of 1 to 64 characters."""
+        if self.country is not None and not re.fullmatch(r"[A-Z]{2}", self.country):
+            return f"the country {self.country!r} is not two capital letters (ISO 3166-1)"
+        for words, value in (("common name", self.common_name), ("organization", self.organization)):
+            if value is not None and not 0 < len(value) <= _MAX_NAME:
+                return f"the {words} has {len(value)} characters; 1 to {_MAX_NAME} are allowed"
+        return None
+
     def to_name(self) -> x509.Name:
         """The X.509 name C, O, CN, DC, absent attributes left out.
 
         Raises:
-            IdentityError: an attribute is empty or breaks RFC 5280's bounds (a country of two letters, a name of at
-                most 64 characters); nothing is dropped silently.
+            IdentityError: an attribute breaks RFC 5280's bounds; nothing is dropped silently.
         """
+        if (objection := self.objection()) is not None:
+            raise IdentityError(objection)
         pairs = (
             (NameOID.COUNTRY_NAME, self.country),
             (NameOID.ORGANIZATION_NAME, self.organization),
             (NameOID.COMMON_NAME, self.common_name),
             (NameOID.DOMAIN_COMPONENT, self.domain_component),
         )
-        if self.country is not None and not re.fullmatch(r"[A-Z]{2}", self.country):
-            raise IdentityError(f"country {self.country!r} is not two capital letters (ISO 3166-1)")
-        if any(value == "" for _, value in pairs):
-            raise IdentityError("an attribute of the name is empty")
         try:
             return x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs if value is not None])
         except ValueError as error:
@@ -129,19 +152,31 @@ def normal_evseid(text: str) -> str:
     return text.replace("*", "").upper()
 
 
-def name_key(name: x509.Name) -> NameKey:
+def read_name(element: Element) -> Name:
+    """The attributes of a DER Name: relative names in order, each a set of (dotted identifier, text).
+
+    Text that its own type can't hold is read with replacement characters, so it never equals a proper name.
+
+    Raises:
+        DerError: the bytes are no Name.
+    """
+    return tuple(frozenset(map(_attribute, relative.children())) for relative in element.children())
+
+
+def name_key(name: Name) -> Name:
     """A key under which names that OpenSSL takes for equal meet: case and white space folded (RFC 5280 section 7.1)."""
-    return tuple(
-        frozenset((attribute.oid.dotted_string, _folded(attribute.value)) for attribute in rdn) for rdn in name.rdns
-    )
+    return tuple(frozenset((oid, " ".join(text.split()).casefold()) for oid, text in relative) for relative in name)
 
 
-def _folded(value: str | bytes) -> str | bytes:
-    return " ".join(value.split()).casefold() if isinstance(value, str) else value
+def _attribute(pair: Element) -> tuple[str, str]:
+    parts = pair.children()
+    if len(parts) != 2:
+        raise DerError("an attribute of a name is not (identifier, value)")
+    codec = _TEXT_CODECS.get(parts[1].tag)
+    text = parts[1].content.decode(codec, "replace") if codec else parts[1].encoding.hex()
+    return decode_oid(parts[0]), text
 
 
-def _single(name: x509.Name, oid: x509.ObjectIdentifier) -> str | None:
-    values = [attribute.value for attribute in name.get_attributes_for_oid(oid)]
-    if len(values) != 1:
-        return None
-    return values[0] if isinstance(values[0], str) else values[0].decode("utf-8", "replace")
+def _single(name: Name, oid: x509.ObjectIdentifier) -> str | None:
+    values = [text for relative in name for key, text in relative if key == oid.dotted_string]
+    return values[0] if len(values) == 1 else None

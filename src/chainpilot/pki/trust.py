@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.identity import NameKey
+from chainpilot.pki.identity import Name
 
 __all__ = ["LeafUse", "TrustAnchors", "TrustDomain"]
 
@@ -43,7 +43,7 @@ class TrustAnchors:
 
     anchors: tuple[Certificate, ...] = ()
     refused: tuple[tuple[Certificate, str], ...] = ()
-    _by_subject: dict[NameKey, tuple[Certificate, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _by_subject: dict[Name, tuple[Certificate, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def admit(cls, certificates: Iterable[Certificate], *, allow_test_pki: bool = False) -> "TrustAnchors":
@@ -60,7 +60,7 @@ class TrustAnchors:
                 taken[certificate] = None
             else:
                 refused.append((certificate, why))
-        by_subject: dict[NameKey, tuple[Certificate, ...]] = {}
+        by_subject: dict[Name, tuple[Certificate, ...]] = {}
         for certificate in taken:
             key = certificate.subject_key
             by_subject[key] = (*by_subject.get(key, ()), certificate)

@@ -23,6 +23,7 @@ _BY_DEFECT: Final = {
     CsrDefect.WEAK_KEY: Reason.CSR_WEAK_KEY,
     CsrDefect.WEAK_DIGEST: Reason.CSR_WEAK_DIGEST,
     CsrDefect.NO_COMMON_NAME: Reason.CSR_NAME_MISMATCH,
+    CsrDefect.BAD_NAME: Reason.CSR_NAME_MISMATCH,
 }
 
 
