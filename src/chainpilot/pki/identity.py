@@ -98,7 +98,8 @@ class DistinguishedName:
         """The X.509 name C, O, CN, DC, absent attributes left out.
 
         Raises:
-            IdentityError: an attribute breaks RFC 5280's bounds; nothing is dropped silently.
+            IdentityError: an attribute breaks RFC 5280's bounds, or has more than 64 bytes of UTF-8, which is the
+                library's bound; nothing is dropped silently.
         """
         if (objection := self.objection()) is not None:
             raise IdentityError(objection)
