@@ -59,7 +59,7 @@ class StationConfigError(OwnError):
         self.why = why
 
 
-class CsrNotMade(OwnError):  # noqa: N818 - named for what happened
+class CsrNotMade(OwnError):
     """The store made no signing request; `why` is its reason."""
 
     def __init__(self, why: str) -> None:
@@ -154,6 +154,7 @@ class Station:
                     await self._pause(min(MAX_DELAY, FIRST_DELAY * 2 ** min(failures, 10)) * self._jitter())
         finally:
             unsubscribe()
+            self._give_up(self._upgrade, DialUndecided("the station stopped"))
 
     async def enrol(self, use: LeafUse) -> None:
         """Start an enrolment: a key and a request, sent now if the station is connected, else once it is.

@@ -43,7 +43,7 @@ _HOSTNAME_MISMATCH: Final = frozenset({62, 64})
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
-class DialRefused(PeerError):  # noqa: N818 - named for what happened, as its family is
+class DialRefused(PeerError):
     """The CSMS is not who it should be, or doesn't let us in; `why` says it in plain words."""
 
     def __init__(self, why: str) -> None:
@@ -51,7 +51,7 @@ class DialRefused(PeerError):  # noqa: N818 - named for what happened, as its fa
         self.why = why
 
 
-class DialUndecided(UndecidedError):  # noqa: N818 - named for what happened, as its family is
+class DialUndecided(UndecidedError):
     """The CSMS can't be reached now; `why` says it in plain words."""
 
     def __init__(self, why: str) -> None:
@@ -59,7 +59,7 @@ class DialUndecided(UndecidedError):  # noqa: N818 - named for what happened, as
         self.why = why
 
 
-class ProfileNotReady(OwnError):  # noqa: N818 - named for what is missing
+class ProfileNotReady(OwnError):
     """The store or the configuration lacks what the security profile needs; `why` says what."""
 
     def __init__(self, why: str) -> None:

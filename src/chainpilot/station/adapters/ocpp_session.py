@@ -169,7 +169,13 @@ class Session:
             answer = await self._ask("BootNotification", payload)
             status = answer.get("status")
             interval = _interval(answer.get("interval"))
-            word = status if status in {"Accepted", "Pending", "Rejected"} else "not understood"
+            word = (
+                status
+                if status in {"Accepted", "Pending", "Rejected"}
+                else "no answer"
+                if not answer
+                else "not understood"
+            )
             if word == "Accepted":
                 self._is_booted = True
                 self._watch(Booted(accepted=True, status=word))

@@ -24,7 +24,7 @@ class VaultWriteError(VaultError):
     """A change could not be made; the old state stands, or is completed at the next opening if it was past undoing."""
 
 
-class VaultBusy(UndecidedError):  # noqa: N818 - the name says what it is
+class VaultBusy(UndecidedError):
     """Another process held the store's lock for longer than the configured wait (seconds)."""
 
     def __init__(self, path: Path, waited: float) -> None:
