@@ -141,6 +141,7 @@ class CaFault(Enum):
     """It issued, and the answer was lost."""
     CACERTS_UNREACHABLE = auto()
     CACERTS_REFUSED = auto()
+    CACERTS_BUSY = auto()
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ class SimulatedCa:
             raise CaUndecided("no route", sent=False)
         if CaFault.CACERTS_REFUSED in self.faults:
             raise CaRefused(Reason.PKI_ANSWER_UNREADABLE, "200 with text/html", RetryClass.AFTER_A_CHANGE)
+        if CaFault.CACERTS_BUSY in self.faults:
+            raise CaRefused(Reason.PKI_UNAVAILABLE, "503", RetryClass.BY_ITSELF)
         bag = list(self.ladder.certificates)
         if CaFault.MISSING_SUB2 in self.faults:
             bag.remove(self.ladder.issuing.certificate)

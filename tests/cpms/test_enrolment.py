@@ -367,9 +367,10 @@ async def test_a_lost_answer_of_a_repost_safe_ca_is_asked_for_again(tmp_path: Pa
         assert (scene.ca.posts, len(scene.ca.issued)) == (2, 1)
 
 
-async def test_a_certificate_in_hand_is_kept_while_cacerts_can_not_be_had(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [CaFault.CACERTS_UNREACHABLE, CaFault.CACERTS_BUSY])
+async def test_a_certificate_in_hand_is_kept_while_cacerts_can_not_be_had(tmp_path: Path, fault: CaFault) -> None:
     async with open_scene(tmp_path) as scene:
-        scene.ca.faults = {CaFault.CACERTS_UNREACHABLE}
+        scene.ca.faults = {fault}
         await scene.ask()
         await scene.work()
         await scene.restart()

@@ -43,13 +43,13 @@ def test_every_open_state_can_be_cancelled() -> None:
         assert next_state(state, EnrolmentEvent.CANCEL) is EnrolmentState.CANCELLED
 
 
-def test_only_a_submitted_request_becomes_issued() -> None:
+def test_only_a_submitted_request_or_one_with_a_kept_answer_becomes_issued() -> None:
     before = {
         state
         for (state, event), after in TRANSITIONS.items()
         if event is EnrolmentEvent.ISSUE and after is EnrolmentState.ISSUED
     }
-    assert before == {EnrolmentState.SUBMITTED, EnrolmentState.ISSUED}
+    assert before == {EnrolmentState.SUBMITTED, EnrolmentState.ISSUED, EnrolmentState.FAILED}
 
 
 def test_an_impossible_event_says_so() -> None:

@@ -64,6 +64,11 @@ class Cpms:
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
     @property
+    def config(self) -> CpmsConfig:
+        """What it was built from."""
+        return self._config
+
+    @property
     def listeners(self) -> Mapping[str, tuple[str, int]]:
         """Host and port of each listener, by its name."""
         return self._listeners

@@ -59,7 +59,7 @@ class CaPending:
     retry_at: datetime
 
 
-class CaRefused(PeerError):  # noqa: N818 - named for what happened, as its family is
+class CaRefused(PeerError):
     """The CA gave an answer that is no certificate.
 
     Fields: `reason` its code, `detail` one sentence that quotes the CA, `retry` when another try is worth it,
@@ -83,7 +83,7 @@ class CaRefused(PeerError):  # noqa: N818 - named for what happened, as its fami
         super().__init__(f"{reason.value}: {detail}" + (f" (trace {trace})" if trace else ""))
 
 
-class CaUndecided(UndecidedError):  # noqa: N818 - named for what happened, as its family is
+class CaUndecided(UndecidedError):
     """No answer from the CA came to us. `sent`: the request may have reached it."""
 
     def __init__(self, detail: str, *, sent: bool) -> None:
@@ -107,7 +107,7 @@ class CertificateAuthority(Protocol):
         ...
 
 
-class StationRefused(PeerError):  # noqa: N818 - named for what happened, as its family is
+class StationRefused(PeerError):
     """The station answered, but not with what was asked for. `why`: what it said."""
 
     def __init__(self, why: str) -> None:
@@ -115,7 +115,7 @@ class StationRefused(PeerError):  # noqa: N818 - named for what happened, as its
         super().__init__(f"the station answered {why}")
 
 
-class StationUndecided(UndecidedError):  # noqa: N818 - named for what happened, as its family is
+class StationUndecided(UndecidedError):
     """No answer from the station. `sent`: the message may have reached it; False also when it is offline."""
 
     def __init__(self, why: str, *, sent: bool) -> None:
@@ -136,7 +136,7 @@ class StationLink(Protocol):
         ...
 
 
-class LedgerConflict(OwnError):  # noqa: N818 - named for what happened, as its family is
+class LedgerConflict(OwnError):
     """An enrolment changed between reading and writing; nothing was written. Read again and decide again."""
 
     def __init__(self, enrolment_id: EnrolmentId) -> None:
@@ -144,7 +144,7 @@ class LedgerConflict(OwnError):  # noqa: N818 - named for what happened, as its 
         super().__init__(f"enrolment {enrolment_id} was changed by someone else meanwhile")
 
 
-class LedgerFailed(OwnError):  # noqa: N818 - named for what happened, as its family is
+class LedgerFailed(OwnError):
     """The database could not read or write. `why`: what it said."""
 
     def __init__(self, why: str) -> None:

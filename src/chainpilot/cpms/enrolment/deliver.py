@@ -6,6 +6,7 @@ no list type exists, is proved by the first mutual-TLS connection made with it.
 
 from dataclasses import replace
 from enum import Enum
+from typing import Final
 
 from chainpilot.cpms.enrolment.checks import Unfit, check_path
 from chainpilot.cpms.enrolment.ending import fail
@@ -24,7 +25,7 @@ from chainpilot.cpms.model import (
     RetryClass,
     Step,
 )
-from chainpilot.cpms.ports import StationRefused, StationUndecided
+from chainpilot.cpms.ports import LedgerConflict, StationRefused, StationUndecided
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.chain import Chain, chain_from_stack
 from chainpilot.pki.encoding import PemLabel, write_blocks
@@ -43,6 +44,9 @@ from chainpilot.wire.pnc.messages import (
 )
 
 __all__ = ["confirm_by_connection", "deliver"]
+
+_TRIES: Final = 5
+"""A delivery records three changes; more meetings than that are a bug."""
 
 
 class _Reading(Enum):
@@ -180,14 +184,27 @@ async def _confirm(office: Office, enrolment: Enrolment, job: Job, proof: Proof)
 async def confirm_by_connection(office: Office, station_id: StationId, fingerprint: str) -> None:
     """The station connected by mutual TLS with this certificate: nothing proves better that it holds it.
 
-    Raises LedgerFailed, LedgerConflict.
+    A delivery at work on the same enrolment may be recorded in between; then it is looked at again.
+    Raises LedgerFailed, and LedgerConflict if the ledger never settles.
     """
-    at = office.clock.now()
-    await office.ledger.mark_seen(fingerprint, at)
+    await office.ledger.mark_seen(fingerprint, office.clock.now())
+    tries = _TRIES
+    while True:
+        try:
+            await _confirm_once(office, station_id, fingerprint)
+        except LedgerConflict:
+            tries -= 1
+            if not tries:
+                raise
+        else:
+            return
+
+
+async def _confirm_once(office: Office, station_id: StationId, fingerprint: str) -> None:
     enrolment = await office.ledger.enrolment_by_fingerprint(station_id, fingerprint)
     if enrolment is None or enrolment.proof is Proof.CONNECTED:
         return
-    proven = replace(enrolment.after(EnrolmentEvent.CONFIRM, at), proof=Proof.CONNECTED)
+    proven = replace(enrolment.after(EnrolmentEvent.CONFIRM, office.clock.now()), proof=Proof.CONNECTED)
     closes = ((JobKind.DELIVER, enrolment.enrolment_id),)
     await office.ledger.commit(Entry(enrolments=(proven,), closes=closes))
     office.tell(Step.CLIENT_CERTIFICATE_SEEN, proven, fingerprint=fingerprint)

@@ -50,7 +50,7 @@ class EnrolmentEvent(Enum):
     ANSWER = "answer"
     """The CA's certificates are in hand, unchecked."""
     ISSUE = "issue"
-    """The certificates passed every check."""
+    """The certificates passed every check; of a failed enrolment, those it had kept."""
     SEND = "send"
     """We are about to send the chain to the station."""
     RESEND = "resend"
@@ -113,6 +113,7 @@ _ALLOWED: Final[Mapping[EnrolmentState, _Row]] = {
     },
     _S.FAILED: {
         _E.SUBMIT: _S.SUBMITTED,
+        _E.ISSUE: _S.ISSUED,
         _E.RESEND: _S.ISSUED,
         _E.CONFIRM: _S.INSTALLED,
         _E.FAIL: _S.FAILED,
@@ -143,7 +144,7 @@ OPEN_STATES: Final = frozenset(
 """While an enrolment is in one of these, its slot is taken: one CSR is open per slot."""
 
 
-class ImpossibleTransition(OwnError):  # noqa: N818 - named for what happened, as its family is
+class ImpossibleTransition(OwnError):
     """An event reached an enrolment in a state where it must not happen; fields: `state`, `event`."""
 
     def __init__(self, state: EnrolmentState, event: EnrolmentEvent) -> None:

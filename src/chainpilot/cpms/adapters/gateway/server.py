@@ -6,7 +6,7 @@ Frames over the bound close the connection with 1009, which `websockets` does fr
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Final
@@ -157,18 +157,24 @@ class Gateway:
             await asyncio.gather(greeting, *([closing] if closing else []), return_exceptions=True)
 
     async def _greet(self, admitted: Admitted) -> None:
-        """What a connection means: a proven client certificate, a reached profile, and work that waited for it."""
+        """What a connection means: a proven client certificate, a reached profile, and work that waited for it.
+
+        The proof comes first, since it may end the work; none of them hinders the others.
+        """
         office, station_id = self._office, admitted.station.station_id
         facts = {"profile": str(admitted.profile.value)}
-        try:
-            office.watch(StepTaken(Step.STATION_CONNECTED, station_id, None, None, facts))
-            if admitted.fingerprint is not None:
-                await confirm_by_connection(office, station_id, admitted.fingerprint)
-            if admitted.profile is SecurityProfile.MUTUAL_TLS and office.policy.raise_profile:
-                await office.ledger.raise_profile(station_id, admitted.profile)
-            await office.ledger.wake(station_id, office.clock.now())
-        except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17); the session goes on
-            _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=repr(error))
+        office.watch(StepTaken(Step.STATION_CONNECTED, station_id, None, None, facts))
+        acts: list[Awaitable[object]] = []
+        if admitted.fingerprint is not None:
+            acts.append(confirm_by_connection(office, station_id, admitted.fingerprint))
+        if admitted.profile is SecurityProfile.MUTUAL_TLS and office.policy.raise_profile:
+            acts.append(office.ledger.raise_profile(station_id, admitted.profile))
+        acts.append(office.ledger.wake(station_id, office.clock.now()))
+        for act in acts:
+            try:
+                await act
+            except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17); it goes on
+                _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=repr(error))
         office.nudge()
 
 

@@ -91,7 +91,7 @@ class SqlLedger:
                 self._connection = self._reading.connect()
             with self._connection.begin():
                 return operation(self._connection)
-        except Exception as error:
+        except Exception as error:  # house style 4: one family leaves an adapter, whatever comes in
             raise LedgerFailed(f"{type(error).__name__}: {error}") from error
 
     async def _one(self, statement: sa.Select[Any], make: Callable[[Any], _T]) -> _T | None:

@@ -70,7 +70,8 @@ class Writer:
         batch: list[_Waiting] = []
         item = self._queue.get()
         while item is not None:
-            batch.append(item)
+            if item[1].set_running_or_notify_cancel():
+                batch.append(item)
             if len(batch) == _MOST:
                 return batch, False
             try:
