@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
+from chainpilot.pki.certificate import CertificateError, load_certificates
 from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_stack
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.trust import TrustAnchors
@@ -82,7 +82,7 @@ def read_stack(text: str) -> Chain | StackRefusal:
 
 def anchors_of(bundles: Iterable[Bundle], *, allow_test_pki: bool) -> TrustAnchors:
     """The anchors of all these bundles: their roots, those of test PKIs only where allowed."""
-    roots: list[Certificate] = [root for bundle in bundles for root in bundle.roots]
+    roots = (root for bundle in bundles for root in bundle.roots)
     return TrustAnchors.admit(roots, allow_test_pki=allow_test_pki)
 
 

@@ -10,7 +10,7 @@ from chainpilot.pki.certificate import Certificate, CertificateError, load_certi
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.keys import key_weakness
 from chainpilot.pki.profiles import ROOT_CA, SUB_CA, lint
-from chainpilot.station.judgement import anchors_of
+from chainpilot.pki.trust import TrustAnchors
 from chainpilot.station.layout import Layout
 from chainpilot.station.model import (
     CaCertificateType,
@@ -91,8 +91,7 @@ def _refuse_time(certificate: Certificate, at: datetime) -> InstallOutcome | Non
 
 def _refuse_place(certificate: Certificate, bundle: Bundle, *, allow_test_pki: bool) -> InstallOutcome | None:
     if certificate.is_self_signed:
-        offered = Bundle(bundle.kind, bundle.path, bundle.is_directory, (certificate,), ())
-        refused = anchors_of((offered,), allow_test_pki=allow_test_pki).refused
+        refused = TrustAnchors.admit((certificate,), allow_test_pki=allow_test_pki).refused
         if refused:
             return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, refused[0][1])
     elif bundle.issuer_of(certificate) is None:

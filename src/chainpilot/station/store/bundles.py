@@ -23,22 +23,20 @@ class Bundle:
     kind: CaCertificateType
     path: Path
     is_directory: bool
-    certificates: tuple[Certificate, ...]
+    roots: tuple[Certificate, ...]
+    """The self-signed CAs, valid or not."""
+    intermediates: tuple[Certificate, ...]
+    """The other CAs."""
     findings: tuple[Finding, ...]
 
     @property
-    def roots(self) -> tuple[Certificate, ...]:
-        """The self-signed CAs, valid or not."""
-        return tuple(one for one in self.certificates if one.is_ca and one.is_self_signed)
-
-    @property
-    def intermediates(self) -> tuple[Certificate, ...]:
-        """The other CAs."""
-        return tuple(one for one in self.certificates if one.is_ca and not one.is_self_signed)
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Every CA of the bundle."""
+        return (*self.roots, *self.intermediates)
 
     def issuer_of(self, certificate: Certificate) -> Certificate | None:
         """The CA of this bundle that signed it."""
-        return next((one for one in self.certificates if one.is_ca and certificate.was_signed_by(one)), None)
+        return next((one for one in self.certificates if certificate.was_signed_by(one)), None)
 
     def descendants(self, root: Certificate) -> tuple[tuple[Certificate, Certificate], ...]:
         """Every CA of this bundle below `root` with its issuer, nearest the root first."""
@@ -61,11 +59,14 @@ def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     names = look.names(path) if is_directory else ()
     paths = tuple(one for one in names if one.suffix in CERTIFICATE_SUFFIXES) if is_directory else (path,)
     files = [read_certificate_file(look, one) for one in paths]
+    authorities = dict.fromkeys(one for file in files for one in file.certificates if one.is_ca)
+    self_signed = {one: one.is_self_signed for one in authorities}
     return Bundle(
         kind=kind,
         path=path,
         is_directory=is_directory,
-        certificates=tuple(dict.fromkeys(one for file in files for one in file.certificates)),
+        roots=tuple(one for one in authorities if self_signed[one]),
+        intermediates=tuple(one for one in authorities if not self_signed[one]),
         findings=tuple(finding for file in files for finding in file.findings),
     )
 
