@@ -55,8 +55,9 @@ class Sessions:
             del self._by_station[session.station_id]
 
     def connected(self, station_id: StationId) -> bool:
-        """Whether the station has a live connection at this moment."""
-        return station_id in self._by_station
+        """Whether the station has a live connection at this moment; one that has ended only clears up."""
+        session = self._by_station.get(station_id)
+        return session is not None and session.link is not None and session.link.end is None
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
         """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
