@@ -72,6 +72,9 @@ def run_demo(*, directory: Path | None, stay: bool, as_json: bool) -> Exit:
         directory: keeps the files; None makes a new directory in the temporary folder, which stays too.
         stay: afterwards keep everything running until SIGINT or SIGTERM.
         as_json: one JSON object in place of lines.
+
+    Raises:
+        DemoFailed: the directory can't be made.
     """
     logging.basicConfig(level=logging.CRITICAL)
     place = _prepare(directory)
@@ -81,8 +84,11 @@ def run_demo(*, directory: Path | None, stay: bool, as_json: bool) -> Exit:
 def _prepare(directory: Path | None) -> Path:
     if directory is None:
         return Path(tempfile.mkdtemp(prefix="chainpilot-demo-"))
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory.resolve()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return directory.resolve()
+    except OSError as error:
+        raise DemoFailed(f"the folder {directory} can't be used", error.strerror or str(error)) from error
 
 
 async def _perform(directory: Path, *, stay: bool, as_json: bool) -> Exit:

@@ -86,7 +86,7 @@ allow_test_pki = true     # never in production: anybody may hold a test PKI's k
 """
 
 
-class RootNotInstalled(OwnError):  # noqa: N818 - named for what happened
+class RootNotInstalled(OwnError):
     """The station's store refused a root of the test PKI; `result` is its word, `why` its reason."""
 
     def __init__(self, kind: CaCertificateType, result: InstallCertificateResult, why: str | None) -> None:

@@ -14,7 +14,7 @@ __all__ = ["Check", "LeafMissing", "ask_responder", "run_check", "verify_leaf"]
 _SECONDS = 20.0
 
 
-class LeafMissing(OwnError):  # noqa: N818 - named for what happened
+class LeafMissing(OwnError):
     """The station's store has no such leaf in use; `why` is its reason."""
 
     def __init__(self, kind: LeafCertificateType, why: str) -> None:

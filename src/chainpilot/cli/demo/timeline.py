@@ -13,7 +13,7 @@ from chainpilot.errors import OwnError, UndecidedError
 __all__ = ["DemoFailed", "DemoTooSlow", "Line", "Timeline"]
 
 
-class DemoFailed(OwnError):  # noqa: N818 - named for what happened
+class DemoFailed(OwnError):
     """A step of the demo did not hold; `step` is its sentence, `why` what was seen."""
 
     def __init__(self, step: str, why: str) -> None:
@@ -22,7 +22,7 @@ class DemoFailed(OwnError):  # noqa: N818 - named for what happened
         self.why = why
 
 
-class DemoTooSlow(UndecidedError):  # noqa: N818 - named for what happened
+class DemoTooSlow(UndecidedError):
     """A step of the demo did not come in time; `mark` names it."""
 
     def __init__(self, mark: str, seconds: float) -> None:

@@ -1,0 +1,158 @@
+"""`chainpilot demo` as people and scripts run it, in a process of its own."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import ssl
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainpilot.cli.demo import SCRIPT
+from programs import program
+
+PROGRAM = Path(sys.executable).with_name("chainpilot")
+SECONDS = 120
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, "demo", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> dict[str, Any]:
+    """One run with --json."""
+    done = run("--json", "--dir", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_every_step_of_the_script_held_and_is_in_the_json(whole: dict[str, Any]) -> None:
+    assert whole["ok"] is True
+    assert all(step["ok"] for step in whole["steps"])
+    assert set(SCRIPT) <= {step["step"] for step in whole["steps"]}
+
+
+def test_the_steps_come_in_the_order_of_the_main_job(whole: dict[str, Any]) -> None:
+    marks = [step["step"] for step in whole["steps"]]
+    order = ["key", "accepted", "requested", "submitted", "simpleenroll", "answered", "cacerts", "checked", "issued"]
+    order += ["installed", "delivered", "read-back", "recorded"]
+    places = [marks.index(f"v2g.{mark}") for mark in order]
+    assert places == sorted(places)
+    assert marks.index("connected-2") < places[0]
+    assert marks.index("csms.recorded") < marks.index("connected-3") < marks.index("csms.proven")
+
+
+def test_openssl_alone_verifies_what_the_store_holds(whole: dict[str, Any]) -> None:
+    program("openssl")
+    secc, client = (shlex.split(command) for command in whole["checks"][:2])
+    for command in (secc, client):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.endswith(": OK\n")
+    text = subprocess.run(
+        ["openssl", "x509", "-noout", "-text", "-in", secc[-1]], capture_output=True, text=True, check=True
+    )
+    assert "CN = DE*CHP*E0001*1" in text.stdout
+    assert "DC = CPO" in text.stdout
+    assert "Digital Signature, Key Agreement" in text.stdout
+
+
+def test_the_chain_file_holds_leaf_sub2_and_sub1_in_that_order(whole: dict[str, Any]) -> None:
+    program("openssl")
+    chain = shlex.split(whole["checks"][0])[5]
+    bag = subprocess.run(["openssl", "crl2pkcs7", "-nocrl", "-certfile", chain], capture_output=True, check=True).stdout
+    printed = subprocess.run(["openssl", "pkcs7", "-print_certs", "-noout"], input=bag, capture_output=True, check=True)
+    subjects = re.findall(r"subject=.*?CN ?= ?([^,\n]+)", printed.stdout.decode())
+    assert subjects == ["DE*CHP*E0001*1", "TEST CPO Sub2 CA", "TEST CPO Sub1 CA"]
+
+
+def test_private_keys_are_for_their_owner_alone(whole: dict[str, Any], folder: Path) -> None:
+    keys = [*folder.rglob("*.key"), *(folder / "pki").glob("est_password*"), folder / "cpms" / "cpms.sqlite"]
+    assert len(keys) > 5
+    assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
+
+
+def test_no_secret_is_in_the_output_or_the_configuration(whole: dict[str, Any], folder: Path) -> None:
+    secret = (folder / "pki" / "est_password").read_text().strip()
+    assert len(secret) > 16
+    assert secret not in json.dumps(whole)
+    assert secret not in (folder / "cpms" / "cpms.toml").read_text()
+
+
+def test_a_second_run_in_the_same_folder_enrols_again(whole: dict[str, Any], folder: Path) -> None:
+    done = run("--dir", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Every step held" in done.stdout
+    assert "openssl verify" in done.stdout
+
+
+def test_a_step_that_does_not_hold_ends_in_exit_code_1_and_says_why(tmp_path: Path) -> None:
+    leaves = tmp_path / "station" / "certs" / "client" / "cso"
+    leaves.parent.mkdir(parents=True)
+    leaves.write_text("a file where a directory should be")
+    done = run("--dir", str(tmp_path))
+    assert done.returncode == 1
+    assert "The demo failed." in done.stderr
+    assert "client/cso" in done.stderr
+    assert "Traceback" not in done.stderr
+    failed = run("--json", "--dir", str(tmp_path))
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["ok"] is False
+    assert json.loads(failed.stdout)["why"]
+
+
+def test_a_folder_that_can_not_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("--dir", str(tmp_path / "file" / "below"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "file/below" in done.stderr
+
+
+def test_staying_keeps_the_servers_up_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    command = [PROGRAM, "demo", "--stay", "--json", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line == "}\n":
+                break
+        addresses = json.loads(text)["addresses"]
+        trust = ssl.create_default_context(cafile=str(tmp_path / "pki" / "web_root.pem"))
+        with pytest.raises(urllib.request.HTTPError, match="401"):
+            urllib.request.urlopen(f"{addresses['est']}/cacerts", context=trust, timeout=10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+
+
+def test_help_tells_what_it_does_and_the_version_is_the_package_s() -> None:
+    shown = subprocess.run([PROGRAM, "demo", "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--stay" in shown
+    assert "Exit code 0 only if" in shown
+    version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    assert re.fullmatch(r"chainpilot \d+\.\d+\.\d+\n", version)
+
+
+def test_the_command_line_loads_no_command_before_it_runs() -> None:
+    code = "import sys, chainpilot.cli; print(sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    ).stdout
+    assert not {"aiohttp", "httpx", "sqlalchemy", "websockets", "pydantic", "cryptography"} & set(
+        re.findall(r"'(\w+)'", loaded)
+    )
