@@ -1,5 +1,6 @@
 """A change that replaces, adds and removes files at once, stopped after every single file operation."""
 
+import contextlib
 import os
 from pathlib import Path
 from shutil import copytree
@@ -95,6 +96,40 @@ def test_a_disk_that_fails_at_any_operation_leaves_what_was_answered(tmp_path: P
         if not files.stopped:
             return
     pytest.fail("the change never ended")
+
+
+class FaultyFiles(StoppingFiles):
+    """Fails one operation, then fails or kills at a later one, as while the first failure is being undone."""
+
+    def __init__(self, first: int, second: int, *, kills: bool) -> None:
+        super().__init__(first, recovers=True)
+        self._number = 0
+        self._second = second
+        self._kills = kills
+
+    def _step(self) -> None:
+        self._number += 1
+        super()._step()
+        if self._number == self._second + 1:
+            if self._kills:
+                os._exit(9)
+            self._stop()
+
+
+@pytest.mark.parametrize("kills", [True, False], ids=["killed while undoing", "undoing fails"])
+def test_two_faults_in_one_change_leave_all_or_nothing(tmp_path: Path, *, kills: bool) -> None:
+    prepared(tmp_path / "before")
+    for first in range(10, 40):
+        for second in range(first + 1, first + 20):
+            place = tmp_path / f"faulty-{first}-{second}"
+            copytree(tmp_path / "before", place)
+            child = os.fork()
+            if child == 0:
+                with contextlib.suppress(VaultWriteError):
+                    change(vault(place, FaultyFiles(first, second, kills=kills)))
+                os._exit(0)
+            os.waitpid(child, 0)
+            assert opened(place) in (OLD, NEW), f"a fault at {first} and another at {second}"
 
 
 def test_a_crash_while_completing_is_completed_at_the_next_opening(tmp_path: Path) -> None:

@@ -107,8 +107,8 @@ class Vault:
             with _told_as_write_error(self._state):
                 self._state.mkdir(mode=0o755, parents=True, exist_ok=True)
                 held.enter_context(held_exclusively(self._lock, self._lock_timeout))
-                complete_journal(self._files, self._root, self._journal)
-            if not self._is_swept:
+                completed = complete_journal(self._files, self._root, self._journal)
+            if completed or not self._is_swept:
                 sweep(self._files, self._swept)
                 self._is_swept = True
             yield

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import secrets
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -95,8 +96,9 @@ class Change(Look):
             if steps:
                 self._carry_out(steps)
         except OSError as error:
-            for path in staged:
-                _remove_quietly(self.files, path)
+            if not self.journal.exists():  # else what is staged is still needed to complete the change
+                for path in staged:
+                    _remove_quietly(self.files, path)
             raise VaultWriteError(_blamed(error, self.root), _words(error)) from error
 
     def _stage(self, put: _Put, staged: list[Path]) -> Place:
@@ -128,6 +130,7 @@ class Change(Look):
         data = write_journal(steps, self.root)
         if len(data) > MAX_JOURNAL:
             raise OSError(errno.EFBIG, "the change has too many steps", str(self.journal))
+        _sync_directories(self.files, tuple(step for step in steps if isinstance(step, Place)))
         temporary = _beside(self.journal)
         staged.append(temporary)
         self._write(temporary, data, 0o600)
@@ -139,8 +142,7 @@ class Change(Look):
             if len(steps) > 1:
                 self.files.sync_directory(self.state)
             for step in steps:
-                kept = self._keep(step)
-                done.append((step, kept))
+                done.append((step, self._keep(step)))
                 _apply(self.files, step)
             _sync_directories(self.files, steps)
         except OSError:
@@ -154,14 +156,14 @@ class Change(Look):
                     _remove_quietly(self.files, leftover)
 
     def _keep(self, step: Step) -> Path | None:
-        """Keep the file that a step replaces under a second name; None when there is none, or links can't be had."""
+        """Keep the file that a step replaces under a second name, else as a copy; None when there is none."""
         if not isinstance(step, Place) or not step.final.exists():
             return None
         kept = _beside(step.final)
         try:
             self.files.link(step.final, kept)
         except OSError:
-            return None
+            self._write(kept, step.final.read_bytes(), stat.S_IMODE(step.final.stat().st_mode))
         return kept
 
     def _forget_journal(self) -> None:
@@ -171,19 +173,23 @@ class Change(Look):
             self.files.sync_directory(self.state)
 
     def _undo(self, done: list[tuple[Step, Path | None]], *, journalled: bool) -> None:
-        """Back to the old state; what can't be undone is completed from the journal at the next opening."""
+        """Back to the old state; what can't be undone is completed from the journal at the next opening.
+
+        Until the journal goes, every step can still be carried out from it: a crash in here completes the change.
+        """
         try:
             for step, kept in reversed(done):
                 _revert(self.files, step, kept)
+            _sync_directories(self.files, tuple(step for step, _ in done))
             if journalled:
                 self.files.unlink(self.journal)
-            _sync_directories(self.files, tuple(step for step, _ in done))
+                self.files.sync_directory(self.state)
         except OSError:
             _log.exception("a change could neither be made nor undone; it is completed at the next opening")
 
 
-def complete_journal(files: FileOperations, root: Path, journal: Path) -> None:
-    """Carry out what a journal still asks for; without a journal nothing is done.
+def complete_journal(files: FileOperations, root: Path, journal: Path) -> bool:
+    """Carry out what a journal still asks for; answers whether there was one.
 
     A journal that isn't one of ours is set aside and told of: no crash makes one, it is renamed into place whole.
 
@@ -193,18 +199,19 @@ def complete_journal(files: FileOperations, root: Path, journal: Path) -> None:
     try:
         data = journal.read_bytes()
     except FileNotFoundError:
-        return
+        return False
     steps = read_journal(data, root)
     if steps is None:
         _log.error("%s is not a journal of ours; set aside", journal)
         files.rename(journal, journal.with_name("journal.damaged"))
-        return
+        return True
     for step in steps:
         if (step.staged if isinstance(step, Place) else step.final).exists():
             _apply(files, step)
     _sync_directories(files, steps)
     files.unlink(journal)
     files.sync_directory(journal.parent)
+    return True
 
 
 def sweep(files: FileOperations, directories: tuple[Path, ...]) -> None:
@@ -231,11 +238,14 @@ def _revert(files: FileOperations, step: Step, kept: Path | None) -> None:
     if isinstance(step, Take):
         if step.trash.exists():
             files.rename(step.trash, step.final)
+    elif step.staged.exists():
+        if kept is not None:
+            _remove_quietly(files, kept)
     elif kept is not None:
+        files.link(step.final, step.staged)
         files.rename(kept, step.final)
-        _remove_quietly(files, kept)  # POSIX: renaming one name of a file to another of its names does nothing
-    elif not step.staged.exists():
-        files.unlink(step.final)
+    else:
+        files.rename(step.final, step.staged)
 
 
 def _sync_directories(files: FileOperations, steps: tuple[Step, ...]) -> None:
