@@ -81,16 +81,17 @@ def test_the_chain_file_holds_leaf_sub2_and_sub1_in_that_order(whole: dict[str, 
 
 
 def test_private_keys_are_for_their_owner_alone(whole: dict[str, Any], folder: Path) -> None:
-    keys = [*folder.rglob("*.key"), *(folder / "pki").glob("est_password*"), folder / "cpms" / "cpms.sqlite"]
+    keys = [*folder.rglob("*.key"), *folder.rglob("*password"), folder / "cpms" / "cpms.sqlite"]
     assert len(keys) > 5
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
 
 
 def test_no_secret_is_in_the_output_or_the_configuration(whole: dict[str, Any], folder: Path) -> None:
-    secret = (folder / "pki" / "est_password").read_text().strip()
-    assert len(secret) > 16
-    assert secret not in json.dumps(whole)
-    assert secret not in (folder / "cpms" / "cpms.toml").read_text()
+    for name in ("pki/est_password", "cpms/BER-0002.password"):
+        secret = (folder / name).read_text().strip()
+        assert len(secret) > 16
+        assert secret not in json.dumps(whole)
+        assert secret not in (folder / "cpms" / "cpms.toml").read_text()
 
 
 def test_a_second_run_in_the_same_folder_enrols_again(whole: dict[str, Any], folder: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_folder_that_can_not_be_made_is_told_in_a_sentence(tmp_path: Path) -> 
 
 
 def test_staying_keeps_the_servers_up_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    command = [PROGRAM, "demo", "--stay", "--json", "--dir", str(tmp_path)]
+    command = [str(PROGRAM), "demo", "--stay", "--json", "--dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         text = ""

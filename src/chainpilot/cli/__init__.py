@@ -1,4 +1,4 @@
-"""The command line: `chainpilot demo`.
+"""The command line: `chainpilot demo`, `chainpilot testpki run`.
 
 A command's packages are imported when that command runs, so that a station without the back office's extras can use its
 own commands. What a command does stands in a module of its own name.
@@ -26,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+testpki = typer.Typer(help="A V2G PKI for tests and rehearsals, never for production.", no_args_is_help=True)
+app.add_typer(testpki, name="testpki")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position
@@ -67,6 +69,27 @@ def demo(
     from chainpilot.cli.demo import run_demo  # noqa: PLC0415 - a command's packages load when it runs
 
     raise typer.Exit(run_demo(directory=directory, stay=stay, as_json=json))
+
+
+@testpki.command("run")
+def run_test_pki(
+    *,
+    directory: Annotated[Path, typer.Option("--dir", help="Where its certificates, keys and password lie, or will.")],
+    host: Annotated[str, typer.Option(help="The address to listen on; keep it on loopback.")] = "127.0.0.1",
+    est_port: Annotated[int, typer.Option(help="EST over HTTPS; 0: the port used last, else any.")] = 0,
+    ocsp_port: Annotated[int, typer.Option(help="OCSP over HTTP; 0: the port used last, else any.")] = 0,
+    repost_safe: Annotated[
+        bool, typer.Option("--repost-safe/--no-repost-safe", help="Answer the same CSR with the same certificate.")
+    ] = True,
+) -> None:
+    """Run the test PKI until Ctrl-C: EST (labels cpo and csms) and an OCSP responder.
+
+    NEVER for production: its certificates carry a TEST mark, and stores and CPMS refuse its roots unless
+    allow_test_pki is set.
+    """
+    from chainpilot.cli.testpki import serve  # noqa: PLC0415 - a command's packages load when it runs
+
+    raise typer.Exit(serve(directory, host=host, est_port=est_port, ocsp_port=ocsp_port, repost_safe=repost_safe))
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ The script stands here; who plays stands in `cast`, what events mean in `story`,
 import asyncio
 import logging
 import shutil
-import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from chainpilot.cli.demo.openssl import Check, ask_responder, run_check, verify_
 from chainpilot.cli.demo.story import Story, slug
 from chainpilot.cli.demo.timeline import DemoFailed, Line, Timeline
 from chainpilot.cli.exits import Exit
+from chainpilot.cli.signals import until_told_to_stop
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
 from chainpilot.pki.trust import LeafUse
@@ -104,7 +104,7 @@ async def _perform(directory: Path, *, stay: bool, as_json: bool) -> Exit:
             await _play(run, run.cast)
             _finish(run, run.cast, stay=stay, as_json=as_json)
             if stay:
-                await _until_told_to_stop()
+                await until_told_to_stop()
     except ChainpilotError as error:
         if as_json:
             typer.echo(playbill.as_json(run.timeline.lines, ok=False, why=str(error), cast=None, checks=()))
@@ -162,11 +162,3 @@ def _finish(run: _Run, cast: Cast, *, stay: bool, as_json: bool) -> None:
         typer.echo(playbill.as_json(lines, ok=True, why=None, cast=cast, checks=run.checks))
     else:
         playbill.show_end(cast, run.checks, lines[-1].seconds, stay=stay)
-
-
-async def _until_told_to_stop() -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()

@@ -4,6 +4,7 @@ The CPMS is configured by the same TOML file an operator writes; it stays in the
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,16 +17,19 @@ from chainpilot.cpms.config import load_config
 from chainpilot.cpms.model import StationRecord
 from chainpilot.cpms.passwords import hash_password, new_key
 from chainpilot.errors import OwnError
-from chainpilot.pki.identity import parse_station_id
+from chainpilot.pki.identity import StationId, parse_station_id
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, Secret
 from chainpilot.testpki.app import EST_USER, TestPki
 
-__all__ = ["ORGANISATION", "SECC_NAME", "STATION_ID", "Cast", "RootNotInstalled", "assemble"]
+__all__ = ["GUEST_ID", "GUEST_NAME", "ORGANISATION", "SECC_NAME", "STATION_ID", "Cast", "RootNotInstalled", "assemble"]
 
 STATION_ID: Final = parse_station_id("BER-0001")
 SECC_NAME: Final = "DE*CHP*E0001*1"
+GUEST_ID: Final = parse_station_id("BER-0002")
+"""A second station that the CPMS knows, for whoever brings one along to `--stay`."""
+GUEST_NAME: Final = "DE*CHP*E0002*1"
 ORGANISATION: Final = "Demo Operator"
 COUNTRY: Final = "DE"
 
@@ -122,6 +126,7 @@ class Cast:
             "cpms-config": str(self.directory / "cpms" / "cpms.toml"),
             "cpms-records": str(self.directory / "cpms" / "cpms.sqlite"),
             "pki": str(self.directory / "pki"),
+            "guest-password": str(_guest_file(self.directory)),
         }
 
 
@@ -136,8 +141,10 @@ async def assemble(directory: Path, story: Story) -> AsyncIterator[Cast]:
         pki = await stack.enter_async_context(TestPki(directory / "pki", watch=story.of_pki))
         story.tell_pki(pki.est_url, pki.ocsp_url)
         cpms = await stack.enter_async_context(_cpms(directory / "cpms", pki, story))
-        key = new_key()
-        await cpms.add_station(_record(key))
+        key, guest_key = new_key(), new_key()
+        await cpms.add_station(_record(STATION_ID, SECC_NAME, key))
+        await cpms.add_station(_record(GUEST_ID, GUEST_NAME, guest_key))
+        await asyncio.to_thread(_write_private, _guest_file(directory), guest_key)
         story.tell_cpms(_ocpp_url(cpms, "password"), _ocpp_url(cpms, "certificate"))
         station = _station(directory / "station" / "certs", cpms, key, story)
         await asyncio.to_thread(_install_roots, station, directory / "pki")
@@ -156,11 +163,22 @@ def _cpms(directory: Path, pki: TestPki, story: Story) -> Cpms:
     return Cpms(load_config(config, {}), watch=story.of_cpms)
 
 
-def _record(key: str) -> StationRecord:
+def _guest_file(directory: Path) -> Path:
+    return directory / "cpms" / f"{GUEST_ID}.password"
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file for its owner alone, never wider for a moment."""
+    path.unlink(missing_ok=True)
+    with open(path, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text + "\n")
+
+
+def _record(station_id: StationId, common_name: str, key: str) -> StationRecord:
     return StationRecord(
-        station_id=STATION_ID,
+        station_id=station_id,
         password_hash=hash_password(key, generated=True),
-        allowed_names=frozenset({SECC_NAME}),
+        allowed_names=frozenset({common_name}),
         organisation=ORGANISATION,
     )
 

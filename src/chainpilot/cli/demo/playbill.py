@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from chainpilot.cli.demo.cast import Cast
+from chainpilot.cli.demo.cast import GUEST_ID, GUEST_NAME, ORGANISATION, Cast
 from chainpilot.cli.demo.openssl import Check
 from chainpilot.cli.demo.timeline import Line
 
@@ -47,8 +47,8 @@ def show_end(cast: Cast, checks: Sequence[Check], seconds: float, *, stay: bool)
         "cpms-records": "CPMS records",
         "pki": "test PKI",
     }
-    for key, path in cast.files.items():
-        typer.echo(f"  {names[key]:<20}{path}")
+    for key, name in names.items():
+        typer.echo(f"  {name:<20}{cast.files[key]}")
     typer.echo("\nCheck the SECC certificate yourself:\n")
     typer.echo(f"  {checks[0].text}\n")
     if stay:
@@ -69,6 +69,8 @@ def show_addresses(cast: Cast) -> None:
     }
     for key, address in cast.addresses.items():
         typer.echo(f"  {names[key]:<20}{address}")
+    typer.echo(f"\nA station of your own may connect as {GUEST_ID} and ask for {GUEST_NAME}, O={ORGANISATION}.")
+    typer.echo(f"Its password is in {cast.files['guest-password']}; the roots it needs are in {cast.files['pki']}.")
     typer.echo("\nEverything keeps running. Stop it with Ctrl-C.")
 
 
