@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ocpp.routing import after, on  # type: ignore[import-untyped]  # - the library isn't typed
-from ocpp.v16 import ChargePoint, call, call_result  # type: ignore[import-untyped]  # - the library isn't typed
-from ocpp.v16.enums import Action, DataTransferStatus, RegistrationStatus  # type: ignore[import-untyped]  # - the library isn't typed
+from ocpp.routing import after, on
+from ocpp.v16 import ChargePoint, call, call_result
+from ocpp.v16.enums import Action, DataTransferStatus, RegistrationStatus
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ocpp.routing import on  # type: ignore[import-untyped]  # - the peer is untyped
-from ocpp.v16 import ChargePoint, call, call_result  # type: ignore[import-untyped]  # - the peer is untyped
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call, call_result
 
 from backoffice import EVSE, OPERATOR, STATION, BackOffice, open_back_office
 from chainpilot.cpms.model import EnrolmentState, Proof, Step

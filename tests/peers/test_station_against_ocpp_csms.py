@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ocpp.v16 import call  # type: ignore[import-untyped]  # - the library isn't typed
+from ocpp.v16 import call
 
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse

@@ -10,7 +10,7 @@ from chainpilot.wire.ocppj.frames import ErrorCode
 __all__ = ["CallRefused", "CallTimedOut", "LinkClosed", "RpcFault", "SocketClosed", "failure_of"]
 
 
-class SocketClosed(UndecidedError):  # noqa: N818 - named for what happened, as its family is
+class SocketClosed(UndecidedError):
     """The peer is gone; adapters raise it from `recv` and `send`. `code` and `reason` are the WebSocket's."""
 
     def __init__(self, code: int = 1006, reason: str = "") -> None:
@@ -19,7 +19,7 @@ class SocketClosed(UndecidedError):  # noqa: N818 - named for what happened, as 
         self.reason = reason
 
 
-class CallRefused(PeerError):  # noqa: N818 - named for what happened, as its family is
+class CallRefused(PeerError):
     """The peer answered a call with CALLERROR, or with a frame nobody can read (then the cause is a FrameError)."""
 
     def __init__(self, action: str, code: ErrorCode, description: str) -> None:
@@ -29,7 +29,7 @@ class CallRefused(PeerError):  # noqa: N818 - named for what happened, as its fa
         self.description = description
 
 
-class CallTimedOut(UndecidedError):  # noqa: N818 - named for what happened, as its family is
+class CallTimedOut(UndecidedError):
     """A call was not answered in time; `sent` says whether the peer may have acted on it."""
 
     def __init__(self, action: str, *, sent: bool) -> None:
@@ -38,7 +38,7 @@ class CallTimedOut(UndecidedError):  # noqa: N818 - named for what happened, as 
         self.sent = sent
 
 
-class LinkClosed(UndecidedError):  # noqa: N818 - named for what happened, as its family is
+class LinkClosed(UndecidedError):
     """The connection ended under a call; `sent` False is certain, `sent` True means that the peer may have got it."""
 
     def __init__(self, action: str, *, sent: bool, code: int, reason: str = "") -> None:
@@ -50,7 +50,7 @@ class LinkClosed(UndecidedError):  # noqa: N818 - named for what happened, as it
         self.reason = reason
 
 
-class RpcFault(PeerError):  # noqa: N818 - CALLERROR is the noun; this is how a handler asks for one
+class RpcFault(PeerError):
     """Raised by a handler: the call is answered with CALLERROR `code` and `description`."""
 
     def __init__(self, code: ErrorCode, description: str = "") -> None:

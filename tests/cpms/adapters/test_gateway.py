@@ -222,7 +222,7 @@ async def test_no_secret_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptu
             await call(socket, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "s3cr3t-value"})
             await call(socket, "DataTransfer", data_transfer("SignCertificate", {"csr": "s3cr3t-value"}), "2")
         assert await turned_away(office.dial(password="s3cr3t-value")) == 401
-        written = b"".join(path.read_bytes() for path in tmp_path.glob("cpms.sqlite*"))  # noqa: ASYNC240 - a test
+        written = b"".join(path.read_bytes() for path in tmp_path.glob("cpms.sqlite*"))
     ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
     told = "\n".join(record.getMessage() for record in ours)
     assert "turned_away" in told

@@ -83,7 +83,7 @@ async def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 async def test_the_files_are_the_owners_only(tmp_path: Path) -> None:
     (tmp_path / "cpms.sqlite").touch(0o644)
     ledger = await opened(tmp_path)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}  # noqa: ASYNC240 - a test
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert set(modes.values()) == {0o600}
     assert "cpms.sqlite-wal" in modes
     await ledger.close()

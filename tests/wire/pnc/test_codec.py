@@ -4,7 +4,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # - the package ships no types
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -167,21 +167,13 @@ class Session:
         }
         while True:
             answer = await self._ask("BootNotification", payload)
-            status = answer.get("status")
-            interval = _interval(answer.get("interval"))
-            word = (
-                status
-                if status in {"Accepted", "Pending", "Rejected"}
-                else "no answer"
-                if not answer
-                else "not understood"
-            )
+            word, interval = _boot_word(answer), _interval(answer.get("interval"))
             if word == "Accepted":
                 self._is_booted = True
                 self._watch(Booted(accepted=True, status=word))
                 self._on_booted()
                 return interval
-            self._watch(Booted(accepted=False, status=str(word)))
+            self._watch(Booted(accepted=False, status=word))
             await self._clock.sleep_until(self._clock.monotonic() + interval)
 
     async def _heartbeat(self) -> None:
@@ -256,6 +248,14 @@ class Session:
         self._watch(InventoryAsked(len(chains)))
         status = GetInstalledCertificateStatus.ACCEPTED if chains else GetInstalledCertificateStatus.NOT_FOUND
         return GetInstalledCertificateIdsResponse(status, chains)
+
+
+def _boot_word(answer: dict[str, Any]) -> str:
+    if not answer:
+        return "no answer"
+    return next(
+        (word for word in ("Accepted", "Pending", "Rejected") if answer.get("status") == word), "not understood"
+    )
 
 
 def _interval(value: object) -> int:

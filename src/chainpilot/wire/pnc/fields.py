@@ -52,7 +52,7 @@ _USES_WITH_CHILDREN: Final = (CertificateUse.V2G_CERTIFICATE_CHAIN, None)
 _HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
 
 
-class FieldFault(PeerError):  # noqa: N818 - a fault of the peer's, found at a field
+class FieldFault(PeerError):
     """A field from the peer cannot be read; `path` names it, and the value is never quoted."""
 
     def __init__(self, path: str, why: str) -> None:

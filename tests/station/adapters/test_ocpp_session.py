@@ -1,0 +1,203 @@
+"""One connection's conversation, over an in-memory socket and at a set time: whatever the CSMS says, the station stays."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs import Pki, v2g_pki
+from chainpilot.station.adapters.ocpp_session import DEFAULT_INTERVAL, MAX_INTERVAL, Identity, Session
+from chainpilot.station.model import CaCertificateType, LeafCertificateType
+from chainpilot.station.watch import Booted, InventoryAsked, SignCertificateAnswered, StationEvent
+from clocks import SetClock
+from message_sockets import MemorySocket, socket_pair
+from stores import EVSE, enrol, store_with
+
+pytestmark = pytest.mark.anyio
+
+
+class Conversation:
+    """The CSMS's end, spoken by hand."""
+
+    def __init__(self, far: MemorySocket, clock: SetClock) -> None:
+        self.far = far
+        self.clock = clock
+        self.events: asyncio.Queue[StationEvent] = asyncio.Queue()
+        self.session: Session
+
+    async def asked(self, action: str) -> str:
+        """The station's next call, which must be of that action; its id."""
+        _, message_id, what, _ = json.loads(await asyncio.wait_for(self.far.recv(), 5))
+        assert what == action
+        return str(message_id)
+
+    async def answer(self, message_id: str, payload: object) -> None:
+        await self.far.send(json.dumps([3, message_id, payload]))
+
+    async def boot(self, interval: int = 60) -> None:
+        answer = {"status": "Accepted", "currentTime": "2026-06-01T00:00:00Z", "interval": interval}
+        await self.answer(await self.asked("BootNotification"), answer)
+        await self.told(Booted)
+
+    async def told(self, kind: type[StationEvent]) -> Any:
+        """The next event of that kind."""
+        async with asyncio.timeout(5):
+            while not isinstance(event := await self.events.get(), kind):
+                pass
+        return event
+
+    async def call(self, payload: dict[str, Any]) -> Any:
+        """A DataTransfer to the station; the answer's frame."""
+        await self.far.send(json.dumps([2, "m1", "DataTransfer", payload]))
+        return json.loads(await asyncio.wait_for(self.far.recv(), 5))
+
+
+@pytest.fixture(scope="module")
+def v2g() -> Pki:
+    return v2g_pki()
+
+
+@asynccontextmanager
+async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
+    clock = SetClock()
+    near, far = socket_pair()
+    talk = Conversation(far, clock)
+    store = store_with(directory, (CaCertificateType.V2G, v2g), clock=clock)
+    talk.session = Session(
+        near,
+        store,
+        Identity("vendor", "model"),
+        clock=clock,
+        watch=talk.events.put_nowait,
+        on_booted=lambda: None,
+    )
+    task = asyncio.create_task(talk.session.run())
+    try:
+        yield talk
+        assert not task.done(), "the station is still there"
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_waiting(clock: SetClock, count: int) -> None:
+    """Until so many timers are set; each is set in a task that only needs its turn."""
+    for _ in range(1000):
+        if len(clock._sleepers) >= count:
+            return
+        await asyncio.to_thread(lambda: None)
+    pytest.fail("nobody waits")
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ({"status": "Pending", "interval": 5}, "Pending"),
+        ({"status": "Rejected", "interval": 5}, "Rejected"),
+        ({}, "no answer"),
+        ({"status": []}, "not understood"),
+        ({"status": {"a": 1}}, "not understood"),
+        ({"status": "accepted"}, "not understood"),
+        ({"status": None, "interval": {}}, "not understood"),
+    ],
+)
+async def test_no_boot_answer_but_accepted_puts_the_station_to_work(
+    tmp_path: Path, v2g: Pki, answer: dict[str, Any], word: str
+) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.answer(await talk.asked("BootNotification"), answer)
+        assert (await talk.told(Booted)) == Booted(accepted=False, status=word)
+        await talk.session.send_open_requests()
+        await until_waiting(talk.clock, 1)
+        talk.clock.advance(5 if answer.get("interval") == 5 else DEFAULT_INTERVAL)
+        await talk.boot()
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [(1, 1), (MAX_INTERVAL, MAX_INTERVAL), (MAX_INTERVAL + 1, DEFAULT_INTERVAL), (0, DEFAULT_INTERVAL)],
+)
+async def test_the_heartbeat_interval_is_bounded(tmp_path: Path, v2g: Pki, told: int, kept: int) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot(told)
+        for _ in range(2):
+            await until_waiting(talk.clock, 1)
+            talk.clock.advance(kept)
+            await talk.answer(await talk.asked("Heartbeat"), {"currentTime": "2026-06-01T00:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "words"),
+    [
+        ({"status": "Accepted", "data": '{"status":"Accepted"}'}, True, None),
+        ({"status": "Accepted", "data": '{"status":"Rejected"}'}, False, "rejects"),
+        ({"status": "Accepted", "data": "not JSON"}, False, "unreadably"),
+        ({"status": "Accepted"}, False, "unreadably"),
+        ({"status": "UnknownVendorId"}, False, "UnknownVendorId"),
+        ({"status": []}, False, "no status"),
+        ({}, False, "no status"),
+    ],
+)
+async def test_every_answer_to_a_request_is_told_in_words(
+    tmp_path: Path, v2g: Pki, answer: dict[str, Any], accepted: bool, words: str | None
+) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        store = talk.session._security
+        await asyncio.to_thread(
+            store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
+        )
+        await talk.boot()
+        await talk.answer(await talk.asked("DataTransfer"), answer)
+        told = await talk.told(SignCertificateAnswered)
+        assert told.accepted is accepted
+        assert (words or "") in (told.why or "")
+
+
+async def test_a_request_without_an_answer_is_told_and_sent_again_when_asked(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        store = talk.session._security
+        await asyncio.to_thread(
+            store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
+        )
+        await talk.boot(MAX_INTERVAL)
+        await talk.asked("DataTransfer")
+        await until_waiting(talk.clock, 1)
+        talk.clock.advance(600)
+        told = await talk.told(SignCertificateAnswered)
+        assert "not answered" in told.why
+        sending = asyncio.create_task(talk.session.send_open_requests())
+        await talk.answer(await talk.asked("DataTransfer"), {"status": "Accepted", "data": '{"status":"Accepted"}'})
+        await sending
+
+
+async def test_installed_ids_are_listed_per_type_and_all_without_one(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await asyncio.to_thread(enrol, talk.session._security, v2g)
+        await talk.boot()
+        counts = {}
+        for types in (["V2GRootCertificate"], ["V2GCertificateChain"], ["MORootCertificate"], ["CSOSubCA1"], []):
+            data = json.dumps({"typeOfCertificate": types})
+            call = {"vendorId": "iso15118", "messageId": "GetInstalledCertificateIds", "data": data}
+            _, _, payload = await talk.call(call)
+            inner = json.loads(payload["data"])
+            listed = len(inner.get("certificateHashData", ()))
+            counts[" ".join(types)] = (inner["status"], listed, (await talk.told(InventoryAsked)).chains)
+    assert counts == {
+        "V2GRootCertificate": ("Accepted", 1, 1),
+        "V2GCertificateChain": ("Accepted", 3, 1),
+        "MORootCertificate": ("NotFound", 0, 0),
+        "CSOSubCA1": ("NotFound", 0, 0),
+        "": ("Accepted", 4, 2),
+    }
+
+
+async def test_a_signing_request_from_the_csms_is_nothing_a_station_answers(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot()
+        call = {"vendorId": "iso15118", "messageId": "SignCertificate", "data": json.dumps({"csr": "x"})}
+        _, _, payload = await talk.call(call)
+        assert payload == {"status": "UnknownMessageId"}
