@@ -1,4 +1,4 @@
-"""One connection's conversation, over an in-memory socket and at a set time: whatever the CSMS says, the station stays."""
+"""One connection's conversation in memory, at a set time: whatever the CSMS says, the station stays."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from certs import Pki, v2g_pki
 from chainpilot.station.adapters.ocpp_session import DEFAULT_INTERVAL, MAX_INTERVAL, Identity, Session
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.watch import Booted, InventoryAsked, SignCertificateAnswered, StationEvent
+from chainpilot.wire.ocppj.rpc import DEFAULT_LIMITS
 from clocks import SetClock
 from message_sockets import MemorySocket, socket_pair
 from stores import EVSE, enrol, store_with
@@ -84,13 +85,15 @@ async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until_waiting(clock: SetClock, count: int) -> None:
-    """Until so many timers are set; each is set in a task that only needs its turn."""
+async def pass_by(clock: SetClock, seconds: float) -> None:
+    """Let that time pass once somebody waits for just that long; the waiting task only needs its turn."""
+    wanted = clock.monotonic() + seconds
     for _ in range(1000):
-        if len(clock._sleepers) >= count:
+        if any(moment == wanted and not future.done() for moment, future in clock._sleepers):
+            clock.advance(seconds)
             return
         await asyncio.to_thread(lambda: None)
-    pytest.fail("nobody waits")
+    pytest.fail(f"nobody waits for {seconds} s")
 
 
 @pytest.mark.parametrize(
@@ -112,8 +115,7 @@ async def test_no_boot_answer_but_accepted_puts_the_station_to_work(
         await talk.answer(await talk.asked("BootNotification"), answer)
         assert (await talk.told(Booted)) == Booted(accepted=False, status=word)
         await talk.session.send_open_requests()
-        await until_waiting(talk.clock, 1)
-        talk.clock.advance(5 if answer.get("interval") == 5 else DEFAULT_INTERVAL)
+        await pass_by(talk.clock, 5 if answer.get("interval") == 5 else DEFAULT_INTERVAL)
         await talk.boot()
 
 
@@ -125,8 +127,7 @@ async def test_the_heartbeat_interval_is_bounded(tmp_path: Path, v2g: Pki, told:
     async with conversing(tmp_path, v2g) as talk:
         await talk.boot(told)
         for _ in range(2):
-            await until_waiting(talk.clock, 1)
-            talk.clock.advance(kept)
+            await pass_by(talk.clock, kept)
             await talk.answer(await talk.asked("Heartbeat"), {"currentTime": "2026-06-01T00:00:00Z"})
 
 
@@ -165,8 +166,7 @@ async def test_a_request_without_an_answer_is_told_and_sent_again_when_asked(tmp
         )
         await talk.boot(MAX_INTERVAL)
         await talk.asked("DataTransfer")
-        await until_waiting(talk.clock, 1)
-        talk.clock.advance(600)
+        await pass_by(talk.clock, DEFAULT_LIMITS.answer_timeout)
         told = await talk.told(SignCertificateAnswered)
         assert "not answered" in told.why
         sending = asyncio.create_task(talk.session.send_open_requests())
