@@ -153,7 +153,8 @@ class Layout:
     def written_directories(self) -> tuple[Path, ...]:
         """Every directory that a change may write a file into, each once."""
         bundles = (place for path in self.bundles.values() for place in (path, path.parent))
-        return tuple(dict.fromkeys((*self.leaf_directories, *bundles, self.pending, self.state)))
+        own = (self.state, self.pending, self.verify_file(CaCertificateType.V2G).parent)
+        return tuple(dict.fromkeys((*self.leaf_directories, *bundles, *own)))
 
     @property
     def pending(self) -> Path:
