@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from chainpilot.pki.certificate import Certificate, load_certificate
 from chainpilot.pki.extensions import TEST_EXTENSION_OID
-from chainpilot.pki.keys import PrivateKey
+from chainpilot.pki.keys import PrivateKey, PublicKey
 
 __all__ = ["BEGIN", "END", "NOON", "Forged", "Hierarchy", "forge", "v2g_hierarchy"]
 
@@ -51,6 +51,7 @@ def forge(
     ca: bool = False,
     path_length: int | None = None,
     key: PrivateKey | None = None,
+    public_key: PublicKey | None = None,
     begin: datetime = BEGIN,
     end: datetime = END,
     digest: hashes.HashAlgorithm | None = None,
@@ -67,7 +68,10 @@ def forge(
     test: bool = False,
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (),
 ) -> Forged:
-    """A certificate signed by `issuer` (by itself when None), P-256 and SHA-256 unless said otherwise."""
+    """A certificate signed by `issuer` (by itself when None), P-256 and SHA-256 unless said otherwise.
+
+    `public_key` is certified in place of that of `key`, for requests whose private key stays elsewhere.
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
     signer = issuer.key if issuer else key
     subject = subject or _name(common_name, organization, domain)
@@ -76,7 +80,7 @@ def forge(
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(above)
-        .public_key(key.public_key())
+        .public_key(public_key or key.public_key())
         .serial_number(serial if serial is not None else x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(end)
@@ -88,7 +92,9 @@ def forge(
         builder = builder.add_extension(raw, critical=True)
     builder = builder.add_extension(_usage(usage or _default_usage(ca=ca)), critical=usage_critical)
     if key_ids:
-        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(public_key or key.public_key()), critical=False
+        )
         aki = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         builder = builder.add_extension(aki, critical=False)
     if eku:

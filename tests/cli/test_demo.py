@@ -57,6 +57,15 @@ def test_the_steps_come_in_the_order_of_the_main_job(whole: dict[str, Any]) -> N
     assert marks.index("csms.recorded") < marks.index("connected-3") < marks.index("csms.proven")
 
 
+def test_the_readme_shows_these_steps(whole: dict[str, Any]) -> None:
+    """`python tools/readme_demo.py` puts the real output there."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = re.findall(r"^ +\d+\.\d{3}  (.{12}) (.{62})", readme, re.MULTILINE)
+    assert [(who.strip(), what.strip()) for who, what in shown] == [
+        (step["who"], step["what"]) for step in whole["steps"]
+    ]
+
+
 def test_openssl_alone_verifies_what_the_store_holds(whole: dict[str, Any]) -> None:
     program("openssl")
     secc, client = (shlex.split(command) for command in whole["checks"][:2])

@@ -1,0 +1,73 @@
+"""What the pages show works: code runs, configurations load, links lead somewhere, every key is told."""
+
+import contextlib
+import io
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from chainpilot.cpms.config.document import Document
+from chainpilot.pki.chain import Chain
+from chainpilot.pki.csr import inspect_csr
+from chainpilot.pki.encoding import PemLabel, recognise
+from forge import forge, v2g_hierarchy
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks("docs/howto/station-store.md", "python")
+    v2g = v2g_hierarchy(years=30)
+
+    def chain_pem_for(csr: str) -> str:
+        request = inspect_csr(recognise(csr, PemLabel.CERTIFICATE_REQUEST).blocks[0])
+        leaf = forge(request.common_name, v2g.sub2, public_key=request.public_key, end=v2g.leaf.certificate.not_after)
+        return Chain(leaf.certificate, (v2g.sub2.certificate, v2g.sub1.certificate)).to_pem()
+
+    said = io.StringIO()
+    names = {"root_pem": v2g.root.certificate.to_pem(), "chain_pem_for": chain_pem_for}
+    with contextlib.redirect_stdout(said):
+        exec(code.replace("/etc/everest/certs", str(tmp_path / "certs")), names)
+    assert said.getvalue().splitlines() == ["Accepted", "Accepted", "Accepted", "Accepted 3"]
+
+
+def test_the_configuration_page_s_example_is_one_the_loader_takes() -> None:
+    (text,) = blocks("docs/reference/cpms-configuration.md", "toml")
+    document = Document.model_validate(tomllib.loads(text))
+    assert document.pki["hubject"].label == "cpo"
+
+
+def test_every_key_of_the_configuration_is_on_its_page_with_its_default() -> None:
+    page = (ROOT / "docs/reference/cpms-configuration.md").read_text()
+    sections = dict(re.findall(r"^## \[+([a-z]+).*?\]+\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    schema = Document.model_json_schema()
+    for name, field in schema["properties"].items():
+        reference = str(field)
+        kind = re.search(r"#/\$defs/(\w+)", reference)
+        assert kind is not None, name
+        told = sections[name]
+        for key, described in schema["$defs"][kind[1]].get("properties", {}).items():
+            row = re.search(rf"^\|[^|]*`{key}`[^|]*\|([^|]*)\|", told, re.MULTILINE)
+            assert row is not None, f"[{name}] {key} is not on the page"
+            default = described.get("default")
+            if isinstance(default, int | float) and not isinstance(default, bool):
+                assert row[1].strip() == f"{default:g}", f"[{name}] {key}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_has_real_output_of_the_demo() -> None:
+    shown = re.search(r"<!-- demo -->\n```\n(.*?)```\n<!-- /demo -->", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    assert "Every step held" in shown[1]
