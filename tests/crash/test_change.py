@@ -12,6 +12,8 @@ from stores import StoppingFiles, tree
 
 OLD = {"a/one": b"old one", "a/two": b"old two", "b/three": b"old three"}
 NEW = {"a/one": b"new one", "b/three": b"new three", "c/four": b"new four"}
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+"""The forked child runs one command and ends; it waits for no thread of its parent (the warning is Python 3.12's)."""
 MAX_OPERATIONS = 80
 """More than this change has; reaching it means that it never ends."""
 

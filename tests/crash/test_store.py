@@ -15,6 +15,8 @@ from chainpilot.station.model import CaCertificateType, InstallCertificateResult
 from stores import EVSE, StoppingFiles, leaf_files, open_store, store_with, tree
 
 V2G = LeafCertificateType.V2G
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+"""The forked child runs one command and ends; it waits for no thread of its parent (the warning is Python 3.12's)."""
 MAX_OPERATIONS = 60
 """More than any change has; reaching it means that a change never ends."""
 
