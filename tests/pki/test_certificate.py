@@ -65,6 +65,29 @@ def test_an_extension_that_occurs_twice_is_refused() -> None:
         load_certificate(der.replace(bytes.fromhex("06032a0305"), bytes.fromhex("06032a0304")))
 
 
+@pytest.mark.parametrize("octet", [1, 7, 8])
+def test_a_signature_that_is_not_whole_octets_is_refused(octet: int) -> None:
+    """No signature covers the octet of unused bits, so the parser's tolerance would make it malleable."""
+    root = V2G.root.certificate.der
+    place = root.rindex(b"\x03", 0, -70) + 2
+    assert root[place] == 0
+    with pytest.raises(CertificateError):
+        load_certificate(root[:place] + bytes([octet]) + root[place + 1 :])
+
+
+def test_no_changed_byte_of_a_root_leaves_it_signed_by_itself() -> None:
+    root = V2G.root.certificate.der
+    for place in range(len(root)):
+        for change in (1, 2, 0x20, 0x80):
+            changed = bytearray(root)
+            changed[place] ^= change
+            try:
+                certificate = load_certificate(bytes(changed))
+            except CertificateError:
+                continue
+            assert not certificate.is_self_signed, f"byte {place} changed by {change}"
+
+
 def test_a_certificate_with_bytes_behind_it_is_refused() -> None:
     with pytest.raises(CertificateError):
         load_certificate(V2G.leaf.certificate.der + b"\x00")

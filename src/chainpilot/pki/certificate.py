@@ -101,7 +101,7 @@ class Certificate:
     def __init__(self, der: bytes) -> None:
         """Parse `der`; every defect is raised as some exception that `load_certificate` turns into ours."""
         parsed = x509.load_der_x509_certificate(der)
-        fields = _tbs_fields(parsed.tbs_certificate_bytes)
+        fields = _tbs_fields(der)
         issuer, subject = read_name(fields[2]), read_name(fields[4])
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         values: dict[str, object] = {
@@ -207,14 +207,29 @@ def load_certificates(text: str | bytes, *, limit: int = MAX_TEXT) -> tuple[Cert
     return tuple(map(load_certificate, recognise(text, PemLabel.CERTIFICATE, limit=limit).blocks))
 
 
-def _tbs_fields(tbs: bytes) -> tuple[Element, ...]:
-    """Serial, algorithm, issuer, validity, subject, key and what follows (RFC 5280 section 4.1), version left out."""
-    fields = read_one(tbs).children()
+def _tbs_fields(der: bytes) -> tuple[Element, ...]:
+    """Serial, algorithm, issuer, validity, subject, key and what follows (RFC 5280 section 4.1), version left out.
+
+    What stands outside the signed part is checked here, since no signature would notice a change: the algorithm is the
+    one inside (section 4.1.1.2), and the signature is whole octets.
+    """
+    tbs, algorithm, signature = _three(read_one(der).children())
+    fields = tbs.children()
     if fields and fields[0].tag == _VERSION:
         fields = fields[1:]
     if len(fields) < 6:
         raise DerError("a TBSCertificate of too few fields")
+    if fields[1].encoding != algorithm.encoding:
+        raise DerError("the signature algorithms inside and outside differ")
+    if not signature.content.startswith(b"\x00"):
+        raise DerError("the signature is not whole octets")
     return fields
+
+
+def _three(parts: tuple[Element, ...]) -> tuple[Element, Element, Element]:
+    if len(parts) != 3:
+        raise DerError("a certificate is not (content, algorithm, signature)")
+    return parts[0], parts[1], parts[2]
 
 
 def _extensions_of(fields: tuple[Element, ...]) -> Element | None:

@@ -14,6 +14,7 @@ from typing import Final
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.errors import ChainpilotError, OwnError
 from chainpilot.link.ocpp import LinkClosed
+from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.identity import IdentityError, parse_station_id
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import (
@@ -21,7 +22,6 @@ from chainpilot.station.adapters.ocpp_client import (
     DialUndecided,
     ProfileNotReady,
     Target,
-    WebSocket,
     dial,
     tls_context,
 )

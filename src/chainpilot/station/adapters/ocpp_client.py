@@ -12,12 +12,12 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Final
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from chainpilot.errors import OwnError, PeerError, UndecidedError
-from chainpilot.link.ocpp import SocketClosed
+from chainpilot.link.websocket import WebSocket
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
@@ -29,7 +29,6 @@ __all__ = [
     "DialUndecided",
     "ProfileNotReady",
     "Target",
-    "WebSocket",
     "dial",
     "tls_context",
 ]
@@ -81,31 +80,6 @@ class Target:
     def place(self) -> str:
         """Host and port, for people."""
         return urllib.parse.urlsplit(self.url).netloc
-
-
-class WebSocket:
-    """A websockets connection as the link wants it: a gone peer is `SocketClosed`, whatever the library calls it."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
-
-    async def recv(self) -> str | bytes:
-        """The next message."""
-        try:
-            return await self._connection.recv()
-        except ConnectionClosed as gone:
-            raise _closed(gone) from gone
-
-    async def send(self, text: str, /) -> None:
-        """Send one text message."""
-        try:
-            await self._connection.send(text)
-        except ConnectionClosed as gone:
-            raise _closed(gone) from gone
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close; a connection that is closed already stays so."""
-        await self._connection.close(code, reason)
 
 
 class _Dialler(connect):
@@ -201,11 +175,6 @@ def _present_client_certificate(context: ssl.SSLContext, security: EvseSecurity)
 def _basic(target: Target) -> str:
     pair = f"{target.station_id}:{target.password.value}".encode()
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
-
-
-def _closed(gone: ConnectionClosed) -> SocketClosed:
-    frame = gone.rcvd or gone.sent
-    return SocketClosed(frame.code, frame.reason) if frame is not None else SocketClosed()
 
 
 def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:

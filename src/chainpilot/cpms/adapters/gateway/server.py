@@ -20,7 +20,6 @@ from websockets.typing import Subprotocol
 from chainpilot.cpms.adapters.gateway.actions import Desk
 from chainpilot.cpms.adapters.gateway.admission import Admitted, Attempt, Gatekeeper, TurnedAway
 from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
-from chainpilot.cpms.adapters.gateway.sockets import WebSocket
 from chainpilot.cpms.adapters.gateway.tls import ListenerSetupError, server_context
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
@@ -29,6 +28,7 @@ from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.link.watch import Watch
+from chainpilot.link.websocket import WebSocket
 from chainpilot.wire.ocppj.rpc import RpcLimits
 
 __all__ = ["Gateway"]

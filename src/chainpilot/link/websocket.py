@@ -1,9 +1,9 @@
-"""A `websockets` connection as the link's message socket."""
+"""A `websockets` connection, of either end, as the link's message socket. Opening one is the adapters' work."""
 
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
-from chainpilot.link.ocpp import SocketClosed
+from chainpilot.link.faults import SocketClosed
 
 __all__ = ["WebSocket"]
 
@@ -11,7 +11,7 @@ __all__ = ["WebSocket"]
 class WebSocket:
     """One connection; the only exception it lets out is SocketClosed."""
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def recv(self) -> str | bytes:
@@ -34,5 +34,7 @@ class WebSocket:
 
 
 def _closed(closed: ConnectionClosed) -> SocketClosed:
-    said = closed.sent or closed.rcvd
+    """With the code of whoever closed first: that is the cause, the other one only its echo."""
+    first = closed.rcvd if closed.rcvd_then_sent else closed.sent
+    said = first or closed.rcvd or closed.sent
     return SocketClosed(said.code, said.reason) if said is not None else SocketClosed()
