@@ -46,6 +46,10 @@ class StepLog:
         self.taken.append(taken)
         self._more.set()
 
+    def count(self, step: Step) -> int:
+        """How often the step was taken so far."""
+        return sum(taken.step is step for taken in self.taken)
+
     async def until(self, step: Step, times: int = 1) -> StepTaken:
         """The `times`-th such step, waiting for it at most ten seconds."""
         async with asyncio.timeout(10):
@@ -68,6 +72,7 @@ class BackOffice:
     ca: SimulatedCa
     csms_ca: SimulatedCa
     steps: StepLog
+    clock: SetClock
 
     def port(self, profile: int = 2) -> int:
         """Where the listener of that profile is."""
@@ -156,7 +161,8 @@ async def open_back_office(
     )
     ca, csms_ca = SimulatedCa(v2g), SimulatedCa(csms, client=True)
     steps = StepLog()
-    cpms = Cpms(config, clock=SetClock(NOON), watch=steps, authorities={"v2g": ca, "own": csms_ca})
+    clock = SetClock(NOON)
+    cpms = Cpms(config, clock=clock, watch=steps, authorities={"v2g": ca, "own": csms_ca})
     async with cpms:
         record = StationRecord(
             STATION,
@@ -165,4 +171,4 @@ async def open_back_office(
             organisation=OPERATOR,
         )
         await cpms.add_station(record)
-        yield BackOffice(cpms, folder, v2g, csms, ca, csms_ca, steps)
+        yield BackOffice(cpms, folder, v2g, csms, ca, csms_ca, steps, clock)

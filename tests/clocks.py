@@ -30,6 +30,12 @@ class SetClock:
         self._sleepers.append((moment, future))
         await future
 
+    async def until_somebody_sleeps(self, *, until: float) -> None:
+        """Return once somebody waits for the moment `until` seconds from now; other tasks run meanwhile."""
+        async with asyncio.timeout(10):
+            while not any(moment == self._monotonic + until for moment, _ in self._sleepers):
+                await asyncio.sleep(0)
+
     def set(self, wall: datetime) -> None:
         """Show another wall-clock time; the monotonic clock stands still."""
         self._wall = wall

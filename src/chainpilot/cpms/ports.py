@@ -128,7 +128,7 @@ class StationLink(Protocol):
     """The way to connected stations."""
 
     def connected(self, station_id: StationId) -> bool:
-        """Whether the station has a live connection at this moment."""
+        """Whether the station can be asked at this moment: it has a live connection and is past its greeting."""
         ...
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:

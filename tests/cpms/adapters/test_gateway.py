@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from backoffice import EVSE, KEY, OPERATOR, STATION, BackOffice, open_back_office
+from chainpilot.cpms.adapters.gateway.sessions import QUIET
 from chainpilot.cpms.config import ServerConfig
 from chainpilot.cpms.model import EnrolmentState, Proof, SecurityProfile, StationRecord, Step
 from chainpilot.cpms.passwords import hash_password
@@ -231,15 +232,30 @@ async def test_no_secret_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptu
         assert secret.encode() not in written
 
 
-async def test_a_delivery_that_waited_goes_out_when_its_station_connects(tmp_path: Path) -> None:
+async def leave_a_delivery_waiting(office: BackOffice) -> None:
+    """The station asks for a certificate and is gone before it comes."""
+    async with office.dial() as socket:
+        request = data_transfer("SignCertificate", {"csr": csr_text(generate_private_key(KeySpec.P256), EVSE)})
+        await socket.send(json.dumps([2, "1", "DataTransfer", request]))
+        await socket.close()
+    await office.steps.until(Step.WAITS_FOR_STATION)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_delivery_that_waited_goes_out_when_its_station_has_booted_or_stays_silent(
+    tmp_path: Path, silent: bool
+) -> None:
     async with open_back_office(tmp_path) as office:
-        key = generate_private_key(KeySpec.P256)
+        await leave_a_delivery_waiting(office)
         async with office.dial() as socket:
-            request = data_transfer("SignCertificate", {"csr": csr_text(key, EVSE)})
-            await socket.send(json.dumps([2, "1", "DataTransfer", request]))
-            await socket.close()
-        await office.steps.until(Step.WAITS_FOR_STATION)
-        async with office.dial() as socket:
+            await office.steps.until(Step.STATION_CONNECTED, times=2)
+            assert office.steps.count(Step.DELIVERY_RECORDED) == 0
+            if silent:
+                await office.clock.until_somebody_sleeps(until=QUIET)
+                office.clock.advance(QUIET)
+            else:
+                boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+                assert (await call(socket, "BootNotification", boot))[0] == 3
             sent = json.loads(await socket.recv())
             assert (sent[0], sent[3]["messageId"]) == (2, "CertificateSigned")
             await socket.send(json.dumps([3, sent[1], {"status": "Accepted", "data": '{"status":"Accepted"}'}]))

@@ -3,6 +3,7 @@
 Transactions, meter values and plain Authorize are not handled here yet and answered NotImplemented.
 """
 
+from dataclasses import replace
 from datetime import UTC
 
 from chainpilot.cpms.adapters.gateway.sessions import Session
@@ -24,7 +25,13 @@ class Desk:
         self._heartbeat_interval = heartbeat_interval
 
     async def answer(self, action: str, payload: object) -> Answer:
-        """Answer a call. Raises RpcFault, and LedgerFailed as the link's InternalError."""
+        """Answer a call; from then on the station may be asked too.
+
+        Raises RpcFault, and LedgerFailed as the link's InternalError.
+        """
+        return replace(await self._answer(action, payload), follow_up=self._session.hear)
+
+    async def _answer(self, action: str, payload: object) -> Answer:
         match action:
             case "DataTransfer":
                 return await self._data_transfer(action, payload)

@@ -147,16 +147,17 @@ class Gateway:
         session.link = link
         older = self._sessions.enter(session)
         closing = asyncio.create_task(older.link.close(1008, _REPLACED)) if older and older.link else None
-        greeting = asyncio.create_task(self._greet(admitted))
+        greeting = asyncio.create_task(self._greet(admitted, session))
         try:
             await link.run()
         except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
             _log.error("session_failed", incident=uuid4().hex, station=station_id, error=repr(error))
         finally:
             self._sessions.leave(session)
+            session.heard.set()  # a greeting that still waits for its first call waits for nobody
             await asyncio.gather(greeting, *([closing] if closing else []), return_exceptions=True)
 
-    async def _greet(self, admitted: Admitted) -> None:
+    async def _greet(self, admitted: Admitted, session: Session) -> None:
         """What a connection means: a proven client certificate, a reached profile, and work that waited for it.
 
         The proof comes first, since it may end the work; none of them hinders the others.
@@ -169,13 +170,18 @@ class Gateway:
             acts.append(confirm_by_connection(office, station_id, admitted.fingerprint))
         if admitted.profile is SecurityProfile.MUTUAL_TLS and office.policy.raise_profile:
             acts.append(office.ledger.raise_profile(station_id, admitted.profile))
-        acts.append(office.ledger.wake(station_id, office.clock.now()))
+        acts.append(self._wake(session))
         for act in acts:
             try:
                 await act
             except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17); it goes on
                 _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=repr(error))
-        office.nudge()
+
+    async def _wake(self, session: Session) -> None:
+        """What waited for the station is due once it may be asked."""
+        await session.until_heard(self._office.clock)
+        await self._office.ledger.wake(session.station_id, self._office.clock.now())
+        self._office.nudge()
 
 
 def _turn_away(connection: ServerConnection, verdict: TurnedAway, listener: ListenerConfig) -> Response:

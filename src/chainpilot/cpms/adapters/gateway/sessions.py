@@ -3,9 +3,12 @@
 A station has one session; a newer connection ends the older one, and its number fences what the older still does.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Final, Literal
 
+from chainpilot.clock import Clock
 from chainpilot.cpms.ports import StationRefused, StationUndecided
 from chainpilot.errors import ChainpilotError
 from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
@@ -14,7 +17,10 @@ from chainpilot.wire.pnc.codec import CarrierRefusal, decode_response, encode_re
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 
-__all__ = ["Session", "Sessions"]
+__all__ = ["QUIET", "Session", "Sessions"]
+
+QUIET: Final = 10.0
+"""Seconds after which a connected station that says nothing may be asked all the same."""
 
 _epochs = count(1)
 
@@ -30,6 +36,26 @@ class Session:
     """Set before the session is entered."""
     epoch: int = field(default_factory=lambda: next(_epochs))
     """Higher is newer; counts within this process, which is alone with its database."""
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the station may be asked: its first call was answered, or it stayed silent for `QUIET`."""
+
+    async def hear(self) -> None:
+        """The station was answered; it may be asked from now on."""
+        self.heard.set()
+
+    async def until_heard(self, clock: Clock) -> None:
+        """Wait for the station's first call to be answered, `QUIET` seconds at most.
+
+        A station that has not booted yet refuses calls; one that only reconnects says nothing for minutes.
+        """
+        silence = asyncio.create_task(_wait(clock, clock.monotonic() + QUIET))
+        hearing = asyncio.create_task(self.heard.wait())
+        try:
+            await asyncio.wait((silence, hearing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            silence.cancel()
+            hearing.cancel()
+        self.heard.set()
 
 
 class Sessions:
@@ -55,9 +81,9 @@ class Sessions:
             del self._by_station[session.station_id]
 
     def connected(self, station_id: StationId) -> bool:
-        """Whether the station has a live connection at this moment; one that has ended only clears up."""
+        """Whether the station can be asked at this moment; a connection that has ended only clears up."""
         session = self._by_station.get(station_id)
-        return session is not None and session.link is not None and session.link.end is None
+        return session is not None and session.link is not None and session.link.end is None and session.heard.is_set()
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
         """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
@@ -77,3 +103,8 @@ class Sessions:
         if isinstance(response, CarrierRefusal):
             raise StationRefused(f"{response.status}: {response.why}")
         return response
+
+
+async def _wait(clock: Clock, moment: float) -> Literal[True]:
+    await clock.sleep_until(moment)
+    return True
