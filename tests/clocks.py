@@ -13,6 +13,7 @@ class SetClock:
         self._wall = start
         self._monotonic = 0.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self._slept = asyncio.Event()
 
     def now(self) -> datetime:
         """The wall-clock time set last."""
@@ -28,13 +29,15 @@ class SetClock:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((moment, future))
+        self._slept.set()
         await future
 
     async def until_somebody_sleeps(self, *, until: float) -> None:
         """Return once somebody waits for the moment `until` seconds from now; other tasks run meanwhile."""
         async with asyncio.timeout(10):
             while not any(moment == self._monotonic + until for moment, _ in self._sleepers):
-                await asyncio.sleep(0)
+                self._slept.clear()
+                await self._slept.wait()
 
     def set(self, wall: datetime) -> None:
         """Show another wall-clock time; the monotonic clock stands still."""
