@@ -3,14 +3,18 @@
 from itertools import permutations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.chain import MAX_CERTIFICATES, Chain, ChainDefect, ChainError, chain_from_bag, chain_from_stack
 from chainpilot.pki.pkcs7 import read_certs_only, write_certs_only
-from forge import NOON, forge, v2g_hierarchy
+from chainpilot.pki.trust import TrustAnchors
+from chainpilot.pki.verify import VerifiedChain, verify
+from forge import END, NOON, forge, v2g_hierarchy
 
+LATER = END.replace(year=2040)
 V2G = v2g_hierarchy()
 LEAF, SUB2, SUB1, ROOT = V2G.certificates
 WHOLE = Chain(LEAF, (SUB2, SUB1))
@@ -67,10 +71,21 @@ def test_a_namesake_of_a_sub_ca_is_not_taken_for_it() -> None:
     assert chain_from_bag(LEAF.spki_hash, (namesake, LEAF, SUB1, SUB2)) == WHOLE
 
 
-def test_of_two_certificates_of_one_sub_ca_the_one_that_ends_last_is_taken() -> None:
+def test_of_two_certificates_of_one_sub_ca_both_are_kept_the_one_that_ends_last_first() -> None:
     renewed = forge("CPO Sub2", V2G.sub1, ca=True, key=V2G.sub2.key, end=SUB2.not_after.replace(year=2040)).certificate
-    assert chain_from_bag(LEAF.spki_hash, (SUB2, LEAF, SUB1, renewed)).intermediates == (renewed, SUB1)
-    assert renewed.valid_at(NOON)
+    assert chain_from_bag(LEAF.spki_hash, (SUB2, LEAF, SUB1, renewed)).intermediates == (renewed, SUB2, SUB1)
+
+
+@pytest.mark.parametrize("trusted", [0, 1])
+def test_a_cross_signed_sub_ca_leads_to_whichever_root_is_trusted(trusted: int) -> None:
+    roots = [forge("Root A", ca=True), forge("Root B", ca=True)]
+    key = ec.generate_private_key(ec.SECP256R1())
+    subs = [forge("Sub", root, ca=True, key=key, end=end) for root, end in zip(roots, (END, LATER), strict=True)]
+    leaf = forge("Leaf", subs[0])
+    chain = chain_from_stack([leaf.certificate, *(sub.certificate for sub in subs)])
+    verified = verify(chain, TrustAnchors.admit([roots[trusted].certificate]), NOON)
+    assert isinstance(verified, VerifiedChain), verified
+    assert verified.chain.certificates == (leaf.certificate, subs[trusted].certificate)
 
 
 def test_a_chain_as_a_pem_stack_reads_back_in_its_order() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chainpilot.pki.csr import MAX_CSR_BYTES, CsrDefect, CsrError, build_csr, inspect_csr
 from chainpilot.pki.encoding import PemLabel, pem_encode
-from chainpilot.pki.identity import DistinguishedName, IdentityError
+from chainpilot.pki.identity import DistinguishedName, IdentityError, attributes
 from chainpilot.pki.keys import KeySpec, generate_private_key, spki_hash
 
 SUBJECT = DistinguishedName(country="DE", organization="Operator", common_name="DE*ICE*E1", domain_component="CPO")
@@ -48,6 +48,41 @@ def test_a_broken_signature_is_told() -> None:
     der = bytearray(build_csr(KEY, SUBJECT))
     der[-1] ^= 1
     assert_defect(bytes(der), CsrDefect.BAD_SIGNATURE)
+
+
+@pytest.mark.parametrize("octet", [1, 6, 7])
+def test_a_signature_that_is_not_whole_octets_is_told(octet: int) -> None:
+    der = bytearray(build_csr(KEY, SUBJECT))
+    place = bytes(der).rindex(b"\x03", 0, -69) + 2
+    assert der[place] == 0
+    der[place] = octet
+    assert_defect(bytes(der), CsrDefect.UNREADABLE)
+
+
+def test_what_it_asks_for_is_read() -> None:
+    plain = inspect_csr(build_csr(KEY, SUBJECT))
+    assert not plain.extensions.is_ca
+    assert not plain.extensions.has_alternative_names
+    names = x509.SubjectAlternativeName([x509.DNSName("csms.example.org")])
+    request = (
+        x509.CertificateSigningRequestBuilder(SUBJECT.to_name())
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(KEY, hashes.SHA256())
+    )
+    greedy = inspect_csr(request.public_bytes(Encoding.DER))
+    assert greedy.extensions.is_ca
+    assert greedy.extensions.has_alternative_names
+
+
+def test_the_whole_subject_is_there_beside_the_four_attributes() -> None:
+    unit = x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, "Unit")
+    name = x509.Name([*SUBJECT.to_name(), unit])
+    request = x509.CertificateSigningRequestBuilder(name).sign(KEY, hashes.SHA256())
+    csr = inspect_csr(request.public_bytes(Encoding.DER))
+    assert csr.subject == SUBJECT
+    assert ("2.5.4.11", "Unit") in attributes(csr.subject_name)
+    assert attributes(csr.subject_name) != attributes(inspect_csr(build_csr(KEY, SUBJECT)).subject_name)
 
 
 def test_a_weak_key_is_told() -> None:

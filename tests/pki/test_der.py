@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.pki.der import MAX_DEPTH, DerError, decode_oid, read_all, read_one
+from chainpilot.pki.der import MAX_DEPTH, MAX_OID, DerError, decode_oid, read_all, read_one, read_signed
 
 
 @given(st.binary(max_size=400))
@@ -49,3 +49,19 @@ def test_the_bound_on_nesting_is_exact(depth: int, *, fits: bool) -> None:
 )
 def test_object_identifiers_are_decoded(encoded: str, dotted: str) -> None:
     assert decode_oid(read_one(bytes.fromhex(encoded))) == dotted
+
+
+@pytest.mark.parametrize(("octets", "fits"), [(MAX_OID - 1, True), (MAX_OID, True), (MAX_OID + 1, False)])
+def test_the_bound_on_object_identifiers_is_exact(octets: int, *, fits: bool) -> None:
+    element = read_one(bytes([0x06, octets]) + b"\x81" * (octets - 1) + b"\x01")
+    if fits:
+        assert decode_oid(element).startswith("2.")
+    else:
+        with pytest.raises(DerError, match="at most"):
+            decode_oid(element)
+
+
+@pytest.mark.parametrize("encoded", ["3000", "30060500050003 00".replace(" ", ""), "300905000500030201ff"])
+def test_what_is_not_signed_or_not_in_whole_octets_is_refused(encoded: str) -> None:
+    with pytest.raises(DerError):
+        read_signed(bytes.fromhex(encoded))

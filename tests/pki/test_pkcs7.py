@@ -58,6 +58,12 @@ def test_an_empty_bag_an_endless_one_and_another_content_type_are_refused() -> N
         read_certs_only(bytes.fromhex("300f06092a864886f70d010701a0020400"))
 
 
+def test_an_endless_object_identifier_is_refused_at_once() -> None:
+    oid = b"\x06\x83\x03\x00\x00" + b"\x81" * (0x30000 - 1) + b"\x01"
+    with pytest.raises(Pkcs7Error, match="object identifier"):
+        read_certs_only(b"\x30\x83" + (len(oid) + 2).to_bytes(3, "big") + oid + b"\x05\x00")
+
+
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=100).map(write_certs_only(CERTIFICATES[:1]).__add__)))
 def test_nothing_but_our_own_errors_leaves_the_reader(data: bytes) -> None:
     try:

@@ -166,10 +166,25 @@ def test_the_refusal_of_the_right_but_expired_namesake_is_told() -> None:
     assert_refused(verify(Chain(leaf.certificate), anchors(wrong, expired), NOON), Reason.EXPIRED)
 
 
-def test_more_namesakes_than_the_budget_end_in_a_refusal_and_not_in_hours() -> None:
+def test_more_namesakes_than_the_budget_hide_the_right_one_no_more_than_one_does() -> None:
     namesakes = [forge("Root", ca=True, key_ids=False) for _ in range(MAX_PATHS + 8)]
     leaf = forge("Leaf", namesakes[-1], key_ids=False)
-    assert_refused(verify(Chain(leaf.certificate), anchors(*namesakes), NOON), Reason.BAD_SIGNATURE)
+    assert_chain_ok(verify(Chain(leaf.certificate), anchors(*namesakes), NOON))
+    assert_refused(verify(Chain(leaf.certificate), anchors(*namesakes[:-1]), NOON), Reason.BAD_SIGNATURE)
+
+
+def test_a_crowd_of_renewed_sub_cas_does_not_use_up_the_budget() -> None:
+    root = forge("Root", ca=True)
+    firsts = [forge("Sub1", root, ca=True) for _ in range(9)]
+    seconds = [forge("Sub2", firsts[0], ca=True) for _ in range(9)]
+    leaf = forge("Leaf", seconds[-1])
+    assert_chain_ok(judge(leaf, *firsts, *seconds, to=root))
+
+
+def test_the_last_of_many_kept_sub_cas_still_helps() -> None:
+    root = forge("Root", ca=True)
+    subs = [forge(f"Sub {number}", root, ca=True) for number in range(40)]
+    assert_chain_ok(judge(forge("Leaf", subs[-1]), *subs, to=root))
 
 
 @pytest.mark.parametrize("first_trusted", [0, 1])

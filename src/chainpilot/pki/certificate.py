@@ -6,7 +6,6 @@ Whether it may be trusted is not said here: that is `verify`; whether it fits it
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
 from typing import Final, NewType, final
 
 from cryptography import x509
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from OpenSSL import crypto
 
 from chainpilot.errors import PeerError
-from chainpilot.pki.der import DerError, Element, read_one
+from chainpilot.pki.der import DerError, Element, read_one, read_signed
 from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
 from chainpilot.pki.extensions import Extensions, read_extensions
 from chainpilot.pki.identity import DistinguishedName, Name, name_key, read_name
@@ -34,8 +33,8 @@ MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 """DER bytes read at most; V2G certificates have at most 800 (ISO 15118-2), web server certificates a few thousand."""
 _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
-_SIGNATURE_MEMORY: Final = 4096
-"""Pairs of (certificate, issuer) whose signature check is remembered: a fact about bytes, not a verdict."""
+_MAX_REMEMBERED: Final = 64
+"""Issuers' keys a certificate remembers to have been checked against: a fact about bytes, not a verdict."""
 
 SerialNumber = NewType("SerialNumber", int)
 """A certificate's serial number; unique only together with its issuer."""
@@ -58,6 +57,7 @@ class Certificate:
     """
 
     __slots__ = (
+        "_checked",
         "_x509",
         "der",
         "extensions",
@@ -75,8 +75,10 @@ class Certificate:
         "subject",
         "subject_der",
         "subject_key",
+        "subject_name",
     )
 
+    _checked: dict[SpkiHash, bool]
     _x509: x509.Certificate
     der: bytes
     subject: DistinguishedName
@@ -94,6 +96,8 @@ class Certificate:
     extensions: Extensions
     openssl: crypto.X509
     """The same certificate for OpenSSL; kept because loading it costs more than judging it."""
+    subject_name: Name
+    """Every attribute of the subject, in order."""
     subject_key: Name
     issuer_key: Name
     """The names with case and white space folded: names that OpenSSL takes for equal have equal keys."""
@@ -106,6 +110,7 @@ class Certificate:
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         values: dict[str, object] = {
             "der": der,
+            "_checked": {},
             "_x509": parsed,
             "openssl": openssl,
             "subject": DistinguishedName.from_name(subject),
@@ -120,6 +125,7 @@ class Certificate:
             "not_after": parsed.not_valid_after_utc,
             "signature_hash": parsed.signature_hash_algorithm.name if parsed.signature_hash_algorithm else None,
             "extensions": read_extensions(_extensions_of(fields)),
+            "subject_name": subject,
             "subject_key": name_key(subject),
             "issuer_key": name_key(issuer),
         }
@@ -170,7 +176,13 @@ class Certificate:
 
     def was_signed_by(self, issuer: "Certificate") -> bool:
         """Whether the issuer's key made this certificate's signature; names play no part."""
-        return _signature_holds(self, issuer)
+        known = self._checked.get(issuer.spki_hash)
+        if known is None:
+            known = _signature_holds(self._x509, issuer.public_key)
+            if len(self._checked) >= _MAX_REMEMBERED:
+                self._checked.clear()
+            self._checked[issuer.spki_hash] = known
+        return known
 
     def valid_at(self, at: datetime) -> bool:
         """Whether notBefore <= at <= notAfter, inclusive (RFC 5280 section 4.1.2.5); `at` is timezone-aware."""
@@ -210,26 +222,16 @@ def load_certificates(text: str | bytes, *, limit: int = MAX_TEXT) -> tuple[Cert
 def _tbs_fields(der: bytes) -> tuple[Element, ...]:
     """Serial, algorithm, issuer, validity, subject, key and what follows (RFC 5280 section 4.1), version left out.
 
-    What stands outside the signed part is checked here, since no signature would notice a change: the algorithm is the
-    one inside (section 4.1.1.2), and the signature is whole octets.
+    The algorithm outside the signed part must be the one inside (section 4.1.1.2): no signature would notice a change.
     """
-    tbs, algorithm, signature = _three(read_one(der).children())
-    fields = tbs.children()
+    fields = read_signed(der).children()
     if fields and fields[0].tag == _VERSION:
         fields = fields[1:]
     if len(fields) < 6:
         raise DerError("a TBSCertificate of too few fields")
-    if fields[1].encoding != algorithm.encoding:
+    if fields[1].encoding != read_one(der).children()[1].encoding:
         raise DerError("the signature algorithms inside and outside differ")
-    if not signature.content.startswith(b"\x00"):
-        raise DerError("the signature is not whole octets")
     return fields
-
-
-def _three(parts: tuple[Element, ...]) -> tuple[Element, Element, Element]:
-    if len(parts) != 3:
-        raise DerError("a certificate is not (content, algorithm, signature)")
-    return parts[0], parts[1], parts[2]
 
 
 def _extensions_of(fields: tuple[Element, ...]) -> Element | None:
@@ -237,11 +239,9 @@ def _extensions_of(fields: tuple[Element, ...]) -> Element | None:
     return read_one(wrapped.content) if wrapped is not None else None
 
 
-@lru_cache(maxsize=_SIGNATURE_MEMORY)
-def _signature_holds(certificate: Certificate, issuer: Certificate) -> bool:
-    parsed = certificate._x509  # noqa: SLF001 - the same room
+def _signature_holds(parsed: x509.Certificate, key: PublicKey) -> bool:
     try:
-        _verifier(issuer.public_key, parsed)(parsed.signature, parsed.tbs_certificate_bytes)
+        _verifier(key, parsed)(parsed.signature, parsed.tbs_certificate_bytes)
     except (InvalidSignature, ValueError, TypeError):
         return False
     except Exception:  # noqa: BLE001 - x509.md duty 7: an unsupported algorithm raises many things; none is a yes

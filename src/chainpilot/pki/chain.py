@@ -40,7 +40,11 @@ class ChainError(PeerError):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A leaf and the sub-CAs above it, nearest first, as far as their signatures link; no self-signed certificate."""
+    """A leaf and the sub-CAs above it, nearest first, as far as their signatures link; no self-signed certificate.
+
+    Where a sub-CA was signed by several (cross-signed, renewed), all of them are there: which way leads to an anchor is
+    for `verify` to find, and the chain of its `VerifiedChain` is that way alone.
+    """
 
     leaf: Certificate
     intermediates: tuple[Certificate, ...] = ()
@@ -96,23 +100,18 @@ def _check_count(count: int) -> None:
 
 
 def _ascend(leaf: Certificate, others: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """Every CA that signed the leaf or a CA found before it, nearest first; of several signers all are kept."""
     candidates = sorted(
         {other for other in others if other.is_ca and other != leaf and not other.is_self_signed},
         key=_newest_first,
     )
-    found: list[Certificate] = []
-    current = leaf
-    while (issuer := _issuer_of(current, candidates)) is not None:
-        found.append(issuer)
-        candidates.remove(issuer)
-        current = issuer
-    return tuple(found)
-
-
-def _issuer_of(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
-    return next((other for other in candidates if certificate.was_signed_by(other)), None)
+    reached = [leaf]
+    for certificate in reached:
+        signers = [other for other in candidates if other not in reached and certificate.was_signed_by(other)]
+        reached.extend(signers)
+    return tuple(reached[1:])
 
 
 def _newest_first(certificate: Certificate) -> tuple[float, str]:
-    """Among certificates of one key (a renewed or cross-signed sub-CA) the one that ends last, then by bytes."""
+    """Among certificates of one key (a renewed or cross-signed sub-CA) first the one that ends last, then by bytes."""
     return -certificate.not_after.timestamp(), certificate.fingerprint

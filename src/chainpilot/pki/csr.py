@@ -13,14 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chainpilot.errors import PeerError
-from chainpilot.pki.der import Element, read_one
-from chainpilot.pki.identity import DistinguishedName, read_name
+from chainpilot.pki.der import DerError, Element, decode_oid, read_signed
+from chainpilot.pki.extensions import Extensions, read_extensions
+from chainpilot.pki.identity import DistinguishedName, Name, read_name
 from chainpilot.pki.keys import PrivateKey, PublicKey, SpkiHash, key_weakness, spki_hash
 
 __all__ = ["MAX_CSR_BYTES", "Csr", "CsrDefect", "CsrError", "build_csr", "inspect_csr"]
 
 MAX_CSR_BYTES: Final = 16 * 1024
 """DER bytes read at most; a P-256 request has about 300, an RSA-4096 one about 1200."""
+_EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
 
 
 class CsrDefect(Enum):
@@ -49,8 +51,12 @@ class Csr:
 
     der: bytes
     subject: DistinguishedName
+    subject_name: Name
+    """Every attribute of the subject, in order."""
     public_key: PublicKey
     spki_hash: SpkiHash
+    extensions: Extensions
+    """What it asks the certificate's extensions to be; the CA decides."""
 
     @property
     def common_name(self) -> str:
@@ -99,7 +105,7 @@ def inspect_csr(der: bytes) -> Csr:
     try:
         request = x509.load_der_x509_csr(der)
         key = request.public_key()
-        subject = DistinguishedName.from_name(read_name(_subject_of(request)))
+        name, extensions = _read_der(der)
         is_signed = request.is_signature_valid
         digest = request.signature_hash_algorithm
     except Exception as error:  # x509.md duty 7: whatever a parser raises is a verdict on the bytes
@@ -112,13 +118,27 @@ def inspect_csr(der: bytes) -> Csr:
         raise CsrError(CsrDefect.WEAK_KEY, weakness)
     if digest is not None and digest.digest_size < 32:
         raise CsrError(CsrDefect.WEAK_DIGEST, f"the request is signed over {digest.name}; SHA-256 or better is needed")
+    subject = DistinguishedName.from_name(name)
     if not subject.common_name:
         raise CsrError(CsrDefect.NO_COMMON_NAME, "the request has no common name, or more than one")
     if (objection := subject.objection()) is not None:
         raise CsrError(CsrDefect.BAD_NAME, objection)
-    return Csr(der, subject, key, spki_hash(key))
+    return Csr(der, subject, name, key, spki_hash(key), extensions)
 
 
-def _subject_of(request: x509.CertificateSigningRequest) -> Element:
-    """CertificationRequestInfo { version, subject, key, attributes } (RFC 2986 section 4.1)."""
-    return read_one(request.tbs_certrequest_bytes).children()[1]
+def _read_der(der: bytes) -> tuple[Name, Extensions]:
+    """CertificationRequestInfo { version, subject, key, [0] attributes } (RFC 2986 section 4.1). Raises DerError."""
+    fields = read_signed(der).children()
+    if len(fields) < 3:
+        raise DerError("a request of too few fields")
+    requested = [value for field in fields[3:] for value in _requested(field)]
+    if len(requested) > 1:
+        raise DerError("extensions are asked for twice")
+    return read_name(fields[1]), read_extensions(requested[0] if requested else None)
+
+
+def _requested(attributes: Element) -> list[Element]:
+    """The extensions an extensionRequest attribute asks for (RFC 2985 section 5.4.2)."""
+    pairs = (attribute.children() for attribute in attributes.children())
+    asked = (pair[1].children() for pair in pairs if len(pair) == 2 and decode_oid(pair[0]) == _EXTENSION_REQUEST)
+    return [value for values in asked for value in values]

@@ -11,10 +11,22 @@ from typing import Final
 
 from chainpilot.errors import PeerError
 
-__all__ = ["MAX_DEPTH", "DerError", "Element", "decode_bit_string", "decode_oid", "read_all", "read_one"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_OID",
+    "DerError",
+    "Element",
+    "decode_bit_string",
+    "decode_oid",
+    "read_all",
+    "read_one",
+    "read_signed",
+]
 
 MAX_DEPTH: Final = 16
 """Nesting allowed in indefinite-length values; a real certs-only bag needs five."""
+MAX_OID: Final = 64
+"""Octets of an object identifier; the longest in use have twenty, and decimal digits cost quadratic time."""
 _INDEFINITE: Final = 0x80
 _END_OF_CONTENTS: Final = b"\x00\x00"
 
@@ -60,6 +72,8 @@ def decode_oid(element: Element) -> str:
     """The dotted form of an OBJECT IDENTIFIER (X.690 8.19). Raises DerError."""
     if element.tag != 0x06 or not element.content or element.content[-1] & 0x80:
         raise DerError("not an object identifier")
+    if len(element.content) > MAX_OID:
+        raise DerError(f"an object identifier of {len(element.content)} octets; at most {MAX_OID} are read")
     arcs: list[int] = []
     arc = 0
     for octet in element.content:
@@ -76,6 +90,23 @@ def decode_bit_string(element: Element) -> bytes:
     if element.tag != 0x03 or not element.content or element.content[0] > 7:
         raise DerError("not a bit string")
     return element.content[1:]
+
+
+def read_signed(der: bytes) -> Element:
+    """The signed content of a certificate or request: the first of (content, algorithm, signature).
+
+    No signature covers the octet of unused bits, so a signature that is not whole octets is refused: else the same
+    signature would stand in several encodings.
+
+    Raises:
+        DerError: not of that form.
+    """
+    parts = read_one(der).children()
+    if len(parts) != 3:
+        raise DerError("not (content, algorithm, signature)")
+    if not parts[2].content.startswith(b"\x00"):
+        raise DerError("the signature is not whole octets")
+    return parts[0]
 
 
 def _read(data: bytes, start: int, depth: int) -> tuple[Element, int]:

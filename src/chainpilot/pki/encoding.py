@@ -53,7 +53,7 @@ class PemLabel(Enum):
 
 
 _LEGACY_LABELS: Final = {
-    PemLabel.CERTIFICATE: ("X509 CERTIFICATE", "TRUSTED CERTIFICATE"),
+    PemLabel.CERTIFICATE: ("X509 CERTIFICATE",),
     PemLabel.CERTIFICATE_REQUEST: ("NEW CERTIFICATE REQUEST",),
 }
 """Armours that older tools write; `NEW CERTIFICATE REQUEST` is allowed by RFC 7468 section 7 for readers."""

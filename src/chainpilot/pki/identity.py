@@ -18,6 +18,7 @@ __all__ = [
     "IdentityError",
     "Name",
     "StationId",
+    "attributes",
     "is_evseid",
     "is_seccid",
     "name_key",
@@ -162,6 +163,11 @@ def read_name(element: Element) -> Name:
         DerError: the bytes are no Name.
     """
     return tuple(frozenset(map(_attribute, relative.children())) for relative in element.children())
+
+
+def attributes(name: Name) -> tuple[tuple[str, str], ...]:
+    """All attributes of a name, sorted: what it says, whatever order a CA writes it in."""
+    return tuple(sorted(pair for relative in name for pair in relative))
 
 
 def name_key(name: Name) -> Name:

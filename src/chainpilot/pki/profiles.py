@@ -144,6 +144,15 @@ def _usable_for(usage: EkuOid) -> Rule:
     return Rule("extended-key-usage", objection)
 
 
+def _poses_as_no_server(certificate: Certificate) -> str | None:
+    """Alternative names in a client certificate would let its holder pose as the server of that name."""
+    allowed = certificate.extensions.extended_key_usage
+    may_serve = allowed is None or bool({EkuOid.SERVER_AUTH.value, EkuOid.ANY.value} & allowed)
+    if certificate.extensions.has_alternative_names and may_serve:
+        return "it has alternative names and may be used by a server: its holder could pose as one"
+    return None
+
+
 def _has_subject(certificate: Certificate) -> str | None:
     subject = certificate.subject
     return None if subject.common_name or subject.organization else "it names no subject"
@@ -174,6 +183,7 @@ CSMS_CLIENT_LEAF: Final = Profile(
         Rule("organization", _has_organization),
         Rule("key-usage", _signs),
         _usable_for(EkuOid.CLIENT_AUTH),
+        Rule("alternative-names", _poses_as_no_server),
     ),
 )
 CSMS_SERVER_LEAF: Final = Profile(

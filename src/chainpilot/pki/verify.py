@@ -4,7 +4,7 @@ OpenSSL decides each path; around it stand the wrapper's numbered duties, cited 
 docs/reference/verification.md. A profile (who may have which name and key usage) is not judged here, nor is revocation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -13,14 +13,15 @@ from typing import Final, final
 from OpenSSL import crypto
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.chain import MAX_CERTIFICATES, Chain
+from chainpilot.pki.chain import Chain
 from chainpilot.pki.extensions import KeyUsageBit
+from chainpilot.pki.identity import Name
 from chainpilot.pki.keys import key_weakness
 from chainpilot.pki.trust import TrustAnchors
 
 __all__ = ["MAX_PATHS", "Reason", "Refusal", "VerifiedChain", "verify"]
 
-MAX_PATHS: Final = 32
+MAX_PATHS: Final = 64
 """Alternative paths tried at most, each at most a chain's signatures (x509.md duty 2); real pools offer one or two."""
 MAX_PATH_LENGTH: Final = 10
 """Certificates between leaf and anchor at most; V2G has two, and longer paths only serve attackers."""
@@ -109,7 +110,7 @@ def verify(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain |
     if (refusal := _leaf_refusal(chain.leaf)) is not None:
         return refusal
     refusals: list[Refusal] = []
-    for path in _paths(chain, anchors):
+    for path in _paths(chain, anchors, at):
         refusal = _openssl_refusal(path, at) or _algorithm_refusal(path)
         if refusal is None:
             return VerifiedChain(Chain(path[0], path[1:-1]), path[-1], at, proof=_MADE_BY_VERIFY)
@@ -125,24 +126,42 @@ def _leaf_refusal(leaf: Certificate) -> Refusal | None:
     return None
 
 
-def _paths(chain: Chain, anchors: TrustAnchors) -> Iterator[tuple[Certificate, ...]]:
-    """Duties 1 and 2: every path by names from the leaf to an anchor, shortest first, within the budget.
+def _paths(chain: Chain, anchors: TrustAnchors, at: datetime) -> Iterator[tuple[Certificate, ...]]:
+    """Duties 1 and 2: every path from the leaf to an anchor, shortest first, within the budget.
 
     OpenSSL doesn't backtrack, so each path is offered to it alone; it decides whether names and signatures hold.
     """
-    pool = [certificate for certificate in dict.fromkeys(chain.intermediates) if not certificate.is_self_signed]
-    pool = pool[:MAX_CERTIFICATES]
+    pool = _by_subject(chain)
     found = 0
     rising: list[tuple[Certificate, ...]] = [(chain.leaf,)]
     while rising:
         path = rising.pop(0)
-        for anchor in anchors.possible_issuers(path[-1]):
-            if anchor not in path and found < MAX_PATHS:
+        for anchor in _issuers(path, anchors.possible_issuers(path[-1]), at):
+            if found < MAX_PATHS:
                 found += 1
                 yield (*path, anchor)
         if len(path) <= MAX_PATH_LENGTH and len(rising) < MAX_PATHS:
-            issuer_key = path[-1].issuer_key
-            rising.extend((*path, other) for other in pool if other.subject_key == issuer_key and other not in path)
+            rising.extend((*path, other) for other in _issuers(path, pool.get(path[-1].issuer_key, ()), at))
+
+
+def _by_subject(chain: Chain) -> dict[Name, list[Certificate]]:
+    pool: dict[Name, list[Certificate]] = {}
+    for certificate in dict.fromkeys(chain.intermediates):
+        if not certificate.is_self_signed:
+            pool.setdefault(certificate.subject_key, []).append(certificate)
+    return pool
+
+
+def _issuers(path: tuple[Certificate, ...], named: Iterable[Certificate], at: datetime) -> list[Certificate]:
+    """Those of the right name that may come next, valid ones first.
+
+    Among namesakes only those whose key signed count, so that a crowd of them can't use up the budget; when none did,
+    or there is but one, OpenSSL is asked all the same and words the refusal.
+    """
+    candidates = sorted((other for other in named if other not in path), key=lambda other: not other.valid_at(at))
+    if len(candidates) < 2:
+        return candidates
+    return [other for other in candidates if path[-1].was_signed_by(other)] or candidates
 
 
 def _openssl_refusal(path: tuple[Certificate, ...], at: datetime) -> Refusal | None:
