@@ -12,7 +12,6 @@ from typing import Any, Final
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.fields import (
     MAX_CHAIN_TEXT,
-    MAX_CHILDREN,
     MAX_SINGLE_TEXT,
     ChainText,
     Choice,
@@ -137,38 +136,16 @@ def _verdict(answer: type) -> Side:
 
 
 def _complete_installed(request: PncRequest, values: dict[str, Any]) -> dict[str, Any]:
-    """Row 7: the text has no status, and a flat list says neither the type nor where one chain ends."""
+    """Row 7: the text has no status, and a flat list says neither the type nor where a chain ends.
+
+    Roots are of the type asked for; entries of V2GCertificateChain may be leaf or child, so they stay without one.
+    """
     chains: tuple[CertificateHashDataChain, ...] = values.get("chains") or ()
     asked = request.certificate_types if isinstance(request, GetInstalledCertificateIdsRequest) else ()
-    if len(asked) == 1 and is_flat(chains):
-        chains = _put_together(asked[0], chains)
+    if len(asked) == 1 and asked[0] is not CertificateUse.V2G_CERTIFICATE_CHAIN and is_flat(chains):
+        chains = tuple(CertificateHashDataChain(asked[0], chain.certificate_hash_data) for chain in chains)
     found = GetInstalledCertificateStatus.ACCEPTED if chains else GetInstalledCertificateStatus.NOT_FOUND
     return {"status": values.get("status") or found, "chains": chains}
-
-
-def _put_together(
-    use: CertificateUse, chains: tuple[CertificateHashDataChain, ...]
-) -> tuple[CertificateHashDataChain, ...]:
-    """Flat entries as chains of `use`: a leaf takes the entries behind it as children.
-
-    Where a second leaf begins can only be told from its issuer, which is the first leaf's (a renewed one) in every case
-    known; a list of leaves of several issuers reads as one chain up to `MAX_CHILDREN` children.
-    """
-    grouped: list[CertificateHashDataChain] = []
-    for entry in (chain.certificate_hash_data for chain in chains):
-        last = grouped[-1] if grouped else None
-        is_child = (
-            use is CertificateUse.V2G_CERTIFICATE_CHAIN
-            and last is not None
-            and len(last.child_certificate_hash_data) < MAX_CHILDREN
-            and entry.issuer_key_hash not in {leaf.certificate_hash_data.issuer_key_hash for leaf in grouped}
-        )
-        if is_child and last is not None:
-            children = (*last.child_certificate_hash_data, entry)
-            grouped[-1] = CertificateHashDataChain(use, last.certificate_hash_data, children)
-        else:
-            grouped.append(CertificateHashDataChain(use, entry))
-    return tuple(grouped)
 
 
 _H: Final = DialectRow(

@@ -100,9 +100,14 @@ class CertificateHashDataChain(msgspec.Struct, frozen=True):
     """One installed certificate and, for a leaf, the sub-CAs stored with it."""
 
     certificate_type: CertificateUse | None
-    """None where the answer does not say and the request does not tell."""
+    """None in a flat list, whose entries say neither what they are nor where a chain ends: each stands alone."""
     certificate_hash_data: CertificateHashData
     child_certificate_hash_data: tuple[CertificateHashData, ...] = ()
+
+    @property
+    def entries(self) -> tuple[CertificateHashData, ...]:
+        """The certificate and its children."""
+        return (self.certificate_hash_data, *self.child_certificate_hash_data)
 
 
 class GetInstalledCertificateIdsResponse(msgspec.Struct, frozen=True):
