@@ -26,6 +26,7 @@ ChainpilotError
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.tls)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)
+│   ├── StationRecordError  (cpms.app)
 │   ├── ConfigError  (cpms.config.settings)
 │   ├── ImpossibleTransition  (cpms.model.states)
 │   ├── PasswordFormatError  (cpms.passwords)

@@ -20,15 +20,26 @@ from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.cpms.worker import Worker
+from chainpilot.errors import OwnError
 from chainpilot.link.watch import Watch
+from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse, TrustAnchors
 
-__all__ = ["Cpms"]
+__all__ = ["Cpms", "StationRecordError"]
 
 _PATIENCE: Final = 10.0
 """Seconds that running jobs get to end at shutdown; a POST cut off may cost a certificate."""
 
 _log: Final = journal("chainpilot.cpms")
+
+
+class StationRecordError(OwnError):
+    """A station's record can't be of use. Fields: `station_id`, `why` a sentence."""
+
+    def __init__(self, station_id: StationId, why: str) -> None:
+        self.station_id = station_id
+        self.why = why
+        super().__init__(f"the station {station_id} is not added: {why}")
 
 
 class Cpms:
@@ -80,9 +91,24 @@ class Cpms:
             raise RuntimeError("the back office is not running")
         return self._ledger
 
-    async def add_station(self, record: StationRecord) -> None:
-        """Write a station's record, new or changed. Raises LedgerFailed."""
-        await self.ledger.put_station(record)
+    async def add_station(self, record: StationRecord, *, reset_profile: bool = False) -> None:
+        """Write a station's record, new or changed.
+
+        Args:
+            record: instead of the former one; the profile the station has reached and the encoding it was seen to
+                write are kept.
+            reset_profile: the station was replaced or starts anew: it may come on the record's minimum profile again.
+
+        Raises:
+            StationRecordError: no station could ever log in with this record.
+            LedgerFailed: it could not be written.
+        """
+        if record.password_hash and ":" in record.station_id:
+            raise StationRecordError(
+                record.station_id,
+                "its id holds a colon, where HTTP Basic ends the user name (RFC 7617), so no password can let it in",
+            )
+        await self.ledger.put_station(record, reset_profile=reset_profile)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:

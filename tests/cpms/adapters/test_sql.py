@@ -6,8 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -207,6 +210,89 @@ async def test_a_minimum_profile_is_never_lowered(tmp_path: Path) -> None:
     station = await ledger.station(STATION)
     assert station is not None
     assert station.minimum_profile is SecurityProfile.MUTUAL_TLS
+    await ledger.close()
+
+
+async def test_a_record_written_again_keeps_the_profile_and_the_encoding_the_station_has_shown(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    await ledger.raise_profile(STATION, SecurityProfile.MUTUAL_TLS)
+    await ledger.note_encoding(STATION, TextEncoding.HEX_DER)
+    await ledger.put_station(StationRecord(STATION, "new", organisation="Other"))
+    shown = StationRecord(
+        STATION, "new", SecurityProfile.MUTUAL_TLS, organisation="Other", csr_encoding=TextEncoding.HEX_DER
+    )
+    assert await ledger.station(STATION) == shown
+    await ledger.put_station(StationRecord(STATION, "newer"), reset_profile=True)
+    reset = StationRecord(STATION, "newer", SecurityProfile.TLS_BASIC, csr_encoding=TextEncoding.HEX_DER)
+    assert await ledger.station(STATION) == reset
+    await ledger.close()
+
+
+async def test_a_failing_statement_quotes_no_value_it_was_given(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+    secret = "s3cr3t-hash"
+    broken: Any = StationRecord(STATION, secret, organisation=object())  # type: ignore[arg-type]  # no driver takes it
+    with pytest.raises(LedgerFailed) as failed:
+        await ledger.put_station(broken)
+    with pytest.raises(LedgerFailed) as unread:
+        await ledger._read(lambda connection: connection.execute(sa.text("SELECT :a FROM nowhere"), {"a": secret}))
+    for error in (failed.value, unread.value):
+        cause: BaseException | None = error
+        while cause is not None:
+            assert secret not in f"{cause} {cause!r}"
+            cause = cause.__cause__ or cause.__context__
+    await ledger.close()
+
+
+async def test_a_full_disk_is_told_by_its_name_and_survived(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+
+    def limit(pages: int) -> Callable[[sa.Connection], None]:
+        return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").close()
+
+    async def fill(count: int) -> None:
+        for number in range(count):
+            await ledger.put_station(
+                StationRecord(StationId(f"CS-{number}"), "h", allowed_names=frozenset({"x" * 5000}))
+            )
+
+    await ledger._write(limit(1))  # SQLite takes the number of pages in use instead
+    with pytest.raises(LedgerFailed, match="database or disk is full"):
+        await fill(200)
+    await ledger._write(limit(1 << 20))
+    await ledger.put_station(StationRecord(StationId("CS-room-again"), "h", allowed_names=frozenset({"x" * 5000})))
+    assert await ledger.station(StationId("CS-room-again")) is not None
+    await ledger.close()
+
+
+async def test_opening_that_is_cancelled_leaves_neither_a_lock_nor_a_thread(tmp_path: Path) -> None:
+    path = tmp_path / "cpms.sqlite"
+    await (await opened(tmp_path)).close()
+    with sqlite3.connect(path) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(SqlLedger.open(path))
+        await asyncio.sleep(0)  # up to its first wait, for the writer
+        assert any(thread.name == "ledger-writer" for thread in threading.enumerate())
+        opening.cancel()
+        holder.rollback()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+    holder.close()
+    assert not any(thread.name.startswith("ledger-") for thread in threading.enumerate())
+    await (await opened(tmp_path)).close()
+
+
+async def test_a_reader_whose_connection_broke_gets_another(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path)
+
+    def break_it(connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.close()
+        connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(LedgerFailed):
+        await ledger._read(break_it)
+    assert await ledger.station(STATION) is not None
     await ledger.close()
 
 

@@ -142,8 +142,10 @@ async def assemble(directory: Path, story: Story) -> AsyncIterator[Cast]:
         story.tell_pki(pki.est_url, pki.ocsp_url)
         cpms = await stack.enter_async_context(_cpms(directory / "cpms", pki, story))
         key, guest_key = new_key(), new_key()
-        await cpms.add_station(_record(STATION_ID, SECC_NAME, key))
-        await cpms.add_station(_record(GUEST_ID, GUEST_NAME, guest_key))
+        for record in (_record(STATION_ID, SECC_NAME, key), _record(GUEST_ID, GUEST_NAME, guest_key)):
+            await cpms.add_station(
+                record, reset_profile=True
+            )  # a second run in this folder begins with a password again
         await asyncio.to_thread(_write_private, _guest_file(directory), guest_key)
         story.tell_cpms(_ocpp_url(cpms, "password"), _ocpp_url(cpms, "certificate"))
         station = _station(directory / "station" / "certs", cpms, key, story)

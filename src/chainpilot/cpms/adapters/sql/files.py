@@ -57,7 +57,11 @@ def lock(path: Path) -> int:
 
 def open_engine(path: Path, *, writes: bool) -> sa.Engine:
     """An engine for one thread's connection; a writer's transactions take the write lock when they begin."""
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        poolclass=NullPool,
+        hide_parameters=True,  # they are password hashes, CSRs and chains, and an exception's text travels far
+    )
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @event.listens_for(engine, "connect")

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from chainpilot.cpms.adapters.sql import statements
 from chainpilot.cpms.adapters.sql.files import create_private, lock, migrate, open_engine
 from chainpilot.cpms.adapters.sql.rows import certificate_from, enrolment_from, refusal_from, station_from
 from chainpilot.cpms.adapters.sql.schema import certificates, enrolments, refusals, stations
-from chainpilot.cpms.adapters.sql.writer import Writer
+from chainpilot.cpms.adapters.sql.writer import Writer, discard, failure_of
 from chainpilot.cpms.model import (
     CertificateRecord,
     Enrolment,
@@ -27,7 +28,6 @@ from chainpilot.cpms.model import (
     StationRecord,
 )
 from chainpilot.cpms.ports import LedgerFailed
-from chainpilot.errors import ChainpilotError
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
@@ -60,12 +60,11 @@ class SqlLedger:
             ledger = cls(path)
         except OSError as error:
             raise LedgerFailed(f"{path}: {error}") from error
-        try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(ledger.close)
             await ledger._write(migrate)
             await ledger._write(statements.release_leases)
-        except ChainpilotError:
-            await ledger.close()
-            raise
+            stack.pop_all()
         return ledger
 
     async def close(self) -> None:
@@ -92,7 +91,9 @@ class SqlLedger:
             with self._connection.begin():
                 return operation(self._connection)
         except Exception as error:  # house style 4: one family leaves an adapter, whatever comes in
-            raise LedgerFailed(f"{type(error).__name__}: {error}") from error
+            broken, self._connection = self._connection, None
+            discard(broken)
+            raise failure_of(error) from error
 
     async def _one(self, statement: sa.Select[Any], make: Callable[[Any], _T]) -> _T | None:
         rows = await self._all(statement, make)
@@ -108,9 +109,9 @@ class SqlLedger:
         """The station's record."""
         return await self._one(sa.select(stations).where(stations.c.station_id == station_id), station_from)
 
-    async def put_station(self, record: StationRecord) -> None:
-        """Write a station's record, new or changed."""
-        await self._write(lambda connection: statements.put_station(connection, record))
+    async def put_station(self, record: StationRecord, *, reset_profile: bool = False) -> None:
+        """Write a station's record, new or changed; only `reset_profile` lowers the profile it has reached."""
+        await self._write(lambda connection: statements.put_station(connection, record, reset_profile=reset_profile))
 
     async def note_encoding(self, station_id: StationId, encoding: TextEncoding) -> None:
         """Remember how the station writes certificates."""

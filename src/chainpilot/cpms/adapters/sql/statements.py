@@ -90,11 +90,13 @@ def _write_order(connection: sa.Connection, order: JobOrder) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["kind", "enrolment_id"], set_=changed))
 
 
-def put_station(connection: sa.Connection, record: StationRecord) -> None:
-    """New, or instead of the former one."""
-    row = station_row(record)
-    changed = {name: value for name, value in row.items() if name != "station_id"}
-    statement = insert(stations).values(row)
+def put_station(connection: sa.Connection, record: StationRecord, *, reset_profile: bool = False) -> None:
+    """New, or instead of the former one; what the station itself has shown since stays: its profile, its encoding."""
+    statement = insert(stations).values(station_row(record))
+    changed: dict[str, Any] = {column.name: column for column in statement.excluded if not column.primary_key}
+    if not reset_profile:
+        changed["minimum_profile"] = sa.func.max(stations.c.minimum_profile, changed["minimum_profile"])
+    changed["csr_encoding"] = sa.func.coalesce(changed["csr_encoding"], stations.c.csr_encoding)
     connection.execute(statement.on_conflict_do_update(index_elements=["station_id"], set_=changed))
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from chainpilot.cpms.ports import LedgerFailed
 from chainpilot.errors import ChainpilotError
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "discard", "failure_of"]
 
 _MOST: Final = 256
 """Operations in one transaction: bounds what one failing commit fails, and how long readers' snapshots lag."""
@@ -60,7 +60,7 @@ class Writer:
                 _write(connection, batch)
             except Exception as error:  # noqa: BLE001 - an adapter lets one family out (house style 4)
                 _fail(batch, error)
-                _discard(connection)
+                discard(connection)
                 connection = None
         if connection is not None:
             connection.close()
@@ -85,9 +85,10 @@ def _write(connection: sa.Connection, batch: list[_Waiting]) -> None:
     if not batch:
         return
     done: list[tuple[Future[Any], Any, BaseException | None]] = []
-    with connection.begin():
-        for operation, future in batch:
-            done.append((future, *_attempt(connection, operation)))
+    connection.begin()
+    for operation, future in batch:
+        done.append((future, *_attempt(connection, operation)))
+    connection.commit()
     for future, result, error in done:
         if error is None:
             future.set_result(result)
@@ -96,31 +97,39 @@ def _write(connection: sa.Connection, batch: list[_Waiting]) -> None:
 
 
 def _attempt(connection: sa.Connection, operation: _Operation) -> tuple[Any, BaseException | None]:
-    """One operation's failure must not touch the others of its batch."""
+    """One operation's failure must not touch the others of its batch.
+
+    Some failures (a full disk) end SQLite's whole transaction, savepoints and all; what raised first is told then.
+    """
     savepoint = connection.begin_nested()
     try:
         result = operation(connection)
-    except ChainpilotError as error:
-        savepoint.rollback()
-        return None, error
     except Exception as error:  # noqa: BLE001 - an adapter lets one family out (house style 4)
-        savepoint.rollback()
-        failed = LedgerFailed(f"{type(error).__name__}: {error}")
-        failed.__cause__ = error
-        return None, failed
+        try:
+            savepoint.rollback()
+        except sa.exc.DBAPIError:
+            raise error from None
+        return None, error if isinstance(error, ChainpilotError) else failure_of(error)
     savepoint.commit()
     return result, None
+
+
+def failure_of(error: Exception) -> LedgerFailed:
+    """What raised, as the one family that leaves this adapter: the driver's words, without statement and parameters."""
+    first = error.orig if isinstance(error, sa.exc.StatementError) and error.orig is not None else error
+    failed = LedgerFailed(f"{type(first).__name__}: {first}")
+    failed.__cause__ = error
+    return failed
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:
     for _, future in batch:
         if not future.done():
-            failed = LedgerFailed(f"{type(error).__name__}: {error}")
-            failed.__cause__ = error
-            future.set_exception(failed)
+            future.set_exception(failure_of(error))
 
 
-def _discard(connection: sa.Connection | None) -> None:
+def discard(connection: sa.Connection | None) -> None:
+    """Let go of it without another statement: its transaction may be gone already."""
     if connection is not None:
         connection.invalidate()
         connection.close()
