@@ -285,13 +285,8 @@ async def test_opening_that_is_cancelled_leaves_neither_a_lock_nor_a_thread(tmp_
 async def test_a_reader_whose_connection_broke_gets_another(tmp_path: Path) -> None:
     ledger = await opened(tmp_path)
 
-    def break_it(connection: sa.Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        driver.close()
-        connection.exec_driver_sql("SELECT 1")
-
-    with pytest.raises(LedgerFailed):
-        await ledger._read(break_it)
+    with pytest.raises(LedgerFailed, match="closed"):
+        await ledger._read(lambda connection: (connection.close(), connection.exec_driver_sql("SELECT 1")))
     assert await ledger.station(STATION) is not None
     await ledger.close()
 
