@@ -130,6 +130,6 @@ def _fail(batch: list[_Waiting], error: Exception) -> None:
 
 def discard(connection: sa.Connection | None) -> None:
     """Let go of it without another statement: its transaction may be gone already."""
-    if connection is not None:
+    if connection is not None and not connection.closed:
         connection.invalidate()
         connection.close()
