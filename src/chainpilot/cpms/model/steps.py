@@ -14,8 +14,12 @@ __all__ = ["Step", "StepTaken"]
 class Step(Enum):
     """One step; between any two of them the process may die."""
 
+    TURNED_AWAY = "turned-away"
+    """Whoever knocked was not let in; the name it gave is no proof of who it was."""
     STATION_CONNECTED = "station-connected"
     CLIENT_CERTIFICATE_SEEN = "client-certificate-seen"
+    MESSAGE_REFUSED = "message-refused"
+    """A station's message could not be understood; it was answered so, and nothing is recorded."""
     REQUEST_ACCEPTED = "request-accepted"
     """Enrolment and job are recorded; the answer has not been sent."""
     REQUEST_REFUSED = "request-refused"
@@ -44,7 +48,8 @@ class StepTaken:
     """What was just done, for whom, with facts fit for a log line."""
 
     step: Step
-    station_id: StationId
+    station_id: StationId | None
+    """None: what knocked gave no name that a station can have."""
     enrolment_id: EnrolmentId | None = None
     use: LeafUse | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
