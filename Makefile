@@ -45,7 +45,13 @@ lock: $(VENV)/.installed-dev ## write requirements/*.txt anew from pyproject.tom
 clean: ## remove .venv and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
-# A stamp a lock: what the demo needs is fewer packages than what the tests need.
+# A stamp a lock: what the demo needs is fewer packages than what the tests need. With PYTHON=... the stamps don't count,
+# since .venv may be another Python's.
+ifdef PYTHON
+export PYTHON
+.PHONY: $(VENV)/.installed-dev $(VENV)/.installed-all
+endif
+
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml
 	@tools/make-venv dev.txt
 	@touch $@ $(VENV)/.installed-all

@@ -114,6 +114,7 @@ def test_a_step_that_does_not_hold_ends_in_exit_code_1_and_says_why(tmp_path: Pa
     leaves = tmp_path / "station" / "certs" / "client" / "cso"
     leaves.parent.mkdir(parents=True)
     leaves.write_text("a file where a directory should be")
+    (tmp_path / ".chainpilot-demo").touch()
     done = run("--dir", str(tmp_path))
     assert done.returncode == 1
     assert "The demo failed." in done.stderr
@@ -125,12 +126,43 @@ def test_a_step_that_does_not_hold_ends_in_exit_code_1_and_says_why(tmp_path: Pa
     assert json.loads(failed.stdout)["why"]
 
 
-def test_a_folder_that_can_not_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_with_somebody_s_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run("--dir", str(tmp_path))
+    assert done.returncode == 1
+    assert "is not empty and no demo made it" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_can_not_be_made_or_written_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run("--dir", str(tmp_path / "file" / "below"))
+    for folder in (str(tmp_path / "file" / "below"), "/proc/1", ""):
+        done = run("--dir", folder)
+        assert done.returncode == 1, folder
+        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("chainpilot: the folder /")
+
+
+def test_a_part_that_can_not_write_its_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".chainpilot-demo").touch()
+    (tmp_path / "cpms").write_text("a file where a directory should be")
+    done = run("--json", "--dir", str(tmp_path))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "file/below" in done.stderr
+    assert str(tmp_path / "cpms") in json.loads(done.stdout)["why"]
+
+
+def test_the_removal_it_prints_is_quoted(tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    assert f"rm -r '{folder}'" in run("--dir", str(folder)).stdout
+
+
+def test_closed_streams_and_full_disks_end_without_a_trace(tmp_path: Path) -> None:
+    for number, shell in enumerate((">&-", "2>&-", ">/dev/full")):
+        command = f"{shlex.quote(str(PROGRAM))} demo --dir {shlex.quote(str(tmp_path / str(number)))} {shell}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode in {0, 1}
+        assert "Traceback" not in done.stderr
 
 
 def test_staying_keeps_the_servers_up_until_it_is_told_to_stop(tmp_path: Path) -> None:
@@ -146,8 +178,18 @@ def test_staying_keeps_the_servers_up_until_it_is_told_to_stop(tmp_path: Path) -
         trust = ssl.create_default_context(cafile=str(tmp_path / "pki" / "web_root.pem"))
         with pytest.raises(urllib.request.HTTPError, match="401"):
             urllib.request.urlopen(f"{addresses['est']}/cacerts", context=trust, timeout=10)
+        second = run("--dir", str(tmp_path))
+        assert second.returncode == 7
+        assert "another demo runs in" in second.stderr
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
+
+
+def test_a_guest_finds_the_same_ports_and_password_after_a_restart(whole: dict[str, Any], folder: Path) -> None:
+    password = (folder / "cpms" / "BER-0002.password").read_text()
+    again = json.loads(run("--json", "--dir", str(folder)).stdout)
+    assert again["addresses"] == whole["addresses"]
+    assert (folder / "cpms" / "BER-0002.password").read_text() == password
 
 
 def test_help_tells_what_it_does_and_the_version_is_the_package_s() -> None:
@@ -156,6 +198,17 @@ def test_help_tells_what_it_does_and_the_version_is_the_package_s() -> None:
     assert "Exit code 0 only if" in shown
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
     assert re.fullmatch(r"chainpilot \d+\.\d+\.\d+\n", version)
+
+
+def test_without_the_extras_a_command_says_which_it_needs() -> None:
+    code = (
+        "import sys\nsys.modules['uvloop'] = None\nsys.argv = ['chainpilot', 'demo']\n"
+        "from chainpilot.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "needs uvloop" in done.stderr
+    assert "extra [all]" in done.stderr
 
 
 def test_the_command_line_loads_no_command_before_it_runs() -> None:

@@ -4,14 +4,16 @@ A command's packages are imported when that command runs, so that a station with
 own commands. What a command does stands in a module of its own name.
 """
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 import chainpilot
-from chainpilot.cli.exits import Exit
+from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.errors import ChainpilotError
 
 __all__ = ["app", "main"]
@@ -74,13 +76,32 @@ def demo(
 @testpki.command("run")
 def run_test_pki(
     *,
-    directory: Annotated[Path, typer.Option("--dir", help="Where its certificates, keys and password lie, or will.")],
+    directory: Annotated[
+        Path,
+        typer.Option(
+            "--dir", file_okay=False, help="Where its certificates, keys and password lie, or will: its folder alone."
+        ),
+    ],
     host: Annotated[str, typer.Option(help="The address to listen on; keep it on loopback.")] = "127.0.0.1",
-    est_port: Annotated[int, typer.Option(help="EST over HTTPS; 0: the port used last, else any.")] = 0,
-    ocsp_port: Annotated[int, typer.Option(help="OCSP over HTTP; 0: the port used last, else any.")] = 0,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            help="DNS name or IP address by which others reach it, the first one in its URLs; may be repeated.",
+        ),
+    ] = None,
+    est_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="EST over HTTPS; 0: the port used last, else any.")
+    ] = 0,
+    ocsp_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="OCSP over HTTP; 0: the port used last, else any.")
+    ] = 0,
     repost_safe: Annotated[
         bool, typer.Option("--repost-safe/--no-repost-safe", help="Answer the same CSR with the same certificate.")
     ] = True,
+    pending_first: Annotated[
+        bool, typer.Option("--pending-first", help="Answer the first POST of a CSR with 202: come again in a second.")
+    ] = False,
 ) -> None:
     """Run the test PKI until Ctrl-C: EST (labels cpo and csms) and an OCSP responder.
 
@@ -89,13 +110,49 @@ def run_test_pki(
     """
     from chainpilot.cli.testpki import serve  # noqa: PLC0415 - a command's packages load when it runs
 
-    raise typer.Exit(serve(directory, host=host, est_port=est_port, ocsp_port=ocsp_port, repost_safe=repost_safe))
+    raise typer.Exit(
+        serve(
+            directory,
+            host=host,
+            names=names or (),
+            est_port=est_port,
+            ocsp_port=ocsp_port,
+            repost_safe=repost_safe,
+            pending_first=pending_first,
+        )
+    )
+
+
+_EXTRAS: Final = {"uvloop": "all", "websockets": "all", "sqlalchemy": "all", "httpx": "all", "aiohttp": "testpki"}
+"""Packages that the base install lacks, and the extra that brings them."""
 
 
 def main() -> None:
-    """The program `chainpilot`; an error of ours becomes a sentence and an exit code, anything else a trace."""
+    """The program `chainpilot`; what we know to go wrong becomes a sentence and an exit code, anything else a trace."""
+    _open_standard_streams()
     try:
         app()
-    except ChainpilotError as error:
-        typer.echo(f"chainpilot: {error}", err=True)
-        sys.exit(Exit.NEEDS_SOMEBODY)
+    except (ChainpilotError, OSError) as error:
+        if not isinstance(error, BrokenPipeError):
+            with suppress(OSError):
+                typer.echo(f"chainpilot: {error}", err=True)
+        sys.exit(exit_of(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        typer.echo(
+            f"chainpilot: this command needs {error.name}; install chainpilot with its extra [{extra}]", err=True
+        )
+        sys.exit(Exit.USAGE)
+
+
+def _open_standard_streams() -> None:
+    """A closed standard stream would have its number given to a socket, and Python leaves its name empty."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")

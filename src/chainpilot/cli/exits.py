@@ -2,7 +2,9 @@
 
 from enum import IntEnum
 
-__all__ = ["Exit"]
+from chainpilot.errors import ChainpilotError, UndecidedError
+
+__all__ = ["Exit", "exit_of"]
 
 
 class Exit(IntEnum):
@@ -20,3 +22,13 @@ class Exit(IntEnum):
     """The work goes on."""
     CONFLICT = 7
     """A safety rule or a conflict."""
+    STOPPED = 130
+    """Ctrl-C before it was done, as shells count it."""
+
+
+def exit_of(error: ChainpilotError | OSError) -> Exit:
+    """The one mapping from what went wrong to an exit code: an error may name its own, else its family does."""
+    named: Exit | None = getattr(error, "exit", None)
+    if named is not None:
+        return named
+    return Exit.UNREACHABLE if isinstance(error, UndecidedError) else Exit.NEEDS_SOMEBODY

@@ -6,7 +6,6 @@ The script stands here; who plays stands in `cast`, what events mean in `story`,
 import asyncio
 import logging
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +15,12 @@ import typer
 import uvloop
 
 from chainpilot.cli.demo import playbill
-from chainpilot.cli.demo.cast import Cast, assemble
+from chainpilot.cli.demo.cast import STATION_ID, Cast, assemble
 from chainpilot.cli.demo.openssl import Check, ask_responder, run_check, verify_leaf
+from chainpilot.cli.demo.stage import Stage, open_stage
 from chainpilot.cli.demo.story import Story, slug
 from chainpilot.cli.demo.timeline import DemoFailed, Line, Timeline
-from chainpilot.cli.exits import Exit
+from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.cli.signals import until_told_to_stop
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
@@ -59,10 +59,8 @@ SCRIPT: Final = (
 class _Run:
     """One run of the demo and what became of it."""
 
-    directory: Path
     timeline: Timeline
     checks: list[Check] = field(default_factory=list)
-    cast: Cast | None = None
 
 
 def run_demo(*, directory: Path | None, stay: bool, as_json: bool) -> Exit:
@@ -74,43 +72,39 @@ def run_demo(*, directory: Path | None, stay: bool, as_json: bool) -> Exit:
         as_json: one JSON object in place of lines.
 
     Raises:
-        DemoFailed: the directory can't be made.
+        FolderRefused: the directory can't be used.
+        FolderInUse: another demo runs in it.
     """
     logging.basicConfig(level=logging.CRITICAL)
-    place = _prepare(directory)
-    return uvloop.run(_perform(place, stay=stay, as_json=as_json))
+    with open_stage(directory) as stage:
+        try:
+            return uvloop.run(_perform(stage, stay=stay, as_json=as_json))
+        except KeyboardInterrupt:
+            playbill.show_stop(stage.path)
+            return Exit.STOPPED
 
 
-def _prepare(directory: Path | None) -> Path:
-    if directory is None:
-        return Path(tempfile.mkdtemp(prefix="chainpilot-demo-"))
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return directory.resolve()
-    except OSError as error:
-        raise DemoFailed(f"the folder {directory} can't be used", error.strerror or str(error)) from error
-
-
-async def _perform(directory: Path, *, stay: bool, as_json: bool) -> Exit:
+async def _perform(stage: Stage, *, stay: bool, as_json: bool) -> Exit:
     def show(line: Line) -> None:
         if not as_json:
             playbill.show_line(line)
 
     if not as_json:
         playbill.show_title()
-    run = _Run(directory, Timeline(SYSTEM, show))
+    run = _Run(Timeline(SYSTEM, show))
     try:
-        async with assemble(directory, Story(run.timeline)) as run.cast:
-            await _play(run, run.cast)
-            _finish(run, run.cast, stay=stay, as_json=as_json)
+        async with assemble(stage, Story(run.timeline, STATION_ID)) as cast:
+            await _play(run, cast)
+            _finish(run, cast, stay=stay, as_json=as_json)
             if stay:
                 await until_told_to_stop()
-    except ChainpilotError as error:
+                playbill.show_stop(stage.path)
+    except (ChainpilotError, OSError) as error:
         if as_json:
             typer.echo(playbill.as_json(run.timeline.lines, ok=False, why=str(error), cast=None, checks=()))
         else:
-            playbill.show_failure(str(error), str(directory))
-        return Exit.NEEDS_SOMEBODY
+            playbill.show_failure(str(error), stage.path)
+        return exit_of(error)
     return Exit.DONE
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chainpilot.cli.demo.stage import Stage
 from chainpilot.cli.demo.story import Story
 from chainpilot.cpms.app import Cpms
-from chainpilot.cpms.config import load_config
+from chainpilot.cpms.config import CpmsConfig, load_config
 from chainpilot.cpms.model import StationRecord
 from chainpilot.cpms.passwords import hash_password, new_key
 from chainpilot.errors import OwnError
@@ -49,7 +50,7 @@ file = "cpms.sqlite"
 name = "password"
 profile = 2
 host = "127.0.0.1"
-port = 0                  # any free port
+port = {password}                  # 0: any free port
 certificate = "tls/tls_server.pem"
 key = "tls/tls_server.key"
 
@@ -57,7 +58,7 @@ key = "tls/tls_server.key"
 name = "certificate"
 profile = 3
 host = "127.0.0.1"
-port = 0
+port = {certificate}
 certificate = "tls/tls_server.pem"
 key = "tls/tls_server.key"
 client_ca = "../pki/csms_root.pem"
@@ -81,6 +82,9 @@ repost_safe = true
 [issue]
 v2g = "cpo"
 csms = "csms"
+
+[policy]
+requests_per_hour = 1000  # the default of 20 is soon used up by whoever tries things out
 
 [trust]
 v2g = ["../pki/v2g_root.pem"]
@@ -131,49 +135,57 @@ class Cast:
 
 
 @asynccontextmanager
-async def assemble(directory: Path, story: Story) -> AsyncIterator[Cast]:
+async def assemble(stage: Stage, story: Story) -> AsyncIterator[Cast]:
     """Start the PKI, then the CPMS, then the station, which connects by itself; stop them in turn at the end.
 
     Raises:
-        ChainpilotError: a part can't start, with its reason.
+        ChainpilotError, OSError: a part can't start, with its reason.
     """
+    directory = stage.path
     async with AsyncExitStack() as stack:
         pki = await stack.enter_async_context(TestPki(directory / "pki", watch=story.of_pki))
         story.tell_pki(pki.est_url, pki.ocsp_url)
-        cpms = await stack.enter_async_context(_cpms(directory / "cpms", pki, story))
-        key, guest_key = new_key(), new_key()
-        for record in (_record(STATION_ID, SECC_NAME, key), _record(GUEST_ID, GUEST_NAME, guest_key)):
-            await cpms.add_station(
-                record, reset_profile=True
-            )  # a second run in this folder begins with a password again
-        await asyncio.to_thread(_write_private, _guest_file(directory), guest_key)
+        config = await asyncio.to_thread(_write_config, stage, pki)
+        cpms = await stack.enter_async_context(Cpms(config, watch=story.of_cpms))
+        stage.keep_ports({name: port for name, (_, port) in cpms.listeners.items()})
+        key = new_key()
+        guest_key = await asyncio.to_thread(_guest_key, directory)
+        await cpms.add_station(_record(STATION_ID, SECC_NAME, key), reset_profile=True)
+        await cpms.add_station(_record(GUEST_ID, GUEST_NAME, guest_key), reset_profile=True)
         story.tell_cpms(_ocpp_url(cpms, "password"), _ocpp_url(cpms, "certificate"))
         station = _station(directory / "station" / "certs", cpms, key, story)
         await asyncio.to_thread(_install_roots, station, directory / "pki")
         story.tell_store(str(directory / "station" / "certs"), len(_ROOTS))
         running = asyncio.create_task(station.run(), name="station")
+        running.add_done_callback(story.of_station_task)
         stack.push_async_callback(_end, running)
         yield Cast(pki, cpms, station, directory)
 
 
-def _cpms(directory: Path, pki: TestPki, story: Story) -> Cpms:
+def _write_config(stage: Stage, pki: TestPki) -> CpmsConfig:
+    directory = stage.path / "cpms"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     pki.issue_tls_server(("127.0.0.1", "localhost"), directory / "tls")
     config = directory / "cpms.toml"
-    text = _CONFIG.format(est_url=pki.est_url, user=EST_USER, password_file=pki.password_file.name)
-    config.write_text(text, encoding="utf-8")
-    return Cpms(load_config(config, {}), watch=story.of_cpms)
+    names = {"est_url": pki.est_url, "user": EST_USER, "password_file": pki.password_file.name}
+    config.write_text(_CONFIG.format(**names, **stage.ports()), encoding="utf-8")
+    return load_config(config, {})
 
 
 def _guest_file(directory: Path) -> Path:
     return directory / "cpms" / f"{GUEST_ID}.password"
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Replace a file for its owner alone, never wider for a moment."""
+def _guest_key(directory: Path) -> str:
+    """The guest's password: the one of an earlier run, else a new one in a file for its owner alone."""
+    path = _guest_file(directory)
+    if path.is_file() and (kept := path.read_text(encoding="ascii").strip()):
+        return kept
+    key = new_key()
     path.unlink(missing_ok=True)
     with open(path, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text + "\n")
+        file.write(key)
+    return key
 
 
 def _record(station_id: StationId, common_name: str, key: str) -> StationRecord:

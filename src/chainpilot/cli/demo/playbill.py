@@ -4,9 +4,12 @@ A line that a terminal would break puts what went over the wire on a line of its
 """
 
 import json
+import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -31,11 +34,22 @@ def show_title() -> None:
 
 def show_line(line: Line) -> None:
     """One step, as it happens."""
-    mark = " " if line.ok else "!"
+    mark = " " if line.ok else "!"  # a step that did not hold, also without colours
     text = f"{line.seconds:8.3f} {mark}{line.who:<{_WHO}} {line.what:<{_WHAT}} {line.wire}".rstrip()
-    if sys.stdout.isatty() and len(text) > shutil.get_terminal_size().columns:
-        text = f"{line.seconds:8.3f} {mark}{line.who:<{_WHO}} {line.what}\n{'':{_INDENT}}{line.wire}".rstrip()
-    typer.secho(text, fg=None if line.ok else "red")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else len(text)
+    if len(text) > width:
+        text = _broken(f"{line.seconds:8.3f} {mark}{line.who:<{_WHO}} ", line, width)
+    if line.ok:
+        typer.echo(text)
+    else:
+        typer.secho(text, fg="red")
+
+
+def _broken(head: str, line: Line, width: int) -> str:
+    """The line over several of the terminal's, each part behind the first indented under the step."""
+    room = max(20, width - _INDENT)
+    parts = [part for text in (line.what, line.wire) for part in textwrap.wrap(text, room, break_on_hyphens=False)]
+    return head + ("\n" + " " * _INDENT).join(parts)
 
 
 def show_end(cast: Cast, checks: Sequence[Check], seconds: float, *, stay: bool) -> None:
@@ -54,9 +68,7 @@ def show_end(cast: Cast, checks: Sequence[Check], seconds: float, *, stay: bool)
     if stay:
         show_addresses(cast)
     else:
-        typer.echo(
-            "Next: make demo ARGS=--stay keeps everything running; remove the files with rm -r " + str(cast.directory)
-        )
+        typer.echo("Next: make demo ARGS=--stay keeps everything running. " + _removal(cast.directory))
 
 
 def show_addresses(cast: Cast) -> None:
@@ -74,10 +86,19 @@ def show_addresses(cast: Cast) -> None:
     typer.echo("\nEverything keeps running. Stop it with Ctrl-C.")
 
 
-def show_failure(why: str, directory: str) -> None:
+def show_failure(why: str, directory: Path) -> None:
     """The step that did not hold, and where to look."""
     typer.secho(f"\nThe demo failed. {why}", fg="red", err=True)
-    typer.echo(f"Its files are kept in {directory}.", err=True)
+    typer.echo(f"Its files are kept in {directory}. {_removal(directory)}", err=True)
+
+
+def show_stop(directory: Path) -> None:
+    """It was told to stop."""
+    typer.echo(f"\nStopped. The files are kept in {directory}. {_removal(directory)}", err=True)
+
+
+def _removal(directory: Path) -> str:
+    return f"Remove the files: rm -r {shlex.quote(str(directory))}"
 
 
 def as_json(lines: Sequence[Line], *, ok: bool, why: str | None, cast: Cast | None, checks: Sequence[Check]) -> str:

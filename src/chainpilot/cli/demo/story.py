@@ -3,6 +3,7 @@
 The events are those the parts tell anybody who watches; nothing is asked of them here.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -43,8 +44,9 @@ def slug(use: LeafUse) -> str:
 class Story:
     """Turns events into lines of a timeline; remembers the frames of a call until its meaning is told."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, station_id: str) -> None:
         self._timeline = timeline
+        self._station_id = station_id
         self._calls: dict[str, FrameSeen] = {}
         self._exchanges: dict[str, str] = {}
         self._use = LeafUse.V2G
@@ -97,6 +99,11 @@ class Story:
             case _:
                 return
 
+    def of_station_task(self, task: asyncio.Task[None]) -> None:
+        """Tell that the station ended by itself, which it never should."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._add("station", STATION, f"ended by itself: {type(error).__name__}", str(error), ok=False)
+
     def _frame(self, frame: FrameSeen) -> None:
         if frame.message_id is None:
             return
@@ -119,12 +126,21 @@ class Story:
         tell = _STEPS.get(taken.step)
         if tell is None:
             return
+        if taken.station_id != self._station_id:
+            self._tell_of_guest(taken, tell)
+            return
         mark, who, words, wire, ok = tell(taken.facts)
         use = taken.use or self._use
         message = {Step.SIGNED_ANSWERED: "CertificateSigned", Step.READ_BACK: "GetInstalledCertificateIds"}.get(
             taken.step
         )
         self._tell(use, mark, who, words, self._wire(message) if message else wire, ok=ok)
+
+    def _tell_of_guest(self, taken: StepTaken, tell: "Callable[[_Facts], _Told]") -> None:
+        """Another station's step: its mark is its own, so that it neither makes nor breaks the demo."""
+        mark, who, words, wire, ok = tell(taken.facts)
+        verdict = "" if ok else "refused: "
+        self._add(f"guest.{mark}", who, f"{taken.station_id}: {verdict}{words}", wire)
 
     # The PKI's answers
 
@@ -195,7 +211,7 @@ def _proven(facts: _Facts) -> _Told:
 
 
 def _installed(facts: _Facts) -> _Told:
-    proof = {"read-back": "read back", "unproven": "proof: the first connection with it"}
+    proof = {"read-back": "read back", "unproven": "unproven until it is used or read back"}
     shown = proof.get(facts.get("proof", ""), facts.get("proof", ""))
     return "recorded", WORKER, f"wrote Installed ({shown})", "SQLite, on disk", True
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chainpilot.cli.exits import Exit
 from chainpilot.clock import Clock
 from chainpilot.errors import OwnError, UndecidedError
 
@@ -24,6 +25,8 @@ class DemoFailed(OwnError):
 
 class DemoTooSlow(UndecidedError):
     """A step of the demo did not come in time; `mark` names it."""
+
+    exit = Exit.WAITED_TOO_LONG
 
     def __init__(self, mark: str, seconds: float) -> None:
         super().__init__(f"the step {mark} did not come within {seconds:g} seconds")
