@@ -30,6 +30,10 @@ __all__ = ["Cpms", "StationRecordError"]
 _PATIENCE: Final = 10.0
 """Seconds that running jobs get to end at shutdown; a POST cut off may cost a certificate."""
 
+_WORTH_A_WARNING: Final = frozenset(
+    {Step.FAILED, Step.MESSAGE_REFUSED, Step.OUTCOME_UNKNOWN, Step.REQUEST_REFUSED, Step.TURNED_AWAY}
+)
+
 _log: Final = journal("chainpilot.cpms")
 
 
@@ -154,7 +158,7 @@ class Cpms:
 
     def _note(self, taken: StepTaken) -> None:
         use = taken.use.value if taken.use else None
-        write = _log.warning if taken.step in {Step.FAILED, Step.REQUEST_REFUSED, Step.OUTCOME_UNKNOWN} else _log.info
+        write = _log.warning if taken.step in _WORTH_A_WARNING else _log.info
         write(taken.step.value, station=taken.station_id, enrolment=taken.enrolment_id, use=use, **taken.facts)
         if self._watch is not None:
             self._watch(taken)

@@ -80,7 +80,11 @@ async def test_whoever_is_not_a_known_station_with_its_password_gets_401_and_no_
 ) -> None:
     async with open_back_office(tmp_path) as office:
         assert await turned_away(office.dial(user=user, password=password, path=path)) == 401
-        assert office.steps.taken == []
+        (told,) = office.steps.taken
+        assert told.step is Step.TURNED_AWAY
+        assert told.station_id in {path.removeprefix("/ocpp/"), None}
+        assert (told.facts["address"], told.facts["listener"]) == ("127.0.0.1", "profile-2")
+        assert told.facts["reason"]
 
 
 async def test_a_guesser_is_limited_before_anything_is_hashed_and_the_station_still_gets_in(tmp_path: Path) -> None:
@@ -115,17 +119,55 @@ async def test_a_frame_over_the_bound_closes_with_1009(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
-    ["", "hello", "[]", "[2]", '[2,"7"]', '{"a":1}', '[2,"7","Heartbeat",[]]', "[" * 500, '[9,"7","Heartbeat",{}]'],
+    ("frame", "answer"),
+    [
+        ("", ["-1", "FormationViolation", "not JSON: Input data was truncated"]),
+        ("hello", ["-1", "FormationViolation", "not JSON: JSON is malformed: invalid character (byte 0)"]),
+        ("[]", ["-1", "TypeConstraintViolation", "a frame begins with the number of its message type"]),
+        ("[2]", ["-1", "ProtocolError", "the message id is missing"]),
+        ('[2,"7"]', ["7", "ProtocolError", "the frame has 2 elements instead of 4"]),
+        ('{"a":1}', ["-1", "FormationViolation", "a frame is a JSON array"]),
+        ('[2,"7","Heartbeat",[]]', ["7", "TypeConstraintViolation", "the payload is not a JSON object"]),
+        ("[" * 500, ["-1", "FormationViolation", "too deep: more than 32 arrays and objects inside each other"]),
+        ('[9,"7","Heartbeat",{}]', ["7", "ProtocolError", "this message type number is none of 2, 3 and 4"]),
+    ],
 )
-async def test_a_malformed_frame_leaves_the_connection_open(tmp_path: Path, frame: str) -> None:
+async def test_a_malformed_frame_is_answered_with_callerror_and_leaves_the_connection_open(
+    tmp_path: Path, frame: str, answer: list[str]
+) -> None:
     async with open_back_office(tmp_path) as office, office.dial() as socket:
         await socket.send(frame)
         await socket.send(json.dumps([2, "8", "Heartbeat", {}]))
-        answers: list[list[Any]] = []
-        while not answers or answers[-1][:2] != [3, "8"]:
-            answers.append(json.loads(await socket.recv()))
-        assert all(answer[0] == 4 for answer in answers[:-1])
+        assert json.loads(await socket.recv()) == [4, *answer, {}]
+        assert json.loads(await socket.recv())[:2] == [3, "8"]
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "code"),
+    [
+        ("BootNotification", {}, "ProtocolError"),
+        ("BootNotification", {"chargePointVendor": 5, "chargePointModel": "m"}, "TypeConstraintViolation"),
+        ("Heartbeat", {"now": 1}, "FormationViolation"),
+        ("StatusNotification", {"connectorId": "no"}, "TypeConstraintViolation"),
+        (
+            "StatusNotification",
+            {"connectorId": 1, "errorCode": "NoError", "status": "s3cr3t"},
+            "PropertyConstraintViolation",
+        ),
+        ("DataTransfer", {"vendorId": 5}, "TypeConstraintViolation"),
+    ],
+)
+async def test_a_message_that_breaks_its_schema_is_answered_with_callerror_and_told(
+    tmp_path: Path, action: str, payload: dict[str, Any], code: str
+) -> None:
+    async with open_back_office(tmp_path) as office, office.dial() as socket:
+        answer = await call(socket, action, payload)
+        assert answer[:3] == [4, "1", code]
+        assert "s3cr3t" not in str(answer)
+        told = await office.steps.until(Step.MESSAGE_REFUSED)
+        assert told.station_id == STATION
+        assert told.facts == {"kind": action, "reason": code, "detail": answer[3]}
+        assert (await call(socket, "Heartbeat", {}, "2"))[0] == 3
 
 
 @pytest.mark.parametrize(
@@ -144,6 +186,8 @@ async def test_a_data_transfer_that_says_nothing_known_is_answered_in_its_layer(
     async with open_back_office(tmp_path) as office, office.dial() as socket:
         answer = await call(socket, "DataTransfer", payload)
         assert (answer[0], answer[2]["status"]) == (3, status)
+        told = [taken.facts["reason"] for taken in office.steps.taken if taken.step is Step.MESSAGE_REFUSED]
+        assert told == [status]
 
 
 async def test_a_refused_csr_is_an_inner_rejected(tmp_path: Path) -> None:
@@ -226,7 +270,7 @@ async def test_no_secret_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptu
         written = b"".join(path.read_bytes() for path in tmp_path.glob("cpms.sqlite*"))
     ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
     told = "\n".join(record.getMessage() for record in ours)
-    assert "turned_away" in told
+    assert "turned-away" in told
     for secret in ("s3cr3t-value", KEY):
         assert secret not in told
         assert secret.encode() not in written

@@ -231,7 +231,8 @@ async def test_a_record_written_again_keeps_the_profile_and_the_encoding_the_sta
 async def test_a_failing_statement_quotes_no_value_it_was_given(tmp_path: Path) -> None:
     ledger = await opened(tmp_path)
     secret = "s3cr3t-hash"
-    broken: Any = StationRecord(STATION, secret, organisation=object())  # type: ignore[arg-type]  # no driver takes it
+    unfit: Any = object()  # no driver takes it
+    broken = StationRecord(STATION, secret, organisation=unfit)
     with pytest.raises(LedgerFailed) as failed:
         await ledger.put_station(broken)
     with pytest.raises(LedgerFailed) as unread:
@@ -285,8 +286,12 @@ async def test_opening_that_is_cancelled_leaves_neither_a_lock_nor_a_thread(tmp_
 async def test_a_reader_whose_connection_broke_gets_another(tmp_path: Path) -> None:
     ledger = await opened(tmp_path)
 
+    def break_it(connection: sa.Connection) -> None:
+        connection.close()
+        connection.exec_driver_sql("SELECT 1")
+
     with pytest.raises(LedgerFailed, match="closed"):
-        await ledger._read(lambda connection: (connection.close(), connection.exec_driver_sql("SELECT 1")))
+        await ledger._read(break_it)
     assert await ledger.station(STATION) is not None
     await ledger.close()
 

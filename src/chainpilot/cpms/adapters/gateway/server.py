@@ -23,7 +23,7 @@ from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
 from chainpilot.cpms.adapters.gateway.tls import ListenerSetupError, server_context
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
-from chainpilot.cpms.journal import journal
+from chainpilot.cpms.journal import journal, outline
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.link.ocpp import OcppLink
@@ -116,16 +116,11 @@ class Gateway:
         try:
             judged = await self._gatekeeper.judge(attempt)
         except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17): no verdict, no entry
-            _log.error("admission_failed", incident=uuid4().hex, address=attempt.address, error=repr(error))
+            _log.error("admission_failed", incident=uuid4().hex, address=attempt.address, error=outline(error))
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "try again later\n")
         if isinstance(judged, TurnedAway):
-            _log.warning(
-                "turned_away",
-                listener=listener.name,
-                address=attempt.address,
-                station=judged.station_id,
-                reason=judged.why,
-            )
+            facts = {"reason": judged.why, "address": attempt.address, "listener": listener.name}
+            self._office.watch(StepTaken(Step.TURNED_AWAY, judged.station_id, facts=facts))
             return _turn_away(connection, judged, listener)
         self._admitted[connection] = judged
         return None
@@ -151,7 +146,7 @@ class Gateway:
         try:
             await link.run()
         except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
-            _log.error("session_failed", incident=uuid4().hex, station=station_id, error=repr(error))
+            _log.error("session_failed", incident=uuid4().hex, station=station_id, error=outline(error))
         finally:
             self._sessions.leave(session)
             session.heard.set()  # a greeting that still waits for its first call waits for nobody
@@ -175,7 +170,7 @@ class Gateway:
             try:
                 await act
             except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17); it goes on
-                _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=repr(error))
+                _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=outline(error))
 
     async def _wake(self, session: Session) -> None:
         """What waited for the station is due once it may be asked."""

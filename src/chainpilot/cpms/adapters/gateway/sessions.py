@@ -10,17 +10,22 @@ from typing import Final, Literal
 
 from chainpilot.clock import Clock
 from chainpilot.cpms.ports import StationRefused, StationUndecided
-from chainpilot.errors import ChainpilotError
 from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
+from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.codec import CarrierRefusal, decode_response, encode_request
-from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 
 __all__ = ["QUIET", "Session", "Sessions"]
 
 QUIET: Final = 10.0
 """Seconds after which a connected station that says nothing may be asked all the same."""
+
+_NEVER_SERVED: Final = frozenset({ErrorCode.NOT_IMPLEMENTED, ErrorCode.NOT_SUPPORTED})
+"""The CALLERRORs that say what the station is; any other may be a moment's trouble (a full queue, a restart)."""
+_SAID_NO: Final = frozenset(status.value for status in CarrierStatus) - {CarrierStatus.ACCEPTED.value}
 
 _epochs = count(1)
 
@@ -86,22 +91,31 @@ class Sessions:
         return session is not None and session.link is not None and session.link.end is None and session.heard.is_set()
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
-        """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
+        """Ask in the station's dialect and return its answer.
+
+        Raises StationRefused, StationUndecided, and what encoding and framing raise for a request that can't be
+        written, which is our own fault.
+        """
         session = self._by_station.get(station_id)
         if session is None or session.link is None:
             raise StationUndecided("the station is offline", sent=False)
+        dialect = session.dialect  # the station's next message may change it while we wait
+        call = encode_request(request, dialect)
         try:
-            call = encode_request(request, session.dialect)
             payload = await session.link.call(call.action, call.payload)
         except CallRefused as error:
-            raise StationRefused(f"CALLERROR {error.code.value}: {error.description}") from error
+            said = f"CALLERROR {error.code.value}: {error.description}"
+            if error.code in _NEVER_SERVED:
+                raise StationRefused(said) from error
+            raise StationUndecided(said, sent=True) from error
         except (CallTimedOut, LinkClosed) as error:
             raise StationUndecided(str(error), sent=error.sent) from error
-        except ChainpilotError as error:
+        except QueueFullError as error:
             raise StationUndecided(str(error), sent=False) from error
-        response = decode_response(request, session.dialect, payload)
+        response = decode_response(request, dialect, payload)
         if isinstance(response, CarrierRefusal):
-            raise StationRefused(f"{response.status}: {response.why}")
+            said = f"{response.status}: {response.why}"
+            raise StationRefused(said) if response.status in _SAID_NO else StationUndecided(said, sent=True)
         return response
 
 
