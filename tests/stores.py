@@ -1,6 +1,7 @@
 """A station's store in a temporary directory, and what tests say about it."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from clocks import SetClock
 
 __all__ = [
     "EVSE",
+    "KillingFiles",
     "StoppingFiles",
     "assert_store_unchanged",
     "enrol",
@@ -56,11 +58,11 @@ def enrol(
 
 
 def tree(directory: Path) -> dict[str, bytes]:
-    """Every file below the directory with its bytes; the lock, which holds nothing, left out."""
+    """Every file below the directory with its bytes; the locks, which hold nothing, left out."""
     return {
         str(path.relative_to(directory)): path.read_bytes()
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name not in {"lock", "turnstile"}
     }
 
 
@@ -98,9 +100,9 @@ class StoppingFiles(OsFiles):
     def _stop(self) -> None:
         raise OSError(28, "No space left on device")
 
-    def make_directory(self, path: Path, mode: int) -> None:
+    def make_directory(self, path: Path, mode: int, group: int | None) -> None:
         self._step()
-        super().make_directory(path, mode)
+        super().make_directory(path, mode, group)
 
     def create(self, path: Path) -> int:
         self._step()
@@ -109,6 +111,10 @@ class StoppingFiles(OsFiles):
     def give(self, descriptor: int, mode: int, group: int | None) -> None:
         self._step()
         super().give(descriptor, mode, group)
+
+    def resemble(self, descriptor: int, about: os.stat_result) -> None:
+        self._step()
+        super().resemble(descriptor, about)
 
     def write(self, descriptor: int, data: bytes) -> None:
         self._step()
@@ -133,3 +139,10 @@ class StoppingFiles(OsFiles):
     def sync_directory(self, path: Path) -> None:
         self._step()
         super().sync_directory(path)
+
+
+class KillingFiles(StoppingFiles):
+    """Ends the process where the disk would fail: no `finally`, no undoing."""
+
+    def _stop(self) -> None:
+        os._exit(9)

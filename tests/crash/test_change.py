@@ -8,7 +8,7 @@ from shutil import copytree
 import pytest
 
 from chainpilot.station.vault import Modes, OsFiles, Vault, VaultWriteError
-from stores import StoppingFiles, tree
+from stores import KillingFiles, StoppingFiles, tree
 
 OLD = {"a/one": b"old one", "a/two": b"old two", "b/three": b"old three"}
 NEW = {"a/one": b"new one", "b/three": b"new three", "c/four": b"new four"}
@@ -16,13 +16,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 """The forked child runs one command and ends; it waits for no thread of its parent (the warning is Python 3.12's)."""
 MAX_OPERATIONS = 80
 """More than this change has; reaching it means that it never ends."""
-
-
-class KillingFiles(StoppingFiles):
-    """Ends the process where the disk would fail."""
-
-    def _stop(self) -> None:
-        os._exit(9)
 
 
 def vault(directory: Path, files: OsFiles) -> Vault:

@@ -12,7 +12,7 @@ import pytest
 from certs import Pki, root, v2g_pki
 from chainpilot.station import EvseSecurity
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
-from stores import EVSE, StoppingFiles, leaf_files, open_store, store_with, tree
+from stores import EVSE, KillingFiles, StoppingFiles, leaf_files, open_store, store_with, tree
 
 V2G = LeafCertificateType.V2G
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -21,13 +21,6 @@ MAX_OPERATIONS = 60
 """More than any change has; reaching it means that a change never ends."""
 
 Command = Callable[[EvseSecurity], bool]
-
-
-class KillingFiles(StoppingFiles):
-    """Ends the process where the disk would fail: no `finally`, no undoing."""
-
-    def _stop(self) -> None:
-        os._exit(9)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +172,8 @@ def test_a_directory_that_can_not_be_made_is_a_write_error(tmp_path: Path, v2g: 
     result = store.generate_certificate_signing_request(V2G, "DE", "Operator", EVSE)
     assert result.csr is None
     assert "client" in (result.reason or "")
-    (tmp_path / ".chainpilot/lock").unlink()
+    for name in ("lock", "turnstile"):
+        (tmp_path / ".chainpilot" / name).unlink()
     (tmp_path / ".chainpilot").rmdir()
     (tmp_path / ".chainpilot").write_text("and here")
     second = root("Second Root").certificate.to_pem()

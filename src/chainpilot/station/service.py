@@ -57,7 +57,7 @@ class EvseSecurity:
 
         Args:
             config: the paths and limits.
-            clock: asked once for each command that judges times.
+            clock: asked once for each command that judges times; its monotonic time bounds the waits for others.
             files: the single file operations; tests stop a change after any of them.
 
         Raises:
@@ -74,6 +74,7 @@ class EvseSecurity:
             lock_timeout=config.lock_timeout_seconds,
             max_file_bytes=config.max_file_bytes,
             files=files,
+            clock=clock,
         )
 
     @property

@@ -1,6 +1,8 @@
 """The vault: who waits for whom, what modes files have from their first byte, what is left of stopped processes."""
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -10,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from certs import root
+from chainpilot.clock import SYSTEM, Clock
 from chainpilot.pki.certificate import load_certificates
+from chainpilot.station import EvseSecurity, StoreConfig
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
-from chainpilot.station.vault import Modes, OsFiles, Vault, VaultBusy, VaultReadError
-from stores import open_store, tree
+from chainpilot.station.vault import Modes, OsFiles, Vault, VaultBusy, VaultReadError, VaultWriteError
+from clocks import SetClock
+from stores import StoppingFiles, open_store, tree
 
 INSTALL_TWENTY = """
 import sys
@@ -26,15 +31,23 @@ for path in sorted(Path(sys.argv[2]).iterdir()):
 """
 
 
-def vault(directory: Path, files: OsFiles | None = None, lock_timeout: float = 5.0) -> Vault:
+def vault(
+    directory: Path,
+    files: OsFiles | None = None,
+    lock_timeout: float = 5.0,
+    *,
+    clock: Clock = SYSTEM,
+    modes: Modes = Modes(key=0o600, certificate=0o644, group=None),  # noqa: B008 - a frozen value
+) -> Vault:
     return Vault(
         directory,
         directory / ".chainpilot",
         swept=(directory,),
-        modes=Modes(key=0o600, certificate=0o644, group=None),
+        modes=modes,
         lock_timeout=lock_timeout,
         max_file_bytes=100,
         files=files or OsFiles(),
+        clock=clock,
     )
 
 
@@ -86,8 +99,82 @@ def test_the_wait_for_the_lock_is_bounded(tmp_path: Path) -> None:
         pass
 
 
+class PassingClock(SetClock):
+    """A second passes every time somebody asks for the monotonic time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    def monotonic(self) -> float:
+        now = super().monotonic()
+        self.advance(1)
+        if now > 0:
+            self.asked.set()
+        return now
+
+
+def test_the_wait_is_measured_on_the_clock_and_not_counted_in_attempts(tmp_path: Path) -> None:
+    clock = PassingClock()
+    with vault(tmp_path).change():
+        with pytest.raises(VaultBusy), vault(tmp_path, lock_timeout=10, clock=clock).change():
+            pass
+        assert clock.monotonic() == 11
+        with pytest.raises(VaultBusy), vault(tmp_path, lock_timeout=10, clock=clock).look():
+            pass
+    assert clock.monotonic() == 23
+
+
+def test_readers_that_come_and_go_never_keep_a_writer_waiting(tmp_path: Path) -> None:
+    put(vault(tmp_path), tmp_path / "a", b"1")
+    clock = PassingClock()
+    with ThreadPoolExecutor(1) as pool:
+        with vault(tmp_path).look():
+            writing = pool.submit(put, vault(tmp_path, lock_timeout=1e9, clock=clock), tmp_path / "a", b"2")
+            assert clock.asked.wait(10), "the writer waits"
+            with pytest.raises(VaultBusy), vault(tmp_path, lock_timeout=0.02).look():
+                pass
+        writing.result(10)
+    with vault(tmp_path).look() as look:
+        assert look.read(tmp_path / "a") == b"2"
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_the_lock_ends_with_its_holder_though_a_process_forked_meanwhile_lives_on(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    with vault(tmp_path).change():
+        child = os.fork()
+        if child == 0:
+            os.close(write_end)
+            os.read(read_end, 1)
+            os._exit(0)
+    try:
+        with vault(tmp_path, lock_timeout=0.02).change():
+            pass
+        with vault(tmp_path, lock_timeout=0.02).look():
+            pass
+    finally:
+        os.close(write_end)
+        os.waitpid(child, 0)
+        os.close(read_end)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_that_leaves_the_change_does_not_take_its_parent_s_lock(tmp_path: Path) -> None:
+    held = vault(tmp_path).change()
+    held.__enter__()
+    child = os.fork()
+    if child == 0:
+        held.__exit__(None, None, None)
+        os._exit(0)
+    os.waitpid(child, 0)
+    with pytest.raises(VaultBusy), vault(tmp_path, lock_timeout=0.02).look():
+        pass
+    held.__exit__(None, None, None)
+
+
 def test_a_store_that_stays_locked_answers_a_write_error(tmp_path: Path) -> None:
-    store = open_store(tmp_path, lock_timeout_seconds=0.02)
+    store = EvseSecurity(StoreConfig(tmp_path, lock_timeout_seconds=0.02))
     with vault(tmp_path).change():
         outcome = store.install_ca(root("Root").certificate.to_pem(), CaCertificateType.V2G)
     assert outcome.result is InstallCertificateResult.WRITE_ERROR
@@ -175,6 +262,151 @@ def test_reading_is_bounded_and_of_regular_files_only(tmp_path: Path) -> None:
         for name in ("above", "pipe"):
             with pytest.raises(VaultReadError):
                 look.read(tmp_path / name)
+
+
+def test_a_directory_or_a_circle_of_links_where_a_file_is_expected_concerns_that_name_alone(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(b"1")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    with vault(tmp_path).look() as look:
+        assert {path.name for path in look.names(tmp_path)} == {"good", "circle"}
+        assert look.read(tmp_path / "good") == b"1"
+        for name, why in {"directory": "not a regular file", "circle": "symbolic links"}.items():
+            with pytest.raises(VaultReadError, match=why):
+                look.read(tmp_path / name)
+        assert not look.is_directory(tmp_path / "circle")
+
+
+def test_reading_leaves_no_descriptor_behind_whatever_stands_there(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").write_bytes(b"1")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with vault(tmp_path).look() as look:
+        for _ in range(3):
+            look.read(tmp_path / "file")
+            with pytest.raises(VaultReadError):
+                look.read(tmp_path / "directory")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664])
+def test_a_public_file_that_is_replaced_keeps_its_mode_and_group(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "bundle").write_bytes(b"old")
+    (tmp_path / "bundle").chmod(mode)
+    group = next((one for one in os.getgroups() if one != os.getegid()), 4 if os.geteuid() == 0 else os.getegid())
+    os.chown(tmp_path / "bundle", -1, group)
+    put(vault(tmp_path), tmp_path / "bundle", b"new")
+    about = (tmp_path / "bundle").stat()
+    assert (stat.S_IMODE(about.st_mode), about.st_gid) == (mode, group)
+
+
+def test_a_key_that_is_replaced_gets_the_configured_mode(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"old")
+    (tmp_path / "key").chmod(0o644)
+    put(vault(tmp_path), tmp_path / "key", b"new", private=True)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+
+
+class MountedFile(OsFiles):
+    """One of the files is mounted by itself: the system doesn't let it be replaced."""
+
+    def __init__(self, mounted: Path) -> None:
+        self.mounted = mounted
+
+    def rename(self, source: Path, target: Path) -> None:
+        if target == self.mounted:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(source), None, str(target))
+        super().rename(source, target)
+
+
+def test_a_file_that_is_mounted_by_itself_is_named_with_what_to_do(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(b"old")
+    with pytest.raises(VaultWriteError, match="mount its directory, not the file") as raised:
+        put(vault(tmp_path, MountedFile(bundle)), bundle, b"new")
+    assert raised.value.path == bundle
+    assert tree(tmp_path) == {"bundle.pem": b"old"}
+
+
+def modes_below(directory: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(directory)): stat.S_IMODE(path.stat().st_mode)
+        for path in directory.rglob("*")
+        if path.is_dir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("modes", "private"),
+    [
+        (Modes(key=0o600, certificate=0o644, group=None), 0o700),
+        (Modes(key=0o640, certificate=0o644, group=None), 0o750),
+        (Modes(key=0o640, certificate=0o644, group=os.getgid()), 0o750),
+        (Modes(key=0o600, certificate=0o644, group=os.getgid()), 0o750),
+    ],
+)
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_directories_made_for_keys_and_state_are_nobody_else_s(
+    tmp_path: Path, modes: Modes, private: int, umask: int
+) -> None:
+    store = tmp_path / "certs"
+    held = os.umask(umask)
+    try:
+        place = vault(store, modes=modes)
+        put(place, store / "client/cso/key", b"secret", private=True)
+        put(place, store / "ca/v2g/root", b"public")
+    finally:
+        os.umask(held)
+    assert modes_below(tmp_path) == {
+        "certs": 0o755,
+        "certs/.chainpilot": private,
+        "certs/client": 0o755,
+        "certs/client/cso": private,
+        "certs/ca": 0o755,
+        "certs/ca/v2g": 0o755,
+    }
+
+
+def test_directories_that_are_there_keep_their_modes(tmp_path: Path) -> None:
+    for name in (".chainpilot", "client"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o775)
+    put(vault(tmp_path), tmp_path / "client/key", b"secret", private=True)
+    assert set(modes_below(tmp_path).values()) == {0o775}
+
+
+class NotedFiles(OsFiles):
+    """Notes what is made and what is synced."""
+
+    def __init__(self) -> None:
+        self.made: list[Path] = []
+        self.synced: list[Path] = []
+
+    def make_directory(self, path: Path, mode: int, group: int | None) -> None:
+        self.made.append(path)
+        super().make_directory(path, mode, group)
+
+    def sync_directory(self, path: Path) -> None:
+        self.synced.append(path)
+        super().sync_directory(path)
+
+
+def test_every_directory_that_is_made_is_durable_in_the_one_above_it(tmp_path: Path) -> None:
+    files = NotedFiles()
+    store = tmp_path / "a/store"
+    put(vault(store, files), store / "keys/one", b"1", private=True)
+    assert files.made == [tmp_path / "a", store, store / ".chainpilot", store / "keys"]
+    assert {path.parent for path in files.made} <= set(files.synced)
+
+
+def test_a_disk_that_fails_while_the_state_directory_is_made_is_a_write_error(tmp_path: Path) -> None:
+    for allowed in range(2):
+        store = tmp_path / f"store-{allowed}"
+        store.mkdir()
+        with pytest.raises(VaultWriteError):
+            put(vault(store, StoppingFiles(allowed, recovers=True)), store / "a", b"1")
+        put(vault(store), store / "a", b"1")
+        assert tree(store) == {"a": b"1"}
 
 
 def test_unfinished_files_of_a_stopped_process_are_swept_at_the_next_change(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from chainpilot.station.vault.change import Change, Modes, complete_journal, sweep
+from chainpilot.clock import SYSTEM, Clock
+from chainpilot.station.vault.change import Change, Modes, complete_journal, make_directories, sweep
 from chainpilot.station.vault.errors import VaultBusy, VaultError, VaultReadError, VaultWriteError
 from chainpilot.station.vault.files import OS_FILES, FileOperations, OsFiles
 from chainpilot.station.vault.lock import held_exclusively, held_shared
@@ -43,6 +44,7 @@ class Vault:
         lock_timeout: float,
         max_file_bytes: int,
         files: FileOperations = OS_FILES,
+        clock: Clock = SYSTEM,
     ) -> None:
         """Touch nothing yet.
 
@@ -54,6 +56,7 @@ class Vault:
             lock_timeout: seconds that a look or a change waits for others.
             max_file_bytes: of one file read.
             files: the operations a change is made of.
+            clock: its monotonic time bounds the waits.
         """
         self._root = root
         self._state = state
@@ -62,6 +65,7 @@ class Vault:
         self._lock_timeout = lock_timeout
         self._max_file_bytes = max_file_bytes
         self._files = files
+        self._clock = clock
         self._is_swept = False
 
     @property
@@ -83,8 +87,8 @@ class Vault:
             VaultWriteError: a change that another process left half done can't be completed.
         """
         while True:
-            with held_shared(self._lock, self._lock_timeout) as held:
-                if not held or not self._journal.exists():
+            with held_shared(self._lock, self._lock_timeout, self._clock) as held:
+                if not held or not os.path.lexists(self._journal):
                     yield Look(self._max_file_bytes)
                     return
             with self._alone():
@@ -105,8 +109,8 @@ class Vault:
     def _alone(self) -> Iterator[None]:
         with ExitStack() as held:
             with _told_as_write_error(self._state):
-                self._state.mkdir(mode=0o755, parents=True, exist_ok=True)
-                held.enter_context(held_exclusively(self._lock, self._lock_timeout))
+                make_directories(self._files, self._state, self._modes, private=True)
+                held.enter_context(held_exclusively(self._lock, self._lock_timeout, self._clock))
                 completed = complete_journal(self._files, self._root, self._journal)
             if completed or not self._is_swept:
                 sweep(self._files, self._swept)

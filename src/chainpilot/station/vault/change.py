@@ -11,7 +11,6 @@ import errno
 import logging
 import os
 import secrets
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,29 +20,36 @@ from chainpilot.station.vault.files import FileOperations
 from chainpilot.station.vault.journal import MAX_JOURNAL, Place, Step, Take, read_journal, write_journal
 from chainpilot.station.vault.look import Look
 
-__all__ = ["STAGED_PREFIX", "Change", "Modes", "complete_journal", "sweep"]
+__all__ = ["STAGED_PREFIX", "Change", "Modes", "complete_journal", "make_directories", "sweep"]
 
 STAGED_PREFIX: Final = ".chainpilot-"
 """Names of unfinished files begin so; no reader of certificates takes a hidden file for one."""
-_DIRECTORY_MODE: Final = 0o755
+_PUBLIC_DIRECTORY: Final = 0o755
+_OWN_DIRECTORY: Final = 0o700
+_GROUP_DIRECTORY: Final = 0o750
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Modes and group of what is written."""
+    """Modes and group of what is made; a public file that is replaced keeps its own."""
 
     key: int
     certificate: int
     group: int | None
+
+    @property
+    def private_directory(self) -> int:
+        """Of a directory made for keys or our state: its owner's alone, unless a group may read keys."""
+        return _OWN_DIRECTORY if self.group is None and not self.key & 0o070 else _GROUP_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
 class _Put:
     path: Path
     data: bytes
-    mode: int
+    private: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,12 @@ class Change(Look):
         return self.state / "journal"
 
     def put(self, path: Path, data: bytes, *, private: bool = False) -> None:
-        """Stage new content for `path`; a link is followed, so that the file it names is replaced."""
+        """Stage new content for `path`; a link is followed, so that the file it names is replaced.
+
+        A public file that is there keeps its owner, group and mode. A private one always gets the configured ones.
+        """
         real = Path(os.path.realpath(path))
-        mode = self.modes.key if private else self.modes.certificate
-        self._puts[real] = _Put(real, data, mode)
+        self._puts[real] = _Put(real, data, private)
 
     def remove(self, path: Path) -> None:
         """Stage the removal of `path`; a name that isn't there is no error."""
@@ -82,10 +90,10 @@ class Change(Look):
             VaultWriteError: it could not be done, and the old state stands.
         """
         puts = tuple(self._puts.values())
-        removals = tuple(path for path in self._removals if path.is_symlink() or path.exists())
+        removals = tuple(path for path in self._removals if os.path.lexists(path))
         self._puts.clear()
         self._removals.clear()
-        staged: list[Path] = []
+        staged: dict[Path, Path] = {}
         try:
             steps: tuple[Step, ...] = (
                 *(self._stage(put, staged) for put in puts),
@@ -96,43 +104,38 @@ class Change(Look):
             if steps:
                 self._carry_out(steps)
         except OSError as error:
-            if not self.journal.exists():  # else what is staged is still needed to complete the change
+            if not os.path.lexists(self.journal):  # else what is staged is still needed to complete the change
                 for path in staged:
                     _remove_quietly(self.files, path)
-            raise VaultWriteError(_blamed(error, self.root), _words(error)) from error
+            raise VaultWriteError(_blamed(error, staged, self.root), _words(error)) from error
 
-    def _stage(self, put: _Put, staged: list[Path]) -> Place:
-        self._make_directories(put.path.parent)
+    def _stage(self, put: _Put, staged: dict[Path, Path]) -> Place:
+        make_directories(self.files, put.path.parent, self.modes, private=put.private)
         temporary = _beside(put.path)
-        staged.append(temporary)
-        self._write(temporary, put.data, put.mode)
+        staged[temporary] = put.path
+        mode = self.modes.key if put.private else self.modes.certificate
+        self._write(temporary, put.data, mode, None if put.private else _about(put.path))
         return Place(temporary, put.path)
 
-    def _write(self, path: Path, data: bytes, mode: int) -> None:
+    def _write(self, path: Path, data: bytes, mode: int, like: os.stat_result | None = None) -> None:
         descriptor = self.files.create(path)
         try:
-            self.files.give(descriptor, mode, self.modes.group)
+            if like is None:
+                self.files.give(descriptor, mode, self.modes.group)
+            else:
+                self.files.resemble(descriptor, like)
             self.files.write(descriptor, data)
             self.files.sync(descriptor)
         finally:
             os.close(descriptor)
 
-    def _make_directories(self, path: Path) -> None:
-        missing: list[Path] = []
-        while not path.is_dir():
-            missing.append(path)
-            path = path.parent
-        for directory in reversed(missing):
-            self.files.make_directory(directory, _DIRECTORY_MODE)
-            self.files.sync_directory(directory.parent)
-
-    def _write_journal(self, steps: tuple[Step, ...], staged: list[Path]) -> None:
+    def _write_journal(self, steps: tuple[Step, ...], staged: dict[Path, Path]) -> None:
         data = write_journal(steps, self.root)
         if len(data) > MAX_JOURNAL:
             raise OSError(errno.EFBIG, "the change has too many steps", str(self.journal))
         _sync_directories(self.files, tuple(step for step in steps if isinstance(step, Place)))
         temporary = _beside(self.journal)
-        staged.append(temporary)
+        staged[temporary] = self.journal
         self._write(temporary, data, 0o600)
         self.files.rename(temporary, self.journal)
 
@@ -163,7 +166,7 @@ class Change(Look):
         try:
             self.files.link(step.final, kept)
         except OSError:
-            self._write(kept, step.final.read_bytes(), stat.S_IMODE(step.final.stat().st_mode))
+            self._write(kept, step.final.read_bytes(), self.modes.key, step.final.stat())
         return kept
 
     def _forget_journal(self) -> None:
@@ -186,6 +189,26 @@ class Change(Look):
                 self.files.sync_directory(self.state)
         except OSError:
             _log.exception("a change could neither be made nor undone; it is completed at the next opening")
+
+
+def make_directories(files: FileOperations, path: Path, modes: Modes, *, private: bool) -> None:
+    """Make a directory and what is missing above it, each durable in its parent; those that are there stay as they are.
+
+    Only the last one is private: what is above it holds no keys.
+
+    Raises:
+        OSError: one can't be made.
+    """
+    missing: list[Path] = []
+    above = path
+    while not above.is_dir():
+        missing.append(above)
+        above = above.parent
+    for directory in reversed(missing):
+        is_private = private and directory == path
+        mode = modes.private_directory if is_private else _PUBLIC_DIRECTORY
+        files.make_directory(directory, mode, modes.group if is_private else None)
+        files.sync_directory(directory.parent)
 
 
 def complete_journal(files: FileOperations, root: Path, journal: Path) -> bool:
@@ -259,9 +282,24 @@ def _remove_quietly(files: FileOperations, path: Path) -> None:
         files.unlink(path)
 
 
-def _blamed(error: OSError, root: Path) -> Path:
-    return Path(error.filename) if isinstance(error.filename, str) else root
+def _about(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _blamed(error: OSError, staged: dict[Path, Path], root: Path) -> Path:
+    """The file that people know: behind an unfinished one stands the one that it was to become."""
+    for name in (error.filename2, error.filename):
+        path = Path(name) if isinstance(name, str) else root
+        path = staged.get(path, path)
+        if path != root and not path.name.startswith(STAGED_PREFIX):
+            return path
+    return root
 
 
 def _words(error: OSError) -> str:
+    if error.errno == errno.EBUSY:
+        return "can't be replaced because something is mounted on it; mount its directory, not the file"
     return f"can't be written: {error.strerror or error}"

@@ -3,7 +3,9 @@
 A test stops a change after any one of them by handing in its own. Their order is the business of `change.py`.
 """
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,7 +18,7 @@ _FIRST_MODE: Final = 0o600
 class FileOperations(Protocol):
     """What a change does to a file system; every method may raise OSError and is one step of a crash test."""
 
-    def make_directory(self, path: Path, mode: int) -> None:
+    def make_directory(self, path: Path, mode: int, group: int | None) -> None:
         """Make one directory; its parent is there."""
         ...
 
@@ -26,6 +28,10 @@ class FileOperations(Protocol):
 
     def give(self, descriptor: int, mode: int, group: int | None) -> None:
         """Set an empty file's group, then its mode."""
+        ...
+
+    def resemble(self, descriptor: int, about: os.stat_result) -> None:
+        """Give an empty file the owner, group and mode of another; never more rights than that one gives."""
         ...
 
     def write(self, descriptor: int, data: bytes) -> None:
@@ -58,9 +64,17 @@ class OsFiles:
 
     __slots__ = ()
 
-    def make_directory(self, path: Path, mode: int) -> None:
-        """Make one directory; one that another process has just made is as good."""
-        path.mkdir(mode=mode, exist_ok=True)
+    def make_directory(self, path: Path, mode: int, group: int | None) -> None:
+        """Make one directory whatever the umask says; one that another process has just made is as good."""
+        try:
+            path.mkdir(mode=mode if group is None else mode & 0o700)
+        except FileExistsError:
+            if path.is_dir():
+                return
+            raise
+        if group is not None:
+            os.chown(path, -1, group)
+        path.chmod(mode)
 
     def create(self, path: Path) -> int:
         """Make a new file with mode 0600, following no link."""
@@ -71,6 +85,16 @@ class OsFiles:
         """Set group and mode whatever the umask says."""
         if group is not None:
             os.fchown(descriptor, -1, group)
+        os.fchmod(descriptor, mode)
+
+    def resemble(self, descriptor: int, about: os.stat_result) -> None:
+        """Set what the system lets us; where the group is another one, it gets no more than everybody has."""
+        mode = stat.S_IMODE(about.st_mode) & 0o777
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, -1, about.st_gid)
+            os.fchown(descriptor, about.st_uid, -1)
+        if os.fstat(descriptor).st_gid != about.st_gid:
+            mode &= ~0o070 | (mode & 0o007) << 3
         os.fchmod(descriptor, mode)
 
     def write(self, descriptor: int, data: bytes) -> None:

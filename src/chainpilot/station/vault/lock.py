@@ -1,79 +1,129 @@
 """One lock for all processes and threads of a store: flock on a file in the state directory, with a bounded wait.
 
 Every holder opens the file anew, so threads of one process exclude each other as processes do. The system drops the
-lock of a process that dies.
+lock of a process that dies. Readers pass a turnstile, a second file, which a writer holds shut while it waits: however
+many readers come and go, a writer waits only for those that were before it.
 """
 
 import fcntl
-import math
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chainpilot.clock import Clock
 from chainpilot.station.vault.errors import VaultBusy
 
-__all__ = ["held_exclusively", "held_shared"]
+__all__ = ["TURNSTILE", "held_exclusively", "held_shared"]
 
+TURNSTILE: Final = "turnstile"
+"""Name of the turnstile's file, beside the lock's."""
 _POLL_SECONDS: Final = 0.004
 """Between two attempts; flock itself knows no time limit."""
+_WRITING: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_READING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @contextmanager
-def held_exclusively(path: Path, wait: float) -> Iterator[None]:
+def held_exclusively(path: Path, wait: float, clock: Clock) -> Iterator[None]:
     """Hold the lock alone; its file is made when it isn't there.
 
     Raises:
-        VaultBusy: not free within `wait` seconds.
+        VaultBusy: not free within `wait` seconds of the clock's monotonic time.
         OSError: the lock file can't be opened.
     """
+    patience = _Patience(path, wait, clock.monotonic() + wait, clock)
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            _acquire(descriptor, fcntl.LOCK_EX, path, wait)
-            if _still_named(descriptor, path):
+        with _opened(path, _WRITING) as lock:
+            turnstile_path = path.with_name(TURNSTILE)
+            with _opened(turnstile_path, _WRITING) as turnstile:
+                patience.acquire(turnstile, fcntl.LOCK_EX, turnstile_path)
+                patience.acquire(lock, fcntl.LOCK_EX, path)
+            if _still_named(lock, path):
                 yield
                 return
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager
-def held_shared(path: Path, wait: float) -> Iterator[bool]:
+def held_shared(path: Path, wait: float, clock: Clock) -> Iterator[bool]:
     """Hold the lock among readers; answers False, and holds nothing, where there is no lock file to open.
 
     Raises:
-        VaultBusy: a writer held it for longer than `wait` seconds.
+        VaultBusy: writers held it, or waited for it, for longer than `wait` seconds of the clock's monotonic time.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        yield False
-        return
-    try:
-        _acquire(descriptor, fcntl.LOCK_SH, path, wait)
-        yield True
-    finally:
-        os.close(descriptor)
-
-
-def _acquire(descriptor: int, kind: int, path: Path, wait: float) -> None:
-    pause = threading.Event()
-    for _ in range(max(1, math.ceil(wait / _POLL_SECONDS))):
+    patience = _Patience(path, wait, clock.monotonic() + wait, clock)
+    while True:
         try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pause.wait(_POLL_SECONDS)
-        else:
+            descriptor = os.open(path, _READING)
+        except OSError:
+            yield False
             return
-    raise VaultBusy(path, wait)
+        with _released(descriptor):
+            patience.pass_turnstile(path.with_name(TURNSTILE))
+            patience.acquire(descriptor, fcntl.LOCK_SH, path)
+            if _still_named(descriptor, path):
+                yield True
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long one holder waits, for the turnstile and the lock together."""
+
+    lock: Path
+    wait: float
+    deadline: float
+    clock: Clock
+
+    def acquire(self, descriptor: int, kind: int, path: Path) -> None:
+        """Return with the lock, or without it when `path` names another file by now."""
+        pause = threading.Event()
+        while True:
+            try:
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not _still_named(descriptor, path):
+                    return
+                if self.clock.monotonic() >= self.deadline:
+                    raise VaultBusy(self.lock, self.wait) from None
+                pause.wait(_POLL_SECONDS)
+            else:
+                return
+
+    def pass_turnstile(self, path: Path) -> None:
+        """Wait until no writer waits; a turnstile that can't be opened stops nobody."""
+        with suppress(OSError), _opened(path, _READING) as turnstile:
+            self.acquire(turnstile, fcntl.LOCK_SH, path)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags, 0o600)
+    with _released(descriptor):
+        yield descriptor
+
+
+@contextmanager
+def _released(descriptor: int) -> Iterator[None]:
+    """Close the descriptor, unlocked first: a process forked meanwhile holds a copy, and with it the lock.
+
+    The copy's own process unlocks nothing, since that would take the lock from its parent.
+    """
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == process:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _still_named(descriptor: int, path: Path) -> bool:
     """Whether `path` still names what was locked: somebody may have removed the state directory meanwhile."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
+    except OSError:
         return False

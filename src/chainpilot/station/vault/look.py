@@ -31,17 +31,12 @@ class Look:
             return None
         except OSError as error:
             raise VaultReadError(path, f"can't be opened: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise VaultReadError(path, "is not a regular file")
-            try:
-                data = file.read(self.max_file_bytes + 1)
-            except OSError as error:
-                raise VaultReadError(path, f"can't be read: {error.strerror}") from error
-        if len(data) > self.max_file_bytes:
-            raise VaultReadError(path, f"is longer than {self.max_file_bytes} bytes")
-        return data
+        try:
+            return self._content(descriptor, path)
+        except OSError as error:
+            raise VaultReadError(path, f"can't be read: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
 
     def names(self, directory: Path) -> tuple[Path, ...]:
         """The files in a directory by name, directories and hidden files left out; none when it isn't there.
@@ -51,7 +46,7 @@ class Look:
         """
         try:
             with os.scandir(directory) as entries:
-                found = sorted(entry.name for entry in entries if not entry.name.startswith(".") and not entry.is_dir())
+                found = sorted(entry.name for entry in entries if _may_be_a_file(entry))
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as error:
@@ -59,8 +54,11 @@ class Look:
         return tuple(directory / name for name in found)
 
     def is_directory(self, path: Path) -> bool:
-        """Whether a directory stands there."""
-        return path.is_dir()
+        """Whether a directory stands there, as far as can be seen."""
+        try:
+            return path.is_dir()
+        except OSError:
+            return False
 
     def size(self, path: Path) -> int:
         """Bytes of the file; 0 when there is none."""
@@ -68,3 +66,22 @@ class Look:
             return path.stat().st_size
         except OSError:
             return 0
+
+    def _content(self, descriptor: int, path: Path) -> bytes:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise VaultReadError(path, "is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(self.max_file_bytes + 1)
+        if len(data) > self.max_file_bytes:
+            raise VaultReadError(path, f"is longer than {self.max_file_bytes} bytes")
+        return data
+
+
+def _may_be_a_file(entry: os.DirEntry[str]) -> bool:
+    """A link that leads in a circle can't be asked; reading it tells what is wrong with it, and with it alone."""
+    if entry.name.startswith("."):
+        return False
+    try:
+        return not entry.is_dir()
+    except OSError:
+        return True
