@@ -248,6 +248,9 @@ def _no_path(chain: Chain, anchors: TrustAnchors) -> Refusal:
     if not len(anchors):
         return Refusal(Reason.ISSUER_NOT_FOUND, "there is no trust anchor to lead to")
     top = _top(chain)
+    if anchors.possible_issuers(top):
+        why = f"more than {MAX_PATH_LENGTH} certificates stand between {chain.leaf.subject} and its anchor"
+        return Refusal(Reason.INVALID_CHAIN, why)
     return Refusal(
         Reason.ISSUER_NOT_FOUND,
         f"the issuer of {top.subject}, {top.issuer}, was neither sent along nor is it a trust anchor",
