@@ -1,13 +1,17 @@
 """Passwords of stations: how they are kept, and checked without letting guessers or crowds cost us much.
 
 Keys that we generate have 160 random bits, so one salted SHA-256 keeps them; what people choose goes through scrypt,
-in a bounded pool of threads. A success is remembered under a key of this process. Attempts are limited per address
-and per station before anything is hashed (pnc-messages.md section 4).
+in a bounded pool of threads. A success is remembered under a key of this process. Every wrong attempt costs one scrypt,
+whatever is kept for the station and whether there is one, so that its time tells nothing.
+
+Attempts are limited before anything is hashed (pnc-messages.md section 4): per address, and per station and address.
+What others try in a station's name never shuts the station out; it only makes first attempts in that name wait.
 """
 
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +28,10 @@ _SCRYPT_R: Final = 8
 _SCRYPT_P: Final = 1
 """16 MiB and about 40 ms each; two threads bound what a crowd can cost."""
 _THREADS: Final = 2
+_MOST_WAITING: Final = 400
+"""Attempts in line for scrypt: what two threads do in some ten seconds, half of what the opening handshake may take."""
+_LONGEST_SLOWDOWN: Final = 5.0
+"""Seconds that an attempt in a much tried name waits at most; a station's own patience is some ten."""
 _REMEMBERED: Final = 20000
 """Successes kept: more than the stations of one process."""
 _WATCHED: Final = 20000
@@ -79,8 +87,8 @@ def _matches(stored: str, password: str) -> bool:
         raise PasswordFormatError from error
 
 
-_NOBODY: Final = f"sha256${'00' * 16}${'00' * 32}"
-"""What an unknown station's password is compared with, so that it costs what a known one's does; nothing matches it."""
+_NOBODY: Final = f"scrypt${'00' * 16}${'00' * 64}"
+"""What a password is compared with where no scrypt hash is kept, so that it costs what one does; nothing matches it."""
 
 
 class Attempts:
@@ -96,15 +104,27 @@ class Attempts:
         spent = self._spent_at(name, at)
         if spent + 1 > self._burst:
             return False
-        self._spent[name] = (spent + 1, at)
-        self._spent.move_to_end(name)
-        if len(self._spent) > _WATCHED:
-            self._spent.popitem(last=False)
+        self._note(name, spent + 1, at)
         return True
+
+    def debt(self, name: str, at: float) -> float:
+        """Count one more attempt; the seconds until it would have been allowed, 0 if it is.
+
+        At most `burst` attempts are owed, so that a name which is left alone recovers soon.
+        """
+        spent = min(self._spent_at(name, at) + 1, 2.0 * self._burst)
+        self._note(name, spent, at)
+        return max(0.0, (spent - self._burst) * self._refill)
 
     def forgive(self, name: str, at: float) -> None:
         """The attempt was right: it doesn't count."""
         self._spent[name] = (max(0.0, self._spent_at(name, at) - 1), at)
+
+    def _note(self, name: str, spent: float, at: float) -> None:
+        self._spent[name] = (spent, at)
+        self._spent.move_to_end(name)
+        if len(self._spent) > _WATCHED:
+            self._spent.popitem(last=False)
 
     def _spent_at(self, name: str, at: float) -> float:
         spent, since = self._spent.get(name, (0.0, at))
@@ -120,7 +140,9 @@ class PasswordChecker:
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._by_address = Attempts(burst=100, refill=0.5)
-        self._by_station = Attempts(burst=10, refill=6.0)
+        self._by_both = Attempts(burst=10, refill=6.0)
+        self._by_station = Attempts(burst=30, refill=1.0)
+        self._waiting = 0
 
     async def check(self, station: str, address: str, stored: str | None, password: str) -> PasswordVerdict:
         """Judge one attempt. `stored` is None for an unknown station. Raises PasswordFormatError."""
@@ -130,23 +152,57 @@ class PasswordChecker:
         if seal in self._right:
             self._right.move_to_end(seal)
             return PasswordVerdict.RIGHT
-        at = self._clock.monotonic()
-        if not (self._by_address.allow(address, at) and self._by_station.allow(station, at)):
+        at, network = self._clock.monotonic(), _network(address)
+        both = f"{network}\0{station}"
+        if not (self._by_address.allow(network, at) and self._by_both.allow(both, at)):
             return PasswordVerdict.TOO_OFTEN
-        if not await self._hash_and_compare(stored or _NOBODY, password):
-            return PasswordVerdict.WRONG
-        self._by_address.forgive(address, at)
+        await self._slow_down(station, at)
+        right = await self._is_right(stored or _NOBODY, password)
+        if not right:
+            return PasswordVerdict.TOO_OFTEN if right is None else PasswordVerdict.WRONG
+        at = self._clock.monotonic()
+        self._by_address.forgive(network, at)
+        self._by_both.forgive(both, at)
         self._by_station.forgive(station, at)
         self._right[seal] = None
         if len(self._right) > _REMEMBERED:
             self._right.popitem(last=False)
         return PasswordVerdict.RIGHT
 
-    async def _hash_and_compare(self, stored: str, password: str) -> bool:
-        if not stored.startswith("scrypt$"):
-            return _matches(stored, password)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _matches, stored, password)
+    async def _slow_down(self, station: str, at: float) -> None:
+        """A name that many addresses try has its first attempts wait, the station's own too; it is never refused."""
+        wait = min(self._by_station.debt(station, at), _LONGEST_SLOWDOWN)
+        if wait:
+            await self._clock.sleep_until(at + wait)
+
+    async def _is_right(self, stored: str, password: str) -> bool | None:
+        """None: too many are in line. A wrong one has cost one scrypt when this returns, whatever is stored."""
+        if stored.startswith("scrypt$"):
+            return await self._in_line(stored, password)
+        if _matches(stored, password):
+            return True
+        return await self._in_line(_NOBODY, password)
+
+    async def _in_line(self, stored: str, password: str) -> bool | None:
+        if self._waiting >= _MOST_WAITING:
+            return None
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _matches, stored, password)
+        finally:
+            self._waiting -= 1
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _network(address: str) -> str:
+    """Whom an address stands for: IPv6 hands out 2^64 of them at once, and may carry an IPv4 one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -97,6 +97,14 @@ async def test_a_guesser_is_limited_before_anything_is_hashed_and_the_station_st
             assert (await call(socket, "Heartbeat", {}))[0] == 3
 
 
+async def test_a_stranger_does_not_lock_a_station_out_that_comes_from_another_address(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        statuses = [await turned_away(office.dial(password="wrong")) for _ in range(12)]
+        assert statuses == [401] * 10 + [429] * 2
+        async with office.dial(local_addr=("127.0.0.2", 0)) as socket:
+            assert (await call(socket, "Heartbeat", {}))[0] == 3
+
+
 async def test_a_chosen_password_is_checked_too(tmp_path: Path) -> None:
     async with open_back_office(tmp_path) as office:
         await office.cpms.add_station(StationRecord(STATION, hash_password("chosen", generated=False)))

@@ -91,7 +91,7 @@ class Gatekeeper:
         3. profile 3: the certificate's CN is that id, its O the operator of the station's record
         4. the station is known, and has not reached a higher profile than this listener's
 
-        An unknown station takes as long as a wrong password and gets the same answer. Raises LedgerFailed.
+        An unknown station costs what a wrong password does, one scrypt, and gets the same answer. Raises LedgerFailed.
         """
         try:
             station_id = station_of_path(attempt.path)  # 1
