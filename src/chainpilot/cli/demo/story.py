@@ -123,10 +123,11 @@ class Story:
 
     def of_cpms(self, taken: StepTaken) -> None:
         """Tell one step of the CPMS."""
-        tell = _STEPS.get(taken.step)
+        is_own = taken.station_id == self._station_id and taken.step is not Step.TURNED_AWAY
+        tell = _STEPS.get(taken.step) or (None if is_own else _GUEST_STEPS.get(taken.step))
         if tell is None:
             return
-        if taken.station_id != self._station_id:
+        if not is_own:
             self._tell_of_guest(taken, tell)
             return
         mark, who, words, wire, ok = tell(taken.facts)
@@ -140,7 +141,7 @@ class Story:
         """Another station's step: its mark is its own, so that it neither makes nor breaks the demo."""
         mark, who, words, wire, ok = tell(taken.facts)
         verdict = "" if ok else "refused: "
-        self._add(f"guest.{mark}", who, f"{taken.station_id}: {verdict}{words}", wire)
+        self._add(f"guest.{mark}", who, f"{taken.station_id or 'somebody'}: {verdict}{words}", wire)
 
     # The PKI's answers
 
@@ -216,6 +217,13 @@ def _installed(facts: _Facts) -> _Told:
     return "recorded", WORKER, f"wrote Installed ({shown})", "SQLite, on disk", True
 
 
+def _connected(facts: _Facts) -> _Told:
+    return "connected", CPMS, f"connected, security profile {facts.get('profile', '?')}", "", True
+
+
+_GUEST_STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {Step.STATION_CONNECTED: _connected}
+"""Told of other stations only: the demo's own tells it itself."""
+
 _STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {
     Step.REQUEST_ACCEPTED: _record("accepted", CPMS, "checked the CSR; wrote enrolment and job in one transaction"),
     Step.SUBMIT_RECORDED: _record("submitted", WORKER, "wrote Submitted before anything goes to the PKI"),
@@ -226,6 +234,8 @@ _STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {
     Step.READ_BACK: _read_back,
     Step.INSTALL_RECORDED: _installed,
     Step.CLIENT_CERTIFICATE_SEEN: _proven,
+    Step.TURNED_AWAY: _failure("turned-away"),
+    Step.MESSAGE_REFUSED: _failure("message"),
     Step.REQUEST_REFUSED: _failure("accepted"),
     Step.FAILED: _failure("failed"),
     Step.OUTCOME_UNKNOWN: _failure("failed"),
