@@ -91,6 +91,103 @@ def test_a_der_bundle_becomes_pem_when_a_root_is_added(tmp_path: Path, v2g: Pki)
     assert len(load_certificates(bundle.read_bytes())) == 2
 
 
+def cut(pem: str) -> str:
+    """A block that broke off, as a copy does when the disk is full."""
+    return pem[: len(pem) // 2]
+
+
+def test_a_cut_block_takes_no_other_with_it(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g))
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    third = root("Third").certificate.to_pem()
+    second = root("Second Root").certificate
+    held = bundle.read_text()
+    for broken in (cut(third), "-----BEGIN CERTIF", third.removesuffix("-\n"), cut(third) + "\n" + cut(third)):
+        for text in (broken + "\n" + held, broken + held, held + broken):
+            bundle.write_text(text)
+            assert tuple(store.trust_anchors(V2G)) == (v2g.root.certificate,), text
+            assert "passed over" in store.findings()[0].why
+            assert store.install_ca_certificate(second.to_pem(), V2G) is RESULT.ACCEPTED
+            assert set(store.trust_anchors(V2G)) == {v2g.root.certificate, second}, text
+            assert bundle.read_text().startswith(text), "what an operator left there stays"
+
+
+def test_several_der_certificates_in_a_row_all_stay_anchors(tmp_path: Path, v2g: Pki) -> None:
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.parent.mkdir(parents=True)
+    second, third = root("Second Root").certificate, root("Third Root").certificate
+    bundle.write_bytes(v2g.root.certificate.der + second.der)
+    store = open_store(tmp_path)
+    assert tuple(store.trust_anchors(V2G)) == (v2g.root.certificate, second)
+    assert store.install_ca_certificate(third.to_pem(), V2G) is RESULT.ACCEPTED
+    assert load_certificates(bundle.read_bytes()) == (v2g.root.certificate, second, third)
+
+
+@pytest.mark.parametrize("kind", ["UTF-16", "cut DER", "DER and more", "base64", "prose"])
+def test_nothing_is_put_behind_or_over_what_can_not_be_read(tmp_path: Path, v2g: Pki, kind: str) -> None:
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.parent.mkdir(parents=True)
+    der, pem = v2g.root.certificate.der, v2g.root.certificate.to_pem()
+    texts = {
+        "UTF-16": pem.encode("utf-16"),
+        "cut DER": der + der[:200],
+        "DER and more": der + b"more",
+        "base64": "".join(pem.splitlines()[1:-1]).encode(),
+        "prose": b"the roots are kept elsewhere\n",
+    }
+    bundle.write_bytes(texts[kind])
+    store = open_store(tmp_path)
+    assert store.findings()
+    with assert_store_unchanged(tmp_path):
+        outcome = store.install_ca(root("Second Root").certificate.to_pem(), V2G)
+    assert outcome.result is RESULT.WRITE_ERROR
+    assert "V2G_ROOT_CA.pem" in (outcome.reason or "")
+
+
+def test_a_bundle_never_grows_past_what_is_read(tmp_path: Path, v2g: Pki) -> None:
+    second = root("Second Root").certificate.to_pem()
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    store_with(tmp_path, (V2G, v2g))
+    size = bundle.stat().st_size + len(second)
+    store = open_store(tmp_path, max_file_bytes=size - 1)
+    with assert_store_unchanged(tmp_path):
+        assert store.install_ca_certificate(second, V2G) is RESULT.WRITE_ERROR
+    assert store.is_ca_certificate_installed(V2G)
+    assert open_store(tmp_path, max_file_bytes=size).install_ca_certificate(second, V2G) is RESULT.ACCEPTED
+
+
+def test_a_bundle_s_mode_outlives_an_install(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (V2G, v2g))
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.chmod(0o640)
+    assert store.install_ca_certificate(root("Second Root").certificate.to_pem(), V2G) is RESULT.ACCEPTED
+    assert bundle.stat().st_mode & 0o777 == 0o640
+
+
+def test_programs_that_read_the_verify_file_trust_no_more_than_the_store(tmp_path: Path, v2g: Pki) -> None:
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    store = store_with(tmp_path, (V2G, v2g))
+    held = bundle.read_text()
+    leaf = forge(EVSE, v2g.issuing, begin=FROM, end=UNTIL).certificate.to_pem()
+    left_over = {
+        "a root of a test PKI": root("Test Root", test=True).certificate.to_pem(),
+        "a leaf": leaf,
+        "a sub-CA of nobody here": v2g_pki().sub1.certificate.to_pem(),
+        "a cut block": cut(leaf),
+    }
+    for what, text in left_over.items():
+        bundle.write_text(text + "\n" + held)
+        path = Path(store.get_verify_file(V2G))
+        assert path != bundle, what
+        assert load_certificates(path.read_text()) == (v2g.root.certificate,), what
+        assert store.findings(), what
+    bundle.write_text(held + v2g.sub1.certificate.to_pem())
+    assert Path(store.get_verify_file(V2G)) == bundle, "a sub-CA of an anchor is as good as the anchor"
+    bundle.write_bytes(v2g.root.certificate.der)
+    path = Path(store.get_verify_file(V2G))
+    assert load_certificates(path.read_text()) == (v2g.root.certificate,), "the answer is a PEM file"
+
+
 def test_a_sub_ca_of_an_installed_root_is_listed_below_it_and_is_no_anchor(tmp_path: Path, v2g: Pki) -> None:
     store = store_with(tmp_path, (V2G, v2g))
     for ca in (v2g.sub1, v2g.issuing):

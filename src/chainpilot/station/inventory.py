@@ -30,7 +30,14 @@ from chainpilot.station.model import (
 from chainpilot.station.store import Bundle, Leaves, StoredLeaf, read_bundle, read_leaves, read_pending
 from chainpilot.station.vault import Look
 
-__all__ = ["findings", "has_valid_ca", "installed_certificates", "leaf_info", "verification_bundle"]
+__all__ = [
+    "findings",
+    "has_valid_ca",
+    "installed_certificates",
+    "is_fit_for_others",
+    "leaf_info",
+    "verification_bundle",
+]
 
 _ROOTS: Final = {
     CertificateType.V2G_ROOT_CERTIFICATE: CaCertificateType.V2G,
@@ -93,6 +100,13 @@ def has_valid_ca(bundle: Bundle, layout: Layout, at: datetime) -> bool:
     return any(anchor.valid_at(at) for anchor in anchors)
 
 
+def is_fit_for_others(bundle: Bundle, layout: Layout) -> bool:
+    """Whether programs that trust whatever the bundle's file holds trust nothing but its anchors and their sub-CAs."""
+    anchors = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki)
+    below = {child for anchor in anchors for child, _ in bundle.descendants(anchor)}
+    return bundle.is_plain and {*anchors, *below} == set(bundle.certificates)
+
+
 def verification_bundle(bundle: Bundle, layout: Layout) -> str:
     """The anchors that count as one PEM text; empty when none does."""
     anchors = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki)
@@ -107,6 +121,7 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
         found.extend(bundle.findings)
         refused = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki).refused
         found.extend(Finding(str(bundle.path), f"{one.subject} is no anchor: {why}") for one, why in refused)
+        found.extend(Finding(str(bundle.path), f"{one.subject} leads to no root here") for one in bundle.orphans)
     for kind in LEAF_TYPES:
         leaves = read_leaves(look, layout, kind, layout.config.private_key_password)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)

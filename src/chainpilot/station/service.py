@@ -253,15 +253,16 @@ class EvseSecurity:
     def get_verify_file(self, certificate_type: CaCertificateType) -> str:
         """Path of a PEM file with the domain's anchors; "" when no anchor counts and is valid.
 
-        A bundle that is a file is answered itself; of one that is a directory a copy is kept in the state directory,
-        and brought up to date at every call.
+        A bundle file in which everything counts is answered itself. Of one that is a directory, or holds what a program
+        that reads the file would trust and the store doesn't, a copy of the anchors is kept in the state directory and
+        brought up to date at every call; siblings under another user reach it by the configured group.
         """
         try:
             with self._vault.look() as look:
                 bundle = read_bundle(look, self._layout, certificate_type)
                 if not inventory.has_valid_ca(bundle, self._layout, self._clock.now()):
                     return ""
-                if not bundle.is_directory:
+                if inventory.is_fit_for_others(bundle, self._layout):
                     return str(bundle.path)
             return self._write_verify_file(certificate_type)
         except (VaultError, VaultBusy) as error:

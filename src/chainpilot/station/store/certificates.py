@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate, load_certificates
+from chainpilot.pki.der import DerError, read_all
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.station.model import Finding
 from chainpilot.station.vault import Look, VaultReadError
 
-__all__ = ["CertificateFile", "has_armour", "read_certificate_file"]
+__all__ = ["CertificateFile", "certificates_in", "has_armour", "read_certificate_file"]
 
-_BLOCK: Final = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END [^-]*-----", re.DOTALL)
+_BEGINS: Final = re.compile(rb"(?=-----BEGIN )")
+_LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)-----")
+_CERTIFICATE_LABELS: Final = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class CertificateFile:
     path: Path
     certificates: tuple[Certificate, ...]
     findings: tuple[Finding, ...] = ()
+    is_pem: bool = False
 
 
 def read_certificate_file(look: Look, path: Path) -> CertificateFile:
@@ -30,7 +34,12 @@ def read_certificate_file(look: Look, path: Path) -> CertificateFile:
         data = look.read(path)
     except VaultReadError as error:
         return CertificateFile(path, (), (Finding(str(path), error.why),))
-    if not data or not data.strip():
+    return certificates_in(path, data or b"")
+
+
+def certificates_in(path: Path, data: bytes) -> CertificateFile:
+    """The certificates in what stands, or is to stand, in a file: PEM blocks, or DER values in a row."""
+    if not data.strip():
         return CertificateFile(path, ())
     return _read_armoured(path, data) if has_armour(data) else _read_der(path, data)
 
@@ -41,20 +50,29 @@ def has_armour(data: bytes) -> bool:
 
 
 def _read_armoured(path: Path, data: bytes) -> CertificateFile:
-    certificates: list[Certificate] = []
-    findings: list[Finding] = []
-    for number, block in enumerate(_BLOCK.findall(data), start=1):
-        try:
-            certificates.extend(load_certificates(block))
-        except (EncodingError, CertificateError) as error:
-            findings.append(Finding(str(path), f"certificate {number} passed over: {error.why}"))
+    """A block ends where the next one begins: one that was cut short takes no other with it."""
+    _, *blocks = _BEGINS.split(data)
+    readings = [_read_block(path, number, block) for number, block in enumerate(blocks, start=1)]
+    certificates = tuple(certificate for reading in readings for certificate in reading.certificates)
+    findings = tuple(finding for reading in readings for finding in reading.findings)
     if not certificates and not findings:
-        findings.append(Finding(str(path), "holds no whole certificate"))
-    return CertificateFile(path, tuple(certificates), tuple(findings))
+        findings = (Finding(str(path), "holds no whole certificate"),)
+    return CertificateFile(path, certificates, findings, is_pem=True)
+
+
+def _read_block(path: Path, number: int, block: bytes) -> CertificateFile:
+    """Armours of other things, a key's say, are passed over in silence; one that breaks off may have been anything."""
+    label = _LABEL.match(block)
+    if label is not None and label[1] not in _CERTIFICATE_LABELS:
+        return CertificateFile(path, ())
+    try:
+        return CertificateFile(path, load_certificates(block))
+    except (EncodingError, CertificateError) as error:
+        return CertificateFile(path, (), (Finding(str(path), f"block {number} passed over: {error.why}"),))
 
 
 def _read_der(path: Path, data: bytes) -> CertificateFile:
     try:
-        return CertificateFile(path, (load_certificate(data),))
-    except CertificateError as error:
-        return CertificateFile(path, (), (Finding(str(path), f"neither PEM nor a DER certificate: {error.why}"),))
+        return CertificateFile(path, tuple(load_certificate(element.encoding) for element in read_all(data)))
+    except (CertificateError, DerError) as error:
+        return CertificateFile(path, (), (Finding(str(path), f"neither PEM nor DER certificates: {error.why}"),))
