@@ -20,7 +20,8 @@ from chainpilot.pki.csr import build_csr, inspect_csr
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.pkcs7 import read_certs_only
-from chainpilot.testpki.app import EST_USER, ListenError, TestPki
+from chainpilot.testpki.address import ListenError
+from chainpilot.testpki.app import EST_USER, TestPki
 from chainpilot.testpki.hierarchy import AUTHORITIES
 from chainpilot.testpki.http import Served
 from chainpilot.testpki.responder import MAX_OCSP_REQUEST

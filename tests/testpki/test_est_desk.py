@@ -48,6 +48,36 @@ def test_what_is_issued_stands_in_the_register_before_it_is_handed_out(
     assert len({record.certificate.serial_number for record in register.records}) == 2
 
 
+@pytest.mark.parametrize("repost_safe", [True, False])
+def test_a_request_is_put_off_once_and_then_decided(
+    *, repost_safe: bool, issuers: dict[str, Issuer], register: Register, at: datetime
+) -> None:
+    desk = EstDesk(issuers, register, repost_safe=repost_safe, pending_first=True)
+    path = "/.well-known/est/cpo/simpleenroll"
+    first = desk.answer("POST", path, "application/pkcs10", CSR, at=at)
+    assert first.status == 202
+    assert ("Retry-After", "1") in first.headers
+    assert register.records == ()
+    assert [post(desk, "cpo", CSR, at) for _ in range(3)] == [200, 200, 200]
+    assert len(register.records) == (1 if repost_safe else 3)
+
+
+def test_every_request_under_every_label_is_put_off_for_itself(
+    issuers: dict[str, Issuer], register: Register, at: datetime
+) -> None:
+    desk = EstDesk(issuers, register, repost_safe=True, pending_first=True)
+    name = DistinguishedName("DE", "Operator", "DE*ICE*E2", "CPO")
+    other = build_csr(generate_private_key(KeySpec.P256), name)
+    asked = [("cpo", CSR), ("cpo", other), ("csms", CSR)]
+    assert [post(desk, label, csr, at) for label, csr in asked] == [202, 202, 202]
+    assert [post(desk, label, csr, at) for label, csr in asked] == [200, 200, 200]
+
+
+def test_what_was_issued_before_is_not_put_off(issuers: dict[str, Issuer], register: Register, at: datetime) -> None:
+    assert post(EstDesk(issuers, register, repost_safe=True), "cpo", CSR, at) == 200
+    assert post(EstDesk(issuers, register, repost_safe=True, pending_first=True), "cpo", CSR, at) == 200
+
+
 def test_a_path_is_described_for_whoever_watches(desk: EstDesk) -> None:
     assert desk.describe("/.well-known/est/csms/cacerts") == ("cacerts", "csms")
     assert desk.describe("/elsewhere") == ("", "")

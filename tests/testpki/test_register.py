@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.identity import DistinguishedName
+from chainpilot.testpki.cabinet import CabinetError
 from chainpilot.testpki.hierarchy import SECC
 from chainpilot.testpki.issuer import Issuer
 from chainpilot.testpki.register import IssuedRecord, Register, csr_fingerprint
@@ -55,3 +56,23 @@ def test_what_was_issued_without_a_request_is_found_by_none(tmp_path: Path, leaf
     register = Register(tmp_path / "issued")
     register.add(IssuedRecord("tls-server", "", leaf))
     assert register.find("tls-server", "") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{}", b"{", b"\xff", b'{"label":"cpo","csr":"","der":"AA*="}', b'{"label":"cpo","csr":"","der":"MAA="}', b""],
+    ids=["fields missing", "no JSON", "no UTF-8", "no base64", "no certificate", "empty"],
+)
+def test_a_line_that_is_no_record_is_named_by_its_number(line: bytes, tmp_path: Path, leaf: Certificate) -> None:
+    path = tmp_path / "issued.jsonl"
+    Register(path).add(IssuedRecord("cpo", csr_fingerprint(b"request"), leaf))
+    whole = path.read_bytes()
+    path.write_bytes(whole + line + b"\n" + whole)
+    with pytest.raises(CabinetError, match=r"issued\.jsonl: line 2 is no record .*; put back what it held"):
+        Register(path)
+    assert path.read_bytes() == whole + line + b"\n" + whole
+
+
+def test_a_register_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CabinetError, match="Is a directory"):
+        Register(tmp_path)

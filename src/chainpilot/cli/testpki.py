@@ -1,5 +1,7 @@
 """`chainpilot testpki run`: the test PKI in the foreground, one line an answer, until it is told to stop."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -7,13 +9,24 @@ import uvloop
 
 from chainpilot.cli.exits import Exit
 from chainpilot.cli.signals import until_told_to_stop
+from chainpilot.testpki.address import HostNameError, NameMissingError
 from chainpilot.testpki.app import EST_USER, TestPki
+from chainpilot.testpki.cabinet import FolderInUseError, ForeignFolderError
 from chainpilot.testpki.http import Served
 
 __all__ = ["serve"]
 
 
-def serve(directory: Path, *, host: str, est_port: int, ocsp_port: int, repost_safe: bool) -> Exit:
+def serve(
+    directory: Path,
+    *,
+    host: str,
+    names: Sequence[str] = (),
+    est_port: int,
+    ocsp_port: int,
+    repost_safe: bool,
+    pending_first: bool = False,
+) -> Exit:
     """Run until SIGINT or SIGTERM.
 
     Raises:
@@ -23,12 +36,21 @@ def serve(directory: Path, *, host: str, est_port: int, ocsp_port: int, repost_s
     pki = TestPki(
         directory.absolute(),
         host=host,
+        names=names,
         est_port=est_port,
         ocsp_port=ocsp_port,
         repost_safe=repost_safe,
+        pending_first=pending_first,
         watch=_show,
     )
-    uvloop.run(_serve(pki))
+    try:
+        uvloop.run(_serve(pki))
+    except (HostNameError, NameMissingError) as error:
+        typer.echo(f"chainpilot: {error} (--name)", err=True)
+        return Exit.USAGE
+    except (ForeignFolderError, FolderInUseError) as error:
+        typer.echo(f"chainpilot: {error}", err=True)
+        return Exit.CONFLICT
     return Exit.DONE
 
 
@@ -47,10 +69,10 @@ async def _serve(pki: TestPki) -> None:
 
 
 def _example(pki: TestPki) -> str:
-    login = f'-u {EST_USER}:"$(cat {pki.password_file})"'
-    url = f"{pki.est_url}/.well-known/est/cpo/cacerts"
+    anchors, password = (shlex.quote(str(path)) for path in (pki.directory / "web_root.pem", pki.password_file))
+    url = shlex.quote(f"{pki.est_url}/.well-known/est/cpo/cacerts")
     decode = "openssl base64 -d | openssl pkcs7 -inform DER -print_certs"
-    return f"curl -s --cacert {pki.directory}/web_root.pem {login} {url} | {decode}"
+    return f'curl -s --cacert {anchors} -u {EST_USER}:"$(cat {password})" {url} | {decode}'
 
 
 def _show(served: Served) -> None:

@@ -5,6 +5,7 @@ Logins and sockets are not handled here.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 
@@ -21,10 +22,14 @@ from chainpilot.wire.est.server import (
     read_request,
     write_cacerts,
     write_issued,
+    write_pending,
     write_refusal,
 )
 
-__all__ = ["EstDesk"]
+__all__ = ["PENDING_SECONDS", "EstDesk"]
+
+PENDING_SECONDS: Final = 1
+"""What Retry-After says when a request is kept waiting."""
 
 
 class EstDesk:
@@ -35,12 +40,18 @@ class EstDesk:
         register: where issued certificates are written down before they are handed out.
         repost_safe: the same CSR gets the same certificate again; otherwise every POST issues anew, as a PKI does
             that takes money for each.
+        pending_first: the first POST of a CSR is put off with 202 and Retry-After (RFC 7030 section 4.2.3), as a PKI
+            does that asks somebody; the next one is decided. Who was put off isn't remembered over a restart.
     """
 
-    def __init__(self, issuers: Mapping[str, Issuer], register: Register, *, repost_safe: bool) -> None:
+    def __init__(
+        self, issuers: Mapping[str, Issuer], register: Register, *, repost_safe: bool, pending_first: bool = False
+    ) -> None:
         self._issuers = issuers
         self._register = register
         self._repost_safe = repost_safe
+        self._pending_first = pending_first
+        self._put_off: set[tuple[str, str]] = set()
         self._routes = routes(RFC7030, LABELS)
 
     def describe(self, path: str) -> tuple[str, str]:
@@ -64,6 +75,9 @@ class EstDesk:
         known = self._register.find(label, fingerprint)
         if known is not None and self._repost_safe:
             return write_issued(known.certificate)
+        if self._pending_first and known is None and (label, fingerprint) not in self._put_off:
+            self._put_off.add((label, fingerprint))
+            return write_pending(PENDING_SECONDS, "not decided yet")
         target = LABELS[label]
         count = str(len(self._register.records)).encode()
         try:
@@ -78,4 +92,5 @@ class EstDesk:
             # a name that a request may hold need not make a certificate that can be written or read again
             return write_refusal(400, str(error))
         self._register.add(IssuedRecord(label, fingerprint, certificate))
+        self._put_off.discard((label, fingerprint))
         return write_issued(certificate)

@@ -1,6 +1,6 @@
 """What both servers of the test PKI share: bounded reading, answers as they were written, one event each.
 
-NEVER for production: who sends no header at all keeps his connection. What is answered is not handled here.
+NEVER for production. Who may connect for how long is `door`'s, what is answered is not handled here.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ from typing import Final
 
 from aiohttp import web
 
+from chainpilot.testpki.door import PATIENCE_SECONDS, PLACES, Door
 from chainpilot.wire.est.messages import HttpResponse
 
-__all__ = ["READ_SECONDS", "Served", "Watch", "read_body", "serve", "to_web"]
+__all__ = ["READ_SECONDS", "HttpServer", "Served", "Watch", "read_body", "serve", "to_web"]
 
 READ_SECONDS: Final = 10.0
 """The time a body may take to arrive; a CSR is one packet."""
-_KEEP_ALIVE_SECONDS: Final = 30.0
 _SHUTDOWN_SECONDS: Final = 0.5
 
 
@@ -63,21 +63,63 @@ def to_web(response: HttpResponse) -> web.Response:
     return web.Response(status=response.status, body=response.body, headers=dict(response.headers))
 
 
+class HttpServer:
+    """A server that answers until `cleanup`. Made by `serve`."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        self._runner = runner
+        self._door: Door | None = None
+
+    def open(self, door: Door) -> None:
+        """Let whoever comes through that door in."""
+        self._door = door
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are, TLS handshakes included."""
+        return self._door.visits if self._door is not None else 0
+
+    def prolong(self, request: web.Request) -> None:
+        """The head of a request is there: its connection is in use."""
+        if self._door is not None:
+            self._door.prolong(request.protocol)
+
+    async def cleanup(self) -> None:
+        """Stop, close the socket, and give answers under way a moment."""
+        if self._door is not None:
+            await self._door.shut()
+        await self._runner.cleanup()
+        if self._door is not None:
+            await self._door.clear()
+
+
 async def serve(
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     listener: socket.socket,
     tls: SSLContext | None = None,
-) -> web.AppRunner:
-    """Start answering on a bound socket; `cleanup()` of what is returned stops it and closes the socket."""
+    *,
+    patience: float = PATIENCE_SECONDS,
+    places: int = PLACES,
+) -> HttpServer:
+    """Start answering on a listening socket; `cleanup()` of what is returned stops it and closes the socket.
+
+    Args:
+        handler: answers one request.
+        listener: taken over.
+        tls: None means plain HTTP.
+        patience: seconds after which a connection that has delivered no further request is cut off.
+        places: connections at once; further ones wait.
+    """
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        handle_signals=False,
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
-        shutdown_timeout=_SHUTDOWN_SECONDS,
-    )
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
+    server = HttpServer(runner)
+
+    async def attend(request: web.Request) -> web.StreamResponse:
+        server.prolong(request)
+        return await handler(request)
+
+    application.router.add_route("*", "/{path:.*}", attend)
     await runner.setup()
-    await web.SockSite(runner, listener, ssl_context=tls).start()
-    return runner
+    if runner.server is not None:
+        server.open(Door(runner.server, listener, tls, patience=patience, places=places))
+    return server

@@ -30,6 +30,8 @@ BACKDATED: Final = timedelta(hours=1)
 """notBefore lies so far in the past: stations' clocks run behind, and one certificate must serve them all."""
 _TEST_VALUE: Final = b"\x0c\x04TEST"
 """A UTF8String, so that a certificate's dump says TEST to people."""
+_ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+"""AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758 section 3.2)."""
 _CA_USAGE: Final = frozenset({KeyUsageBit.KEY_CERT_SIGN, KeyUsageBit.CRL_SIGN, KeyUsageBit.DIGITAL_SIGNATURE})
 
 
@@ -56,7 +58,7 @@ class _Draft:
     not_after: datetime
     extensions: tuple[tuple[x509.ExtensionType, bool], ...]
 
-    def signed(self, key: ec.EllipticCurvePrivateKey, *, deterministic: bool) -> Certificate:
+    def signed(self, key: ec.EllipticCurvePrivateKey, *, deterministic: bool) -> x509.Certificate:
         test = x509.UnrecognizedExtension(x509.ObjectIdentifier(TEST_EXTENSION_OID), _TEST_VALUE)
         named = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.authority_key)
         builder = (
@@ -73,8 +75,7 @@ class _Draft:
         )
         for extension, critical in self.extensions:
             builder = builder.add_extension(extension, critical=critical)
-        certificate = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=deterministic or None)
-        return load_certificate(certificate.public_bytes(Encoding.DER))
+        return builder.sign(key, hashes.SHA256(), ecdsa_deterministic=deterministic or None)
 
 
 class Issuer:
@@ -182,7 +183,7 @@ class Issuer:
             extensions=extensions,
             with_ocsp=False,
         )
-        return draft.signed(self.key, deterministic=self._material.is_deterministic)
+        return _loaded(draft.signed(self.key, deterministic=self._material.is_deterministic))
 
     def _draft(
         self,
@@ -213,11 +214,13 @@ class Issuer:
         return ((x509.AuthorityInformationAccess([described]), False),)
 
     def _signed(self, draft: _Draft, profile: Profile) -> Certificate:
-        """Lint what a throw-away key has signed, then sign the same with the real one (house style 9)."""
-        findings = lint(draft.signed(self._rehearsal_key, deterministic=True), profile)
+        """Lint what a throw-away key has signed, then sign those very bytes with the real one (house style 9)."""
+        rehearsed = draft.signed(self._rehearsal_key, deterministic=True)
+        findings = lint(_loaded(rehearsed), profile)
         if findings:
             raise IssueError(profile, findings)
-        return draft.signed(self.key, deterministic=self._material.is_deterministic)
+        scheme = ec.ECDSA(hashes.SHA256(), deterministic_signing=self._material.is_deterministic)
+        return load_certificate(_with_signature(rehearsed, self.key.sign(rehearsed.tbs_certificate_bytes, scheme)))
 
 
 def make_root(plan: Authority, key: ec.EllipticCurvePrivateKey, at: datetime, material: Material) -> Certificate:
@@ -235,7 +238,26 @@ def _root(plan: Authority, key: ec.EllipticCurvePrivateKey, at: datetime, materi
     serial = material.serial(plan.name.encode())
     begin, end = at - BACKDATED, at + plan.lifetime
     draft = _Draft(name, name, public_key, public_key, serial, begin, end, extensions)
-    return draft.signed(key, deterministic=material.is_deterministic)
+    return _loaded(draft.signed(key, deterministic=material.is_deterministic))
+
+
+def _loaded(certificate: x509.Certificate) -> Certificate:
+    return load_certificate(certificate.public_bytes(Encoding.DER))
+
+
+def _with_signature(certificate: x509.Certificate, signature: bytes) -> bytes:
+    """The DER of a P-256 certificate with another key's signature over the same content (RFC 5280 section 4.1)."""
+    content = certificate.tbs_certificate_bytes + _ECDSA_SHA256 + _der(0x03, b"\x00" + signature)
+    return _der(0x30, content)
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    """One DER value (X.690 section 8.1.3)."""
+    length = len(content)
+    if length < 0x80:
+        return bytes((tag, length)) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 def _name_of(plan: Authority) -> x509.Name:

@@ -4,6 +4,7 @@ It answers two questions: was this CSR signed already, and does this serial numb
 """
 
 import base64
+import binascii
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from chainpilot.pki.certificate import Certificate, load_certificate
+from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+from chainpilot.testpki.cabinet import CabinetError, telling
 
 __all__ = ["IssuedRecord", "Register", "csr_fingerprint"]
 
@@ -36,15 +38,24 @@ class _Line(msgspec.Struct):
 
 
 class Register:
-    """The issued leaves, in order; kept in `path` over restarts."""
+    """The issued leaves, in order; kept in `path` over restarts.
+
+    Raises:
+        CabinetError: the file can't be read or written, or a line of it is no record.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._records: list[IssuedRecord] = []
         self._by_request: dict[tuple[str, str], IssuedRecord] = {}
         self._serials: set[tuple[bytes, int]] = set()
-        for line in _whole_lines(path):
-            self._take(_parse(line))
+        with telling(path):
+            lines = _whole_lines(path)
+        for number, line in enumerate(lines, start=1):
+            try:
+                self._take(_parse(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, CertificateError) as error:
+                raise CabinetError(path, f"line {number} is no record of an issued certificate ({error})") from error
 
     @property
     def records(self) -> tuple[IssuedRecord, ...]:
@@ -63,7 +74,7 @@ class Register:
         """Write a record down; it is in the file when this returns."""
         der = base64.b64encode(record.certificate.der).decode("ascii")
         line = _ENCODER.encode(_Line(record.label, record.csr_fingerprint, der))
-        with self._path.open("ab") as file:
+        with telling(self._path), self._path.open("ab") as file:
             file.write(line + b"\n")
         self._take(record)
 
@@ -93,4 +104,4 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _parse(line: bytes) -> IssuedRecord:
     fields = msgspec.json.decode(line, type=_Line)
-    return IssuedRecord(fields.label, fields.csr, load_certificate(base64.b64decode(fields.der)))
+    return IssuedRecord(fields.label, fields.csr, load_certificate(base64.b64decode(fields.der, validate=True)))
