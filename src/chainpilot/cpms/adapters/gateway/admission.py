@@ -1,7 +1,7 @@
 """Who is connecting, and may it? Decided before there is a socket; everything looked at comes from outside.
 
 The identity is the last segment of the path, proved by a password (profile 2) or by a client certificate whose path TLS
-has validated (profile 3). Limits on how many connect at once are not handled here.
+has validated (profile 3). How many may knock at once is `tls`'s to bound.
 """
 
 import base64

@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 from chainpilot.cpms.adapters.gateway.actions import Desk
 from chainpilot.cpms.adapters.gateway.admission import Admitted, Attempt, Gatekeeper, TurnedAway
 from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
-from chainpilot.cpms.adapters.gateway.tls import ListenerSetupError, server_context
+from chainpilot.cpms.adapters.gateway.tls import OPENING, TLS_HANDSHAKE, Doorway, ListenerSetupError
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
 from chainpilot.cpms.journal import journal, outline
@@ -34,8 +34,6 @@ from chainpilot.wire.ocppj.rpc import RpcLimits
 __all__ = ["Gateway"]
 
 _SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
-_OPENING: Final = 20.0
-"""Seconds for the opening handshake; a crowd of people's passwords waits for scrypt."""
 _CLOSING: Final = 5.0
 """Seconds for the closing handshake."""
 _REPLACED: Final = "a newer connection of this station"
@@ -79,22 +77,26 @@ class Gateway:
         await self._listening.aclose()
 
     async def _open(self, listener: ListenerConfig) -> Server:
-        context = server_context(listener)
+        doorway = Doorway.open(listener, self._office.clock)
 
         async def admit(connection: ServerConnection, request: Request) -> Response | None:
-            return await self._admit(connection, request, listener)
+            try:
+                return await self._admit(connection, request, listener)
+            finally:
+                doorway.answered(_tls_of(connection))
 
         try:
             return await serve(
                 self._work,
                 listener.host,
                 listener.port,
-                ssl=context,
+                ssl=doorway,
+                ssl_handshake_timeout=TLS_HANDSHAKE,
                 process_request=admit,
                 subprotocols=[_SUBPROTOCOL],
                 compression=None,
                 max_size=self._server.max_frame,
-                open_timeout=_OPENING,
+                open_timeout=OPENING,
                 close_timeout=_CLOSING,
                 ping_interval=self._server.ping_interval,
                 server_header=None,
@@ -189,8 +191,13 @@ def _turn_away(connection: ServerConnection, verdict: TurnedAway, listener: List
 
 
 def _client_certificate(connection: ServerConnection) -> bytes | None:
+    tls = _tls_of(connection)
+    return tls.getpeercert(binary_form=True) if tls is not None else None
+
+
+def _tls_of(connection: ServerConnection) -> ssl.SSLObject | None:
     tls = connection.transport.get_extra_info("ssl_object")
-    return tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
+    return tls if isinstance(tls, ssl.SSLObject) else None
 
 
 def _address(connection: ServerConnection) -> str:
