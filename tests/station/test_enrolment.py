@@ -19,6 +19,7 @@ from chainpilot.station.model import (
     InstallCertificateResult,
     LeafCertificateType,
 )
+from chainpilot.station.requests import MAX_SUPERSEDED
 from clocks import SetClock
 from forge import forge
 from stores import EVSE, assert_store_unchanged, enrol, leaf_files, open_store, store_with, tree
@@ -118,23 +119,149 @@ def test_one_request_is_open_per_slot_and_is_answered_again(store: EvseSecurity,
     assert len(store.open_requests()) == 2
 
 
-def test_other_names_in_a_slot_replace_its_request_and_key(store: EvseSecurity, tmp_path: Path) -> None:
+def keys(directory: Path) -> set[str]:
+    return {path.name for path in (directory / "client/cso").glob("*.key")}
+
+
+def records(directory: Path) -> set[str]:
+    return {path.name for path in (directory / ".chainpilot/pending").iterdir()}
+
+
+def test_a_request_that_other_names_superseded_is_not_sent_again_and_its_certificate_still_taken(
+    store: EvseSecurity, v2g: Pki
+) -> None:
     first = request(store)
     second = request(store, organization="Another Operator")
     assert first != second
     assert [pending.pem for pending in store.open_requests()] == [second]
-    assert len(list((tmp_path / "client/cso").glob("*.key"))) == 1
+    for csr, organization in ((first, "Operator"), (second, "Another Operator")):
+        assert store.update_leaf(v2g.enrol(csr), V2G).accepted, organization
+    assert not store.open_requests()
 
 
-def test_a_request_past_its_lifetime_gives_way_to_a_new_one(tmp_path: Path) -> None:
+def test_a_clock_that_is_set_a_year_forward_loses_no_certificate(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock(datetime(2025, 6, 1, tzinfo=UTC))
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), clock=clock)
+    first = request(store)
+    clock.set(datetime(2026, 6, 1, tzinfo=UTC))
+    assert [pending.pem for pending in store.open_requests()] == [first], "it is sent again at the next connection"
+    second = request(store)
+    store.run_housekeeping()
+    assert first != second
+    assert store.update_leaf(v2g.enrol(first), V2G).accepted
+    assert store.update_leaf(v2g.enrol(second), None).accepted
+
+
+def test_a_request_past_its_lifetime_gives_way_unless_a_csms_may_be_at_work_on_it(tmp_path: Path) -> None:
     clock = SetClock()
     store = open_store(tmp_path, clock=clock)
     first = request(store)
     clock.advance(3599)
     assert request(store) == first
-    clock.advance(1)
-    assert not store.open_requests()
+    store.mark_request(store.open_requests()[0], with_csms=True)
+    clock.advance(1_000_000)
+    assert request(store) == first, "it is with a CSMS, whose CA may take days"
+    store.mark_request(store.open_requests()[0], with_csms=False)
+    second = request(store)
+    assert second != first
+    assert [pending.pem for pending in store.open_requests()] == [second]
+
+
+def test_a_request_from_the_far_future_gives_way(tmp_path: Path) -> None:
+    clock = SetClock(datetime(2040, 1, 1, tzinfo=UTC))
+    store = open_store(tmp_path, clock=clock)
+    first = request(store)
+    clock.set(datetime(2026, 6, 1, tzinfo=UTC))
     assert request(store) != first
+
+
+def test_marking_a_request_that_is_gone_brings_nothing_back(store: EvseSecurity, v2g: Pki, tmp_path: Path) -> None:
+    csr = request(store)
+    (pending,) = store.open_requests()
+    assert store.update_leaf(v2g.enrol(csr), V2G).accepted
+    with assert_store_unchanged(tmp_path):
+        store.mark_request(pending, with_csms=True)
+
+
+def test_a_request_whose_key_somebody_else_got_a_certificate_for_is_not_open(
+    store: EvseSecurity, v2g: Pki, tmp_path: Path
+) -> None:
+    csr = request(store)
+    (tmp_path / "client/cso/from_another_program.pem").write_text(v2g.enrol(csr))
+    assert not store.open_requests()
+    assert request(store) != csr, "a renewal has a key of its own"
+
+
+def superseded(store: EvseSecurity, count: int) -> list[str]:
+    """That many requests of one slot, the last one open."""
+    return [request(store, organization=f"Operator {number}") for number in range(count)]
+
+
+def test_housekeeping_removes_superseded_requests_past_their_lifetime_but_for_the_last_ones(
+    tmp_path: Path, v2g: Pki
+) -> None:
+    clock = SetClock()
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), clock=clock)
+    made = []
+    for number in range(5):
+        made.append(request(store, organization=f"Operator {number}"))
+        clock.advance(1)
+    clock.advance(3600 - 5)
+    with assert_store_unchanged(tmp_path):
+        store.run_housekeeping()
+    clock.advance(10)
+    store.run_housekeeping()
+    assert (len(keys(tmp_path)), len(records(tmp_path))) == (3, 3)
+    with assert_store_unchanged(tmp_path):
+        clock.advance(10**9)
+        store.run_housekeeping()
+    clock.set(datetime(2026, 7, 1, tzinfo=UTC))
+    results = [store.update_leaf(v2g.enrol(csr), V2G).result for csr in made]
+    assert results == [InstallCertificateResult.WRITE_ERROR] * 2 + [InstallCertificateResult.ACCEPTED] * 3
+
+
+def test_superseded_requests_of_a_slot_are_bounded_and_the_oldest_go_first(store: EvseSecurity, tmp_path: Path) -> None:
+    superseded(store, MAX_SUPERSEDED + 1)
+    at_the_bound = keys(tmp_path)
+    assert len(at_the_bound) == MAX_SUPERSEDED + 1
+    request(store, organization="One more")
+    assert len(keys(tmp_path)) == MAX_SUPERSEDED + 1
+    (gone,) = at_the_bound - keys(tmp_path)
+    assert gone.removesuffix(".key").removeprefix("SECC_LEAF_") + ".json" not in records(tmp_path)
+
+
+def test_housekeeping_never_removes_an_open_request_or_a_key_in_use(tmp_path: Path, v2g: Pki) -> None:
+    clock = SetClock()
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), clock=clock)
+    chains = [v2g.enrol(csr) for csr in superseded(store, 6)]
+    open_key = keys(tmp_path)
+    for number, chain in enumerate(chains[:4]):
+        (tmp_path / f"client/cso/put_there_{number}.pem").write_text(chain)
+    clock.advance(10**6)
+    store.run_housekeeping()
+    assert keys(tmp_path) == open_key, "four have certificates, one is kept, one is open"
+    assert len(records(tmp_path)) == 2, "the answered ones are closed"
+    assert store.update_leaf(chains[5], V2G).accepted
+
+
+def test_housekeeping_keeps_every_key_while_a_certificate_can_not_be_read(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    superseded(store, 6)
+    clock.advance(10**6)
+    (tmp_path / "client/cso/broken.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    with assert_store_unchanged(tmp_path):
+        store.run_housekeeping()
+    (tmp_path / "client/cso/broken.pem").unlink()
+    store.run_housekeeping()
+    assert len(keys(tmp_path)) == 3
+
+
+def test_housekeeping_of_an_empty_or_unusable_store_does_nothing(tmp_path: Path) -> None:
+    open_store(tmp_path / "nowhere").run_housekeeping()
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "file").write_text("no directory")
+    open_store(tmp_path / "file").run_housekeeping()
 
 
 def test_a_certificate_that_comes_after_the_lifetime_is_still_installed(tmp_path: Path, v2g: Pki) -> None:
@@ -157,6 +284,36 @@ def test_a_renewed_leaf_is_used_from_its_not_before(tmp_path: Path, v2g: Pki) ->
     assert store.get_leaf_certificate_info(V2G).info == first
     clock.advance(10 * 86400)
     assert store.get_leaf_certificate_info(V2G).info != first
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, InstallCertificateResult.ACCEPTED),
+        ({"organization": "OPERATOR "}, InstallCertificateResult.ACCEPTED),
+        ({"common_name": "DECHPE12341"}, InstallCertificateResult.ACCEPTED),
+        ({"common_name": "DE*XXX*E9999*9"}, InstallCertificateResult.INVALID_COMMON_NAME),
+        ({"organization": "Somebody"}, InstallCertificateResult.INVALID_CERTIFICATE_CHAIN),
+        ({"organization": None}, InstallCertificateResult.INVALID_CERTIFICATE_CHAIN),
+    ],
+)
+@pytest.mark.parametrize("is_installed", [False, True], ids=["asked for", "installed for that key"])
+def test_a_leaf_bears_the_names_that_were_asked_for_at_first_and_ever_after(
+    store: EvseSecurity,
+    v2g: Pki,
+    changes: dict[str, str | None],
+    expected: InstallCertificateResult,
+    *,
+    is_installed: bool,
+) -> None:
+    csr = request(store)
+    if is_installed:
+        assert store.update_leaf(v2g.enrol(csr), V2G).accepted
+    before = store.get_leaf_certificate_info(V2G).info
+    outcome = store.update_leaf(v2g.enrol(csr, begin=FROM + timedelta(days=1), **changes), V2G)
+    assert outcome.result is expected, outcome.reason
+    if expected is not InstallCertificateResult.ACCEPTED:
+        assert store.get_leaf_certificate_info(V2G).info == before, "the leaf in use stays the one it was"
 
 
 def test_the_use_is_known_from_the_open_request_when_the_message_names_none(store: EvseSecurity, v2g: Pki) -> None:

@@ -70,7 +70,7 @@ class StoreConfig:
     state_directory: str = ".chainpilot"
     """Our own state: lock, journal, pending CSRs. Never inside a bundle or leaf directory."""
     csr_lifetime_seconds: int = 3600
-    """How long an unanswered CSR stays open."""
+    """After it, a request that no CSMS has gives way to a new one, and one that gave way may lose its key."""
     key_mode: int = 0o600
     certificate_mode: int = 0o644
     group: int | None = None

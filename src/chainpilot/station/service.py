@@ -1,8 +1,8 @@
 """The evse_security commands, one method each (seed 000, station-store.md section 1).
 
 Synchronous and thread-safe: an event loop calls it by `to_thread`. Here time is read, locks are taken, failures of the
-disk become the command's own word, and updates are published; what is decided stands in the flows. delete_certificate,
-the OCSP commands and housekeeping are not here yet.
+disk become the command's own word, and updates are published; what is decided stands in the flows. delete_certificate
+and the OCSP commands are not here yet.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Final
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain
-from chainpilot.station import enrolment, inventory, trust
+from chainpilot.station import enrolment, inventory, requests, trust
 from chainpilot.station.enrolment import Names
 from chainpilot.station.events import StoreUpdates, Subscriber
 from chainpilot.station.judgement import StackRefusal, anchors_of, judge, read_stack
@@ -114,12 +114,8 @@ class EvseSecurity:
         """update_leaf_certificate with its reason; without a type the leaf's key tells it."""
 
         def flow(change: Change) -> InstallOutcome:
-            kind = certificate_type or enrolment.use_of(change, self._layout, certificate_chain)
-            if kind is None:
-                why = "no signing request of ours has the key of its first certificate"
-                return InstallOutcome(InstallCertificateResult.INVALID_FORMAT, why)
             at = self._clock.now()
-            return enrolment.complete(change, self._layout, certificate_chain, kind, at)
+            return enrolment.complete(change, self._layout, certificate_chain, certificate_type, at)
 
         return self._install("update_leaf_certificate", flow)
 
@@ -168,13 +164,48 @@ class EvseSecurity:
         return result
 
     def open_requests(self) -> tuple[PendingCsr, ...]:
-        """Signing requests whose certificate is still waited for, oldest first; none when the store can't be read."""
+        """Signing requests whose certificate is still waited for, oldest first; none when the store can't be read.
+
+        However old: the CA behind a CSMS may take days, and the same request is to be sent again meanwhile.
+        """
         try:
             with self._vault.look() as look:
-                return enrolment.open_requests(look, self._layout, self._clock.now())
+                return requests.open_requests(look, self._layout)
         except (VaultError, VaultBusy) as error:
             _log.warning("open_requests: %s", error)
             return ()
+
+    def mark_request(self, pending: PendingCsr, *, with_csms: bool) -> None:
+        """Note whether a CSMS has this request: handed over and not refused, it serves past its lifetime too."""
+
+        def flow(change: Change) -> None:
+            requests.mark(change, self._layout, pending.word, with_csms=with_csms)
+
+        if pending.with_csms is not with_csms:
+            self._tend("mark_request", flow)
+
+    def run_housekeeping(self) -> None:
+        """Remove superseded and answered signing requests past their lifetime, and keys that only those needed.
+
+        Never a key that a certificate uses, and never an open request. There is no thread of its own: whoever runs the
+        store calls it, at start and after new requests say. What fails is logged and left to the next time.
+        """
+        try:
+            with self._vault.look() as look:
+                is_tidy = not requests.collectable(look, self._layout, self._clock.now())
+        except (VaultError, VaultBusy) as error:
+            _log.warning("run_housekeeping: %s", error)
+            return
+        if not is_tidy:
+            self._tend("run_housekeeping", lambda change: requests.collect(change, self._layout, self._clock.now()))
+
+    def _tend(self, command: str, flow: Callable[[Change], None]) -> None:
+        try:
+            with self._vault.change() as change:
+                flow(change)
+                change.commit()
+        except (VaultError, VaultBusy) as error:
+            _log.warning("%s: %s", command, error)
 
     # Judging
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.station.layout import CERTIFICATE_SUFFIXES, Layout
+from chainpilot.station.layout import Layout
 from chainpilot.station.model import CaCertificateType, Finding
 from chainpilot.station.store.certificates import (
-    CertificateFile,
     certificates_in,
     has_armour,
     read_certificate_file,
+    read_directory,
 )
-from chainpilot.station.vault import Change, Look, VaultReadError, VaultWriteError
+from chainpilot.station.vault import Change, Look, VaultWriteError
 
 __all__ = ["Bundle", "read_bundle", "stage_ca"]
 
@@ -69,7 +69,7 @@ def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     """Read a domain's bundle; one that isn't there is an empty one, a directory where its path has no suffix."""
     path = layout.bundles[kind]
     is_directory = look.is_directory(path) or not path.suffix
-    files = _directory_files(look, path) if is_directory else (read_certificate_file(look, path),)
+    files = read_directory(look, path) if is_directory else (read_certificate_file(look, path),)
     held = [(file, one) for file in files for one in file.certificates]
     authorities = dict.fromkeys(one for _, one in held if one.is_ca)
     self_signed = {one: one.is_self_signed for one in authorities}
@@ -115,11 +115,3 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
     if certificates_in(bundle.path, staged).certificates != (*before.certificates, certificate):
         raise VaultWriteError(bundle.path, "what stands there would hide the certificate; repair the file first")
     change.put(bundle.path, staged)
-
-
-def _directory_files(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
-    try:
-        paths = look.names(directory)
-    except VaultReadError as error:
-        return (CertificateFile(directory, (), (Finding(str(directory), error.why),)),)
-    return tuple(read_certificate_file(look, path) for path in paths if path.suffix in CERTIFICATE_SUFFIXES)

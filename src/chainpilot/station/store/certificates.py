@@ -8,10 +8,11 @@ from typing import Final
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate, load_certificates
 from chainpilot.pki.der import DerError, read_all
 from chainpilot.pki.encoding import EncodingError
+from chainpilot.station.layout import CERTIFICATE_SUFFIXES
 from chainpilot.station.model import Finding
 from chainpilot.station.vault import Look, VaultReadError
 
-__all__ = ["CertificateFile", "certificates_in", "has_armour", "read_certificate_file"]
+__all__ = ["CertificateFile", "certificates_in", "has_armour", "read_certificate_file", "read_directory"]
 
 _BEGINS: Final = re.compile(rb"(?=-----BEGIN )")
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)-----")
@@ -35,6 +36,15 @@ def read_certificate_file(look: Look, path: Path) -> CertificateFile:
     except VaultReadError as error:
         return CertificateFile(path, (), (Finding(str(path), error.why),))
     return certificates_in(path, data or b"")
+
+
+def read_directory(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
+    """The certificate files of a directory by name; one that can't be listed is a finding and no more."""
+    try:
+        paths = look.names(directory)
+    except VaultReadError as error:
+        return (CertificateFile(directory, (), (Finding(str(directory), error.why),)),)
+    return tuple(read_certificate_file(look, path) for path in paths if path.suffix in CERTIFICATE_SUFFIXES)
 
 
 def certificates_in(path: Path, data: bytes) -> CertificateFile:

@@ -59,8 +59,17 @@ class KeyRing:
                 return path
         return None
 
+    def holds(self, path: Path, wanted: SpkiHash) -> bool:
+        """Whether that file is the key with that public key."""
+        return self._public_half(path) == wanted
+
     def _all(self) -> tuple[Path, ...]:
-        return tuple(path for path in self.look.names(self.directory) if path.suffix in KEY_SUFFIXES)
+        try:
+            names = self.look.names(self.directory)
+        except VaultReadError as error:
+            self._findings.append(Finding(str(self.directory), error.why))
+            return ()
+        return tuple(path for path in names if path.suffix in KEY_SUFFIXES)
 
     def _public_half(self, path: Path) -> SpkiHash | None:
         if path not in self._opened:

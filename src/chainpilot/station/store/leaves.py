@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.station.layout import CERTIFICATE_SUFFIXES, Layout
+from chainpilot.station.layout import Layout
 from chainpilot.station.model import Finding, LeafCertificateType
-from chainpilot.station.store.certificates import CertificateFile, read_certificate_file
+from chainpilot.station.store.certificates import CertificateFile, read_directory
 from chainpilot.station.store.keys import KeyRing
 from chainpilot.station.vault import Look
 
@@ -66,8 +66,7 @@ class Leaves:
 def read_leaves(look: Look, layout: Layout, kind: LeafCertificateType, password: str) -> Leaves:
     """Read a domain's leaf directory; keys are opened only when asked for."""
     places = layout.leaves[kind]
-    paths = (path for path in look.names(places.certificates) if path.suffix in CERTIFICATE_SUFFIXES)
-    files = [read_certificate_file(look, path) for path in paths]
+    files = read_directory(look, places.certificates)
     return Leaves(
         kind=kind,
         leaves=_grouped(files),

@@ -32,7 +32,7 @@ class PendingRecordError(OwnError):
 
 @dataclass(frozen=True, slots=True)
 class PendingCsr:
-    """A signing request whose certificate hasn't come yet."""
+    """A signing request whose certificate may still come."""
 
     word: str
     """Names the key file and this record."""
@@ -40,15 +40,28 @@ class PendingCsr:
     csr: Csr
     made_at: datetime
     """Timezone-aware UTC."""
+    superseded_at: datetime | None = None
+    """When a later request for its slot took its place, timezone-aware UTC; it is sent no more."""
+    with_csms: bool = False
+    """Whether it was handed to a CSMS that hasn't refused it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no later request took its place."""
+        return self.superseded_at is None
 
     @property
     def pem(self) -> str:
         """The request as it is sent, each time the same."""
         return pem_encode(self.csr.der, PemLabel.CERTIFICATE_REQUEST)
 
-    def is_open(self, at: datetime, lifetime_seconds: int) -> bool:
-        """Whether its certificate is still waited for; a record from far in the future shows a clock set back."""
+    def is_fresh(self, at: datetime, lifetime_seconds: int) -> bool:
+        """Whether it was made within the lifetime; one from far in the future shows a clock set back."""
         return abs(at - self.made_at) < timedelta(seconds=lifetime_seconds)
+
+    def is_past(self, at: datetime, lifetime_seconds: int) -> bool:
+        """Whether its lifetime is over, from when it was made or superseded; a clock set back makes it no older."""
+        return at - (self.superseded_at or self.made_at) >= timedelta(seconds=lifetime_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,8 @@ class _Record:
     certificate_type: str
     made_at: datetime
     csr: bytes
+    superseded_at: datetime | None = None
+    with_csms: bool = False
 
 
 def encode_pending(pending: PendingCsr) -> bytes:
@@ -69,6 +84,8 @@ def encode_pending(pending: PendingCsr) -> bytes:
             certificate_type=pending.kind.value,
             made_at=pending.made_at,
             csr=pending.csr.der,
+            superseded_at=pending.superseded_at,
+            with_csms=pending.with_csms,
         )
     )
 
@@ -86,20 +103,24 @@ def decode_pending(data: bytes) -> PendingCsr:
     kind = next((one for one in LEAF_TYPES if one.value == record.certificate_type), None)
     if record.version != 1 or kind is None or not _WORD.fullmatch(record.word):
         raise PendingRecordError("another version, type or name than ours")
-    if record.made_at.tzinfo is None:
+    if any(time is not None and time.tzinfo is None for time in (record.made_at, record.superseded_at)):
         raise PendingRecordError("a time without a timezone")
     try:
         csr = inspect_csr(record.csr)
     except CsrError as error:
         raise PendingRecordError(error.detail) from error
-    return PendingCsr(record.word, kind, csr, record.made_at)
+    return PendingCsr(record.word, kind, csr, record.made_at, record.superseded_at, record.with_csms)
 
 
 def read_pending(look: Look, layout: Layout) -> tuple[tuple[PendingCsr, ...], tuple[Finding, ...]]:
     """Every record in the order they were made, and the files that are none."""
     found: list[PendingCsr] = []
     findings: list[Finding] = []
-    for path in look.names(layout.pending):
+    try:
+        paths = look.names(layout.pending)
+    except VaultReadError as error:
+        return (), (Finding(str(layout.pending), error.why),)
+    for path in paths:
         try:
             found.append(decode_pending(look.read(path) or b""))
         except (PendingRecordError, VaultReadError) as error:

@@ -22,7 +22,7 @@ def room_objection(look: Look, layout: Layout, *, certificates: int, size: int) 
     held_bytes = 0
     bundles = dict.fromkeys(layout.bundles.values())
     directories = (*(path for path in bundles if look.is_directory(path)), *layout.leaf_directories, layout.pending)
-    paths = dict.fromkeys((*bundles, *(path for directory in directories for path in look.names(directory))))
+    paths = dict.fromkeys((*bundles, *(path for directory in directories for path in _names(look, directory))))
     for path in paths:
         held_bytes += look.size(path)
         if path.suffix in CERTIFICATE_SUFFIXES:
@@ -32,6 +32,14 @@ def room_objection(look: Look, layout: Layout, *, certificates: int, size: int) 
     if held_bytes + size > layout.config.max_bytes:
         return f"the store holds {held_bytes} bytes of at most {layout.config.max_bytes}"
     return None
+
+
+def _names(look: Look, directory: Path) -> tuple[Path, ...]:
+    """What can't be listed can't be counted; it is told of by the findings."""
+    try:
+        return look.names(directory)
+    except VaultReadError:
+        return ()
 
 
 def _count(look: Look, path: Path) -> int:
