@@ -14,19 +14,22 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from chainpilot.clock import SYSTEM
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.chain import chain_from_stack
 from chainpilot.pki.csr import build_csr, inspect_csr
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.pkcs7 import read_certs_only
-from chainpilot.testpki.address import ListenError
+from chainpilot.testpki.address import ListenError, NameMissingError
 from chainpilot.testpki.app import EST_USER, TestPki
+from chainpilot.testpki.cabinet import FolderInUseError
 from chainpilot.testpki.hierarchy import AUTHORITIES
 from chainpilot.testpki.http import Served
 from chainpilot.testpki.responder import MAX_OCSP_REQUEST
 from chainpilot.wire.est.bodies import encode_body
 from chainpilot.wire.est.server import MAX_REQUEST
+from clocks import SetClock
 
 ENROLL = "/.well-known/est/cpo/simpleenroll"
 CACERTS = "/.well-known/est/cpo/cacerts"
@@ -110,6 +113,16 @@ async def test_a_request_posted_again_is_answered_as_declared(tmp_path: Path, *,
         assert len(pki.issued) == (1 if repost_safe else 2)
 
 
+async def test_a_request_put_off_is_decided_when_it_comes_again(tmp_path: Path) -> None:
+    async with TestPki(tmp_path, pending_first=True) as pki, client_of(pki) as client:
+        csr = encode_body(new_csr())
+        first = await client.post(ENROLL, content=csr, headers=PKCS10)
+        assert (first.status_code, first.headers["Retry-After"]) == (202, "1")
+        assert list(pki.issued) == []
+        leaf = issued_in(await client.post(ENROLL, content=csr, headers=PKCS10))
+        assert [record.certificate for record in pki.issued] == [leaf]
+
+
 async def test_without_the_right_login_nothing_is_told(pki: TestPki) -> None:
     async with client_of(pki, password="wrong") as client:
         for path in (CACERTS, ENROLL, "/nothing"):
@@ -191,6 +204,69 @@ async def test_a_port_taken_meanwhile_is_replaced_but_an_asked_one_is_not(tmp_pa
         with pytest.raises(ListenError) as caught:
             await TestPki(tmp_path, est_port=port).__aenter__()
     assert caught.value.port == port
+
+
+async def test_a_second_test_pki_on_a_directory_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    async with TestPki(tmp_path) as pki:
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with pytest.raises(FolderInUseError):
+            await TestPki(tmp_path).__aenter__()
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        async with client_of(pki) as client:
+            assert (await client.get(CACERTS)).status_code == 200
+    async with TestPki(tmp_path):
+        pass
+
+
+async def test_the_first_name_stands_in_addresses_and_all_in_the_certificate(tmp_path: Path) -> None:
+    names = ("pki.example.org", "localhost", "2001:db8::7")
+    async with TestPki(tmp_path, host="0.0.0.0", names=names) as pki:
+        _, port = pki.est_url.rsplit(":", 1)
+        assert pki.est_url == f"https://pki.example.org:{port}"
+        assert pki.ocsp_url.startswith("http://pki.example.org:")
+        context = ssl.create_default_context(cafile=pki.directory / "web_root.pem")
+        login = (EST_USER, pki.password)
+        base = f"https://localhost:{port}"
+        async with httpx.AsyncClient(base_url=base, auth=login, verify=context, trust_env=False) as client:
+            leaf = issued_in(await client.post(ENROLL, content=encode_body(new_csr()), headers=PKCS10))
+        assert leaf.ocsp_urls == (pki.ocsp_url,)
+        assert pki.issuers["cpo_sub2"].certificate.ocsp_urls == (pki.ocsp_url,)
+        server = x509.load_pem_x509_certificate((tmp_path / "keys" / "est_server.pem").read_bytes())
+        alternative = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert alternative.get_values_for_type(x509.DNSName) == ["pki.example.org", "localhost"]
+        assert list(map(str, alternative.get_values_for_type(x509.IPAddress))) == ["2001:db8::7"]
+
+
+async def test_every_address_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NameMissingError):
+        await TestPki(tmp_path, host="0.0.0.0").__aenter__()
+
+
+async def test_a_name_longer_than_a_common_name_makes_a_certificate_too(tmp_path: Path) -> None:
+    long = ".".join(["a" * 60] * 4)
+    async with TestPki(tmp_path, names=(long, "127.0.0.1")) as pki:
+        context = ssl.create_default_context(cafile=pki.directory / "web_root.pem")
+        port = int(pki.est_url.rsplit(":", 1)[1])
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=long)
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_seed_makes_the_same_certificates_twice(tmp_path: Path) -> None:
+    at, csr, host = SYSTEM.now().replace(microsecond=0), encode_body(new_csr()), "127.83.69.68"
+    runs: list[dict[str, bytes]] = []
+    est_port = ocsp_port = 0
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        async with TestPki(
+            folder, clock=SetClock(at), seed=b"seed", host=host, est_port=est_port, ocsp_port=ocsp_port
+        ) as pki:
+            async with client_of(pki) as client:
+                issued_in(await client.post(ENROLL, content=csr, headers=PKCS10))
+            runs.append({path.name: path.read_bytes() for path in [*folder.glob("*.pem"), folder / "issued.jsonl"]})
+            est_port, ocsp_port = (int(address.rsplit(":", 1)[1]) for address in (pki.est_url, pki.ocsp_url))
+    assert len(runs[0]) == len(AUTHORITIES) + 1
+    assert runs[0] == runs[1]
 
 
 async def test_a_server_certificate_for_the_cpms_leads_to_the_csms_root(pki: TestPki, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`chainpilot testpki run`: the test PKI in the foreground, one line an answer, until it is told to stop."""
 
+import asyncio
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ def serve(
 
 
 async def _serve(pki: TestPki) -> None:
+    told = asyncio.create_task(until_told_to_stop())
+    await asyncio.sleep(0)  # it listens for signals before anything is printed
     async with pki:
         typer.echo("TEST PKI, never for production.\n")
         typer.echo(f"  EST, SECC certificates    {pki.est_url}/.well-known/est/cpo")
@@ -65,7 +68,7 @@ async def _serve(pki: TestPki) -> None:
         typer.echo("Try it (the SECC certificates' CAs, as openssl prints them):\n")
         typer.echo(f"  {_example(pki)}\n")
         typer.echo("Stop it with Ctrl-C.")
-        await until_told_to_stop()
+        await told
 
 
 def _example(pki: TestPki) -> str:
