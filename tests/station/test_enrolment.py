@@ -19,7 +19,7 @@ from chainpilot.station.model import (
     InstallCertificateResult,
     LeafCertificateType,
 )
-from chainpilot.station.requests import MAX_SUPERSEDED
+from chainpilot.station.store.requests import MAX_SUPERSEDED
 from clocks import SetClock
 from forge import forge
 from stores import EVSE, assert_store_unchanged, enrol, leaf_files, open_store, store_with, tree
@@ -192,9 +192,13 @@ def test_a_request_whose_key_somebody_else_got_a_certificate_for_is_not_open(
     assert request(store) != csr, "a renewal has a key of its own"
 
 
-def superseded(store: EvseSecurity, count: int) -> list[str]:
-    """That many requests of one slot, the last one open."""
-    return [request(store, organization=f"Operator {number}") for number in range(count)]
+def superseded(store: EvseSecurity, clock: SetClock, count: int) -> list[str]:
+    """That many requests of one slot, a second apart, the last one open."""
+    made = []
+    for number in range(count):
+        made.append(request(store, organization=f"Operator {number}"))
+        clock.advance(1)
+    return made
 
 
 def test_housekeeping_removes_superseded_requests_past_their_lifetime_but_for_the_last_ones(
@@ -202,10 +206,7 @@ def test_housekeeping_removes_superseded_requests_past_their_lifetime_but_for_th
 ) -> None:
     clock = SetClock()
     store = store_with(tmp_path, (CaCertificateType.V2G, v2g), clock=clock)
-    made = []
-    for number in range(5):
-        made.append(request(store, organization=f"Operator {number}"))
-        clock.advance(1)
+    made = superseded(store, clock, 5)
     clock.advance(3600 - 5)
     with assert_store_unchanged(tmp_path):
         store.run_housekeeping()
@@ -220,20 +221,21 @@ def test_housekeeping_removes_superseded_requests_past_their_lifetime_but_for_th
     assert results == [InstallCertificateResult.WRITE_ERROR] * 2 + [InstallCertificateResult.ACCEPTED] * 3
 
 
-def test_superseded_requests_of_a_slot_are_bounded_and_the_oldest_go_first(store: EvseSecurity, tmp_path: Path) -> None:
-    superseded(store, MAX_SUPERSEDED + 1)
+def test_superseded_requests_of_a_slot_are_bounded_and_the_oldest_go_first(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    superseded(store, clock, MAX_SUPERSEDED + 1)
     at_the_bound = keys(tmp_path)
     assert len(at_the_bound) == MAX_SUPERSEDED + 1
     request(store, organization="One more")
-    assert len(keys(tmp_path)) == MAX_SUPERSEDED + 1
-    (gone,) = at_the_bound - keys(tmp_path)
-    assert gone.removesuffix(".key").removeprefix("SECC_LEAF_") + ".json" not in records(tmp_path)
+    assert len(keys(tmp_path)) == len(records(tmp_path)) == MAX_SUPERSEDED + 1
+    assert at_the_bound - keys(tmp_path) == {min(at_the_bound)}, "names begin with the time"
 
 
 def test_housekeeping_never_removes_an_open_request_or_a_key_in_use(tmp_path: Path, v2g: Pki) -> None:
     clock = SetClock()
     store = store_with(tmp_path, (CaCertificateType.V2G, v2g), clock=clock)
-    chains = [v2g.enrol(csr) for csr in superseded(store, 6)]
+    chains = [v2g.enrol(csr) for csr in superseded(store, clock, 6)]
     open_key = keys(tmp_path)
     for number, chain in enumerate(chains[:4]):
         (tmp_path / f"client/cso/put_there_{number}.pem").write_text(chain)
@@ -247,7 +249,7 @@ def test_housekeeping_never_removes_an_open_request_or_a_key_in_use(tmp_path: Pa
 def test_housekeeping_keeps_every_key_while_a_certificate_can_not_be_read(tmp_path: Path) -> None:
     clock = SetClock()
     store = open_store(tmp_path, clock=clock)
-    superseded(store, 6)
+    superseded(store, clock, 6)
     clock.advance(10**6)
     (tmp_path / "client/cso/broken.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     with assert_store_unchanged(tmp_path):

@@ -1,7 +1,7 @@
 """The station's half of an enrolment: a key and its signing request go out, the certificate comes back.
 
 `begin` is step 1 and `complete` step 7 of the flow (architecture.md section 3); the back office's half has the same
-file name there. What becomes of a request in between is `requests`; talking to a CSMS, and repeating a request that it
+file name there. What becomes of a request in between is `store.requests`; talking to a CSMS, and repeating a request that it
 didn't answer, is the adapters' and the app's part.
 """
 
@@ -16,7 +16,6 @@ from chainpilot.pki.identity import DistinguishedName, IdentityError, is_evseid,
 from chainpilot.pki.keys import KeySpec, SpkiHash, generate_private_key
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
 from chainpilot.pki.verify import VerifiedChain
-from chainpilot.station import requests
 from chainpilot.station.judgement import INSTALL_RESULTS, StackRefusal, judge, read_stack
 from chainpilot.station.layout import LEAF_TYPES, Layout
 from chainpilot.station.model import (
@@ -37,6 +36,7 @@ from chainpilot.station.store import (
     new_word,
     read_bundle,
     read_leaves,
+    requests,
     room_objection,
     write_key,
 )

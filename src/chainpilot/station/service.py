@@ -12,7 +12,7 @@ from typing import Final
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain
-from chainpilot.station import enrolment, inventory, requests, trust
+from chainpilot.station import enrolment, inventory, trust
 from chainpilot.station.enrolment import Names
 from chainpilot.station.events import StoreUpdates, Subscriber
 from chainpilot.station.judgement import StackRefusal, anchors_of, judge, read_stack
@@ -34,7 +34,7 @@ from chainpilot.station.model import (
     LeafCertificateType,
     ValidationOutcome,
 )
-from chainpilot.station.store import PendingCsr, read_bundle
+from chainpilot.station.store import PendingCsr, read_bundle, requests
 from chainpilot.station.vault import OS_FILES, Change, FileOperations, Modes, Vault, VaultBusy, VaultError
 
 __all__ = ["EvseSecurity"]

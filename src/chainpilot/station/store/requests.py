@@ -2,8 +2,8 @@
 
 A request is open until its certificate is installed or a later request for its slot supersedes it. A superseded one is
 no longer sent, but its certificate may be on the way, so its key stays and the certificate is still taken. Keys go in
-`collect` alone, and in `supersede` past a bound on their number. Making a request and installing what comes back are
-`enrolment`'s.
+`collect` alone, and in `supersede` past a bound on their number. Making a request and installing what comes back are the
+enrolment's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,9 @@ from chainpilot.pki.identity import DistinguishedName, is_evseid, normal_evseid
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.station.layout import LEAF_TYPES, Layout
 from chainpilot.station.model import LeafCertificateType
-from chainpilot.station.store import KeyRing, Leaves, PendingCsr, encode_pending, read_leaves, read_pending
+from chainpilot.station.store.keys import KeyRing
+from chainpilot.station.store.leaves import Leaves, read_leaves
+from chainpilot.station.store.pending import PendingCsr, encode_pending, read_pending
 from chainpilot.station.vault import Change, Look
 
 __all__ = [
