@@ -7,7 +7,7 @@ from hypothesis import settings
 
 __all__: list[str] = []
 
-# these machines are noisy: a slow example is no defect; with CI set hypothesis brings a profile of its own that says so too
+# These machines are noisy: a slow example is no defect. Where CI is set, hypothesis brings a profile that says so too.
 settings.register_profile("house", deadline=None)
 if not os.environ.get("CI"):
     settings.load_profile("house")
