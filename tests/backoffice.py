@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -20,6 +20,7 @@ from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, ListenerConfig, S
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile, StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import hash_password
+from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from clocks import SetClock
@@ -73,6 +74,11 @@ class BackOffice:
     csms_ca: SimulatedCa
     steps: StepLog
     clock: SetClock
+
+    @property
+    def authorities(self) -> dict[str, CertificateAuthority]:
+        """What it was built with, for another one on the same records."""
+        return {"v2g": self.ca, "own": self.csms_ca}
 
     def port(self, profile: int = 2) -> int:
         """Where the listener of that profile is."""
@@ -134,7 +140,11 @@ def _server_files(folder: Path, ladder: Ladder) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def open_back_office(
-    folder: Path, *, server: ServerConfig | None = None, policy: Policy | None = None
+    folder: Path,
+    *,
+    server: ServerConfig | None = None,
+    policy: Policy | None = None,
+    make_ca: Callable[[Ladder], SimulatedCa] = SimulatedCa,
 ) -> AsyncIterator[BackOffice]:
     """Listeners for profiles 2 and 3, one station with a generated key."""
     v2g, csms = v2g_ladder(), csms_ladder()
@@ -159,7 +169,7 @@ async def open_back_office(
         server=server or ServerConfig(),
         policy=policy or Policy(),
     )
-    ca, csms_ca = SimulatedCa(v2g), SimulatedCa(csms, client=True)
+    ca, csms_ca = make_ca(v2g), SimulatedCa(csms, client=True)
     steps = StepLog()
     clock = SetClock(NOON)
     cpms = Cpms(config, clock=clock, watch=steps, authorities={"v2g": ca, "own": csms_ca})

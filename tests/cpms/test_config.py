@@ -154,6 +154,30 @@ def test_the_anchors_of_a_test_pki_need_their_switch(tmp_path: Path) -> None:
     assert len(admitted.anchors[TrustDomain.V2G]) == 1
 
 
+def test_a_test_pki_behind_https_needs_the_switch_too(tmp_path: Path) -> None:
+    root = forge("Test Web Root", ca=True, begin=BEGIN, test=True)
+    (tmp_path / "web.pem").write_text(root.certificate.to_pem())
+    (tmp_path / "password").write_text("secret")
+    pki = {"a": {**PKI, "password_file": "password", "tls_ca": "web.pem"}}
+    said = complaint(tmp_path, pki=pki)
+    assert said.startswith("pki.a.tls_ca: ")
+    assert "it belongs to a test PKI; only allow_test_pki admits it" in said
+    admitted = config_from(document(pki=pki, trust={"allow_test_pki": True}), tmp_path, {})
+    anchors = admitted.pkis["a"].tls_anchors
+    assert anchors is not None
+    assert anchors.anchors == (root.certificate,)
+
+
+@pytest.mark.parametrize("text", [None, "", "nothing here"])
+def test_a_tls_ca_without_a_ca_stops_the_start(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "web.pem").write_text(text)
+    (tmp_path / "password").write_text("secret")
+    said = complaint(tmp_path, pki={"a": {**PKI, "password_file": "password", "tls_ca": "web.pem"}})
+    assert said.startswith("pki.a.tls_ca: ")
+    assert "web.pem" in said
+
+
 def test_a_leaf_is_no_anchor(tmp_path: Path) -> None:
     (tmp_path / "leaf.pem").write_text(forge("leaf").certificate.to_pem())
     assert "not a CA certificate" in complaint(tmp_path, trust={"csms": ["leaf.pem"]})

@@ -25,10 +25,12 @@ from chainpilot.link.watch import Watch
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse, TrustAnchors
 
-__all__ = ["Cpms", "StationRecordError"]
+__all__ = ["Cpms", "StationRecordError", "patience_of"]
 
-_PATIENCE: Final = 10.0
-"""Seconds that running jobs get to end at shutdown; a POST cut off may cost a certificate."""
+_MARGIN: Final = 5.0
+"""Seconds that a job gets at shutdown on top of the PKI's time-out: to write the answer down."""
+_PKI_TIMEOUT: Final = 30.0
+"""Seconds assumed of a PKI that was handed in and not configured."""
 
 _WORTH_A_WARNING: Final = frozenset(
     {Step.FAILED, Step.MESSAGE_REFUSED, Step.OUTCOME_UNKNOWN, Step.REQUEST_REFUSED, Step.TURNED_AWAY}
@@ -122,7 +124,7 @@ class Cpms:
             stack.callback(passwords.close)
             sessions = Sessions()
             office, worker = await self._staff(stack, self._ledger, sessions)
-            stack.push_async_callback(worker.drain, _PATIENCE)
+            stack.push_async_callback(self._drain, worker)
             stack.push_async_callback(_end, asyncio.create_task(worker.run(), name="worker"))
             gateway = Gateway(office, sessions, passwords, self._config.server, watch_frames=self._watch_frames)
             self._listeners = await gateway.start(self._config.listeners)
@@ -156,12 +158,27 @@ class Cpms:
         )
         return office, Worker(office, nudged)
 
+    async def _drain(self, worker: Worker) -> None:
+        patience = patience_of(self._config)
+        detail = f"running jobs get up to {patience:.0f} s, the longest PKI time-out and a margin"
+        _log.info("stopping", detail=detail)
+        await worker.drain(patience)
+
     def _note(self, taken: StepTaken) -> None:
         use = taken.use.value if taken.use else None
         write = _log.warning if taken.step in _WORTH_A_WARNING else _log.info
         write(taken.step.value, station=taken.station_id, enrolment=taken.enrolment_id, use=use, **taken.facts)
         if self._watch is not None:
             self._watch(taken)
+
+
+def patience_of(config: CpmsConfig) -> float:
+    """Seconds that running jobs get to end at an orderly stop.
+
+    A POST that is cut off leaves its outcome unknown and may cost a certificate, so it gets all of its PKI's time-out
+    and then some, for the answer to be written down.
+    """
+    return max((pki.timeout for pki in config.pkis.values()), default=_PKI_TIMEOUT) + _MARGIN
 
 
 async def _end(task: asyncio.Task[None]) -> None:

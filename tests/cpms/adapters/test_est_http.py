@@ -8,11 +8,16 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certs import FROM, UNTIL, key_pem
 from chainpilot.cpms.adapters.est_http import EstExchange, EstHttp
 from chainpilot.cpms.adapters.est_transport import EstSetupError, Progress, client_context
 from chainpilot.cpms.config import PkiConfig
@@ -25,13 +30,17 @@ from chainpilot.cpms.ports import (
     Reason,
     RetryClass,
 )
+from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.csr import Csr, build_csr, inspect_csr
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.pki.trust import TrustAnchors
 from chainpilot.testpki.app import EST_USER, TestPki
+from chainpilot.testpki.est_app import tls_server_context
 from chainpilot.wire.est import client as est_client
 from chainpilot.wire.est.client import MAX_ANSWER
 from clocks import SetClock
+from forge import forge
 from rawserver import Played, Script, ServerIdentity, answering, http_answer, make_identity, raw_server
 
 PASSWORD = "correct-horse-battery"
@@ -45,6 +54,7 @@ def new_csr(common_name: str = "DE*ICE*E123") -> Csr:
 
 
 def config_for(url: str, anchors: Path | None, *, password: str = PASSWORD, timeout: float = 5.0) -> PkiConfig:
+    given = load_certificates(anchors.read_text()) if anchors else None
     return PkiConfig(
         name="played",
         url=url,
@@ -52,7 +62,7 @@ def config_for(url: str, anchors: Path | None, *, password: str = PASSWORD, time
         label="cpo",
         username=EST_USER,
         password=password,
-        tls_ca=anchors,
+        tls_anchors=TrustAnchors.admit(given, allow_test_pki=True) if given else None,
         timeout=timeout,
     )
 
@@ -101,6 +111,23 @@ async def test_cacerts_and_a_certificate_come_from_a_real_server(pki: TestPki) -
     assert [each.spki_hash for each in issued.certificates] == [csr.spki_hash]
     assert [(each.operation, each.status) for each in seen] == [("cacerts", 200), ("simpleenroll", 200)]
     assert seen[0].bytes_sent == 0 < min(seen[0].bytes_received, seen[1].bytes_sent, seen[1].bytes_received)
+
+
+async def test_a_sub_ca_named_as_tls_ca_is_an_anchor(tmp_path: Path) -> None:
+    root = forge("Web Root", ca=True, begin=FROM, end=UNTIL)
+    sub = forge("Web Sub", root, ca=True, begin=FROM, end=UNTIL)
+    names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    usage = (ExtendedKeyUsageOID.SERVER_AUTH,)
+    server = forge("127.0.0.1", sub, eku=usage, extensions=((names, False),), begin=FROM, end=UNTIL)
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text(server.certificate.to_pem())
+    key.write_bytes(key_pem(server.key))
+    anchors = TrustAnchors.admit([sub.certificate])
+    async with raw_server(answering(http_answer(401, {})), tls_server_context(chain, key)) as played:
+        authority = EstHttp(replace(config_for(played.url, None), tls_anchors=anchors))
+        with pytest.raises(CaRefused, match="401"):
+            await authority.cacerts()
+        await authority.aclose()
 
 
 async def test_many_requests_at_once_share_the_connections(pki: TestPki) -> None:
@@ -168,8 +195,8 @@ async def test_the_request_goes_out_as_the_strictest_server_reads_it(identity: S
         (http_answer(403, {}), Reason.PKI_NAME_NOT_REGISTERED, "after-a-change"),
         (http_answer(404, {}), Reason.PKI_REFUSED, "after-a-change"),
         (http_answer(429, {}), Reason.PKI_RATE_LIMITED, "by-itself"),
-        (http_answer(500, {}), Reason.PKI_UNAVAILABLE, "by-itself"),
-        (http_answer(503, {}), Reason.PKI_UNAVAILABLE, "by-itself"),
+        (http_answer(425, {}), Reason.PKI_UNAVAILABLE, "by-itself"),
+        (http_answer(503, {"Retry-After": "5"}), Reason.PKI_UNAVAILABLE, "by-itself"),
     ],
 )
 async def test_an_answer_that_is_no_certificate_has_its_reason(
@@ -200,8 +227,8 @@ async def test_202_is_pending_until_the_named_time(identity: ServerIdentity) -> 
         assert await authority.simpleenroll(new_csr()) == CaPending(AT + timedelta(hours=1))
 
 
-@pytest.mark.parametrize("status", [502, 504])
-async def test_a_proxy_that_lost_the_pki_leaves_the_outcome_open(status: int, identity: ServerIdentity) -> None:
+@pytest.mark.parametrize("status", [408, 500, 501, 502, 503, 504, 505, 599])
+async def test_a_pki_or_its_proxy_that_failed_may_have_signed(status: int, identity: ServerIdentity) -> None:
     async with raw_server(answering(http_answer(status, {})), identity.context) as server:
         config = config_for(server.url, identity.anchors)
         assert (await doubt_of(config)).sent
@@ -439,13 +466,13 @@ async def test_the_password_shows_nowhere(identity: ServerIdentity, caplog: pyte
         ({"url": "https://pki.example/?a=b"}, "query"),
         ({"preset": "else"}, "preset"),
         ({"username": "a:b"}, "colon"),
-        ({"tls_ca": Path("/nowhere/ca.pem")}, "tls_ca"),
+        ({"tls_anchors": TrustAnchors()}, "tls_ca"),
     ],
 )
 def test_a_configuration_that_can_not_work_is_told_at_the_start(
-    changes: dict[str, str], why: str, identity: ServerIdentity
+    changes: dict[str, Any], why: str, identity: ServerIdentity
 ) -> None:
-    config = replace(config_for("https://pki.example", identity.anchors), **changes)  # type: ignore[arg-type]  # - a table
+    config = replace(config_for("https://pki.example", identity.anchors), **changes)
     with pytest.raises(EstSetupError) as caught:
         EstHttp(config)
     assert why in caught.value.why

@@ -96,12 +96,14 @@ def client_context(config: PkiConfig) -> ssl.SSLContext:
     """TLS 1.2 or later with the server's name and chain checked, before anything else is said.
 
     Raises:
-        EstSetupError: the file of anchors can't be read or holds none.
+        EstSetupError: no anchors are given; None would be the system's.
     """
-    try:
-        context = ssl.create_default_context(cafile=config.tls_ca)
-    except (OSError, ssl.SSLError) as error:
-        raise EstSetupError(config.name, f"tls_ca {config.tls_ca} can't be used: {error}") from error
+    anchors = config.tls_anchors
+    if anchors is not None and not len(anchors):
+        raise EstSetupError(config.name, "tls_ca names no CA")
+    context = ssl.create_default_context(cadata="".join(anchor.to_pem() for anchor in anchors) if anchors else None)
+    if anchors is not None and any(not anchor.is_self_signed for anchor in anchors):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a sub-CA named here is an anchor (x509.md duty 9)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Python 3.13 sets it, earlier ones don't; real PKIs' servers lack what it demands (x509.md duty 9)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -50,7 +50,7 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
     return CpmsConfig(
         listeners=_listeners(given, folder),
         database=DatabaseConfig(folder / given.database.file),
-        pkis={name: _pki(name, pki, folder, environ) for name, pki in given.pki.items()},
+        pkis={name: _pki(name, pki, given.trust, folder, environ) for name, pki in given.pki.items()},
         issue=_issue(given),
         anchors=_anchors(given.trust, folder),
         server=ServerConfig(**given.server.model_dump()),
@@ -92,7 +92,7 @@ def _listener(given: ListenerInput, trust: TrustInput, folder: Path) -> Listener
     )
 
 
-def _pki(name: str, given: PkiInput, folder: Path, environ: Mapping[str, str]) -> PkiConfig:
+def _pki(name: str, given: PkiInput, trust: TrustInput, folder: Path, environ: Mapping[str, str]) -> PkiConfig:
     password = environ.get(f"CHAINPILOT_PKI_{name.upper().replace('-', '_')}_PASSWORD", "")
     if not password and given.password_file is not None:
         key = f"pki.{name}.password_file"
@@ -108,10 +108,19 @@ def _pki(name: str, given: PkiInput, folder: Path, environ: Mapping[str, str]) -
         label=given.label,
         username=given.username,
         password=password,
-        tls_ca=folder / given.tls_ca if given.tls_ca else None,
+        tls_anchors=_tls_anchors(f"pki.{name}.tls_ca", given.tls_ca, trust, folder),
         repost_safe=given.repost_safe,
         timeout=given.timeout,
     )
+
+
+def _tls_anchors(key: str, file: Path | None, trust: TrustInput, folder: Path) -> TrustAnchors | None:
+    if file is None:
+        return None
+    anchors = _admit(key, [file], folder, allow_test_pki=trust.allow_test_pki)
+    if not len(anchors):
+        raise ConfigError(key, f"{file} holds no certificate")
+    return anchors
 
 
 def _issue(given: Document) -> dict[LeafUse, str]:

@@ -68,8 +68,8 @@ class PkiConfig:
     label: str
     username: str
     password: str = field(repr=False)
-    tls_ca: Path | None
-    """Anchors for the PKI's own TLS certificate; None: the system's."""
+    tls_anchors: TrustAnchors | None
+    """What the PKI's own TLS certificate must lead to; None: the system's."""
     repost_safe: bool = False
     timeout: float = 30.0
     """Seconds for one request, connecting included."""
