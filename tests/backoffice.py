@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -145,6 +145,7 @@ async def open_back_office(
     server: ServerConfig | None = None,
     policy: Policy | None = None,
     make_ca: Callable[[Ladder], SimulatedCa] = SimulatedCa,
+    authorities: Mapping[str, CertificateAuthority] | None = None,
 ) -> AsyncIterator[BackOffice]:
     """Listeners for profiles 2 and 3, one station with a generated key."""
     v2g, csms = v2g_ladder(), csms_ladder()
@@ -172,7 +173,7 @@ async def open_back_office(
     ca, csms_ca = make_ca(v2g), SimulatedCa(csms, client=True)
     steps = StepLog()
     clock = SetClock(NOON)
-    cpms = Cpms(config, clock=clock, watch=steps, authorities={"v2g": ca, "own": csms_ca})
+    cpms = Cpms(config, clock=clock, watch=steps, authorities={"v2g": ca, "own": csms_ca, **(authorities or {})})
     async with cpms:
         record = StationRecord(
             STATION,

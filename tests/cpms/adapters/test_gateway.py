@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -266,22 +265,6 @@ async def test_a_client_certificate_from_elsewhere_or_none_gets_no_tls(tmp_path:
         with pytest.raises((OSError, InvalidMessage, ConnectionClosed)):
             async with office.dial(profile=3, client=client) as socket:
                 await socket.recv()
-
-
-async def test_no_secret_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    async with open_back_office(tmp_path) as office:
-        async with office.dial() as socket:
-            await call(socket, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "s3cr3t-value"})
-            await call(socket, "DataTransfer", data_transfer("SignCertificate", {"csr": "s3cr3t-value"}), "2")
-        assert await turned_away(office.dial(password="s3cr3t-value")) == 401
-        written = b"".join(path.read_bytes() for path in tmp_path.glob("cpms.sqlite*"))
-    ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
-    told = "\n".join(record.getMessage() for record in ours)
-    assert "turned-away" in told
-    for secret in ("s3cr3t-value", KEY):
-        assert secret not in told
-        assert secret.encode() not in written
 
 
 async def leave_a_delivery_waiting(office: BackOffice) -> None:
