@@ -30,6 +30,7 @@ class Served(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
     def __init__(self, csms: "Csms", connection: ServerConnection) -> None:
         super().__init__(STATION, connection, response_timeout=10)
         self.csms = csms
+        self.connection = connection
 
     @on(Action.boot_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
     def _boot(self, **_: Any) -> Any:

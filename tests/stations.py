@@ -13,9 +13,11 @@ from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.station.watch import StationEvent
 from stores import EVSE
 
-__all__ = ["Running", "running_station"]
+__all__ = ["JITTER", "Running", "running_station"]
 
 E = TypeVar("E")
+JITTER = 0.02
+"""Factor on the station's delays before it connects again."""
 PATIENCE = 20.0
 """Seconds until a test says that something never happened."""
 
@@ -23,7 +25,8 @@ PATIENCE = 20.0
 class Running:
     """A station at work and what it told so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: StationConfig) -> None:
+        self.config = config
         self.station: Station
         self.events: list[StationEvent] = []
         self._news = asyncio.Condition()
@@ -56,7 +59,6 @@ async def running_station(
     directory: Path, url: str, v2g: Pki, csms: Pki, *, password: str, clock: Any = None, **settings: Any
 ) -> AsyncIterator[Running]:
     """A station that runs until the block ends; both roots are installed."""
-    running = Running()
     config = StationConfig(
         station_id="CS-001",
         csms_url=url,
@@ -67,8 +69,9 @@ async def running_station(
         store=StoreConfig(directory),
         **settings,
     )
+    running = Running(config)
     options = {} if clock is None else {"clock": clock}
-    running.station = Station(config, watch=running.watch, jitter=lambda: 0.02, **options)
+    running.station = Station(config, watch=running.watch, jitter=lambda: JITTER, **options)
     for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)):
         running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
     task = asyncio.create_task(running.station.run())

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from chainpilot.station.watch import (
     SignCertificateSent,
     StoreUpdated,
 )
+from clocks import SetClock
 from csms import PASSWORD, STATION, Csms, csms_at
-from stations import Running, running_station
+from stations import JITTER, Running, running_station
 from stores import assert_store_unchanged
 
 pytestmark = pytest.mark.anyio
@@ -52,11 +54,13 @@ async def joined(
     server: Pki | None = None,
     password: str = PASSWORD,
     boot_answers: tuple[str, ...] = (),
+    clock: SetClock | None = None,
 ) -> AsyncIterator[tuple[Csms, Running]]:
     """A CSMS, by default with a certificate of `back` for localhost, and a station that runs against it."""
     async with csms_at(directory, server or back, name=name) as csms:
         csms.boot_answers, csms.interval = list(boot_answers), 1 if boot_answers else 300
-        async with running_station(directory / "store", csms.url(), v2g, back, password=password) as running:
+        store = directory / "store"
+        async with running_station(store, csms.url(), v2g, back, password=password, clock=clock) as running:
             yield csms, running
 
 
@@ -135,7 +139,7 @@ async def test_a_lost_certificate_is_asked_for_with_the_same_request_at_the_next
         await running.until(SignCertificateAnswered, accepted=True)
         signs_with(csms, v2g, back)
         station = await csms.stations.get()
-        await station._connection.close()
+        await station.connection.close()
         await running.until(Disconnected)
         await running.until(SignCertificateSent, use=LeafUse.V2G)
         await running.until(CertificateReceived, result=InstallCertificateResult.ACCEPTED)
@@ -197,7 +201,7 @@ async def test_what_the_station_does_not_know_is_answered_in_its_own_layer(tmp_p
         station = await csms.stations.get()
 
         async def raw(text: str) -> Any:
-            await station._connection.send(text)
+            await station.connection.send(text)
 
         assert await station.ask("NoSuchMessage", {}) == {"carrier": "UnknownMessageId"}
         assert await station.ask("CertificateSigned", "{not json") == {"carrier": "Rejected"}
@@ -231,7 +235,7 @@ async def test_a_wrong_password_is_told_as_such_and_never_shown(
     async with joined(tmp_path, v2g, back, password=wrong) as (_, running):
         failed = await running.until(ConnectFailed)
         assert "id or password (401)" in failed.why
-        shown = [repr(running.events), repr(running.station._config), repr(running.station._target), caplog.text]
+        shown = [repr(running.events), repr(running.config), repr(vars(running.station)), caplog.text]
     assert not [text for text in shown if wrong in text]
 
 
@@ -240,16 +244,40 @@ async def test_without_a_csms_root_nothing_is_trusted(tmp_path: Path, v2g: Pki, 
         await running.until(Booted, accepted=True)
         (tmp_path / "store/ca/csms/CSMS_ROOT_CA.pem").unlink()
         station = await csms.stations.get()
-        await station._connection.close()
+        await station.connection.close()
         failed = await running.until(ConnectFailed)
         assert "no CSMS root is installed" in failed.why
 
 
 async def test_a_station_boots_again_until_it_is_accepted(tmp_path: Path, v2g: Pki, back: Pki) -> None:
-    async with joined(tmp_path, v2g, back, boot_answers=("Pending", "Rejected")) as (csms, running):
+    clock = SetClock()
+    async with joined(tmp_path, v2g, back, boot_answers=("Pending", "Rejected"), clock=clock) as (csms, running):
         await running.station.enrol(LeafUse.V2G)
-        await running.until(Booted, status="Pending")
-        await running.until(Booted, status="Rejected")
-        assert not csms.requests
+        for status in ("Pending", "Rejected"):
+            await running.until(Booted, status=status)
+            assert not csms.requests
+            await clock.until_somebody_sleeps(until=csms.interval)
+            clock.advance(csms.interval)
         await running.until(Booted, accepted=True)
         await running.until(SignCertificateAnswered, accepted=True)
+
+
+async def test_a_request_that_a_csms_works_on_is_sent_again_unchanged_days_later(
+    tmp_path: Path, v2g: Pki, back: Pki
+) -> None:
+    clock = SetClock()
+    async with joined(tmp_path, v2g, back, clock=clock) as (csms, running):
+        await running.until(Booted, accepted=True)
+        await running.station.enrol(LeafUse.V2G)
+        await running.until(SignCertificateAnswered, accepted=True)
+        clock.set(clock.now() + timedelta(days=3))
+        await running.station.enrol(LeafUse.V2G)
+        await running.until(SignCertificateAnswered, accepted=True)
+        signs_with(csms, v2g, back)
+        await (await csms.stations.get()).connection.close()
+        await running.until(Disconnected)
+        await clock.until_somebody_sleeps(until=JITTER)
+        clock.advance(JITTER)
+        await running.until(CertificateReceived, result=InstallCertificateResult.ACCEPTED)
+    assert len({inner["csr"] for _, inner in csms.requests}) == 1
+    assert len(csms.requests) == 3

@@ -1,6 +1,7 @@
 """The station as a whole: its settings, and how patiently it connects again."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from certs import csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station import StoreConfig
 from chainpilot.station.app import CsrNotMade, Station, StationConfig, StationConfigError
-from chainpilot.station.model import Secret
+from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
+from chainpilot.station.store.requests import KEPT_SUPERSEDED
 from chainpilot.station.watch import ConnectFailed, StationEvent
 from clocks import SetClock
-from stations import running_station
+from stations import JITTER, running_station
+from stores import EVSE, enrol, open_store, store_with
 
 pytestmark = pytest.mark.anyio
 
@@ -87,3 +90,65 @@ async def test_a_store_that_makes_no_request_says_why(tmp_path: Path) -> None:
         (tmp_path / "client").write_text("a file stands where a directory should be")
         with pytest.raises(CsrNotMade, match="client"):
             await running.station.enrol(LeafUse.V2G)
+
+
+class FailingClock(SetClock):
+    """A wall clock that can't be read, as one on a bus that doesn't answer."""
+
+    class OutOfOrderError(Exception):
+        """Of no family of ours; its words must not get into a log."""
+
+    broken = False
+
+    def now(self) -> datetime:
+        if self.broken:
+            raise FailingClock.OutOfOrderError("hunter2")
+        return super().now()
+
+
+async def test_a_station_outlives_whatever_one_connection_raises_and_logs_it_as_an_incident(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FailingClock()
+    csms = csms_pki()
+    async with running_station(
+        tmp_path, NOWHERE, v2g_pki(), csms, password="p", clock=clock, security_profile=3
+    ) as running:
+        await running.until(ConnectFailed)
+        for failures in range(1, 4):
+            clock.broken = True
+            delay = 2**failures * JITTER
+            await clock.until_somebody_sleeps(until=delay)
+            clock.advance(delay)
+            failed = await running.until(ConnectFailed)
+            assert "OutOfOrderError" in failed.why
+            assert f"incident {failed.why.rsplit(' ', 1)[1]}" in caplog.text
+        clock.broken = False
+        await clock.until_somebody_sleeps(until=2**4 * JITTER)
+        clock.advance(2**4 * JITTER)
+        failed = await running.until(ConnectFailed)
+        assert "needs a client certificate" in failed.why
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_directory_where_the_client_key_belongs_ends_no_station(tmp_path: Path) -> None:
+    csms = csms_pki()
+    enrol(store_with(tmp_path, (CaCertificateType.CSMS, csms)), csms, LeafCertificateType.CSMS, "CS-001")
+    (key,) = (tmp_path / "client/csms").glob("*.key")
+    key.rename(key.with_name("moved.key"))
+    key.mkdir()
+    async with running_station(tmp_path, NOWHERE, v2g_pki(), csms, password="p", security_profile=3) as running:
+        failed = await running.until(ConnectFailed)
+        assert "can't be reached" in failed.why, "the key was found under its other name"
+
+
+async def test_a_station_keeps_house_when_it_starts(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    for number in range(5):
+        store.generate_certificate_signing_request(LeafCertificateType.V2G, "DE", f"Operator {number}", EVSE)
+        clock.advance(1)
+    clock.advance(4000)
+    async with running_station(tmp_path, NOWHERE, v2g_pki(), csms_pki(), password="p", clock=clock) as running:
+        await running.until(ConnectFailed)
+    assert len(list((tmp_path / "client/cso").glob("*.key"))) == KEPT_SUPERSEDED + 1

@@ -6,9 +6,11 @@ Timers of repeated requests (OCPP A02), security events and OCSP come with the f
 import asyncio
 import logging
 import secrets
+import traceback
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from chainpilot.clock import SYSTEM, Clock
@@ -147,8 +149,9 @@ class Station:
         unsubscribe = self._security.subscribe(pass_on)
         failures = 0
         try:
+            await asyncio.to_thread(self._security.run_housekeeping)
             while True:
-                worked = await self._connect_once()
+                worked = await self._try_once()
                 failures = 0 if worked else failures + 1
                 if self._upgrade is None:
                     await self._pause(min(MAX_DELAY, FIRST_DELAY * 2 ** min(failures, 10)) * self._jitter())
@@ -177,6 +180,7 @@ class Station:
         if result.csr is None:
             raise CsrNotMade(result.reason or result.status.value)
         self._tell(CsrMade(use, name))
+        await asyncio.to_thread(self._security.run_housekeeping)
         if self._session is not None:
             await self._send(self._session, next((one for one in before if one.pem == result.csr), None))
 
@@ -202,6 +206,20 @@ class Station:
         if self._session is not None:
             await self._session.close("the security profile changes")
         await done
+
+    async def _try_once(self) -> bool:
+        """One connection; whatever it raises ends that connection and not the station."""
+        upgrade = self._upgrade
+        target = upgrade[0] if upgrade else self._target
+        try:
+            return await self._connect_once()
+        except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
+            incident = secrets.token_hex(4)
+            _log.error("incident %s: the connection to %s ended by %s", incident, target.place, _outline(error))
+            why = f"the station failed at it ({type(error).__name__}); the log has incident {incident}"
+            self._tell(ConnectFailed(target.profile, target.url, why))
+            self._give_up(upgrade, DialUndecided(why))
+            return False
 
     async def _connect_once(self) -> bool:
         """One connection from dialling to its end; whether the CSMS accepted the station over it."""
@@ -278,6 +296,13 @@ class Station:
     def _tell(self, event: StationEvent) -> None:
         if self._watcher is not None:
             self._watcher(event)
+
+
+def _outline(error: Exception) -> str:
+    """Kind and place; a foreign exception's own words may quote what it failed on."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"
 
 
 def _checked(config: StationConfig) -> StationConfig:

@@ -1,8 +1,8 @@
 """The station's half of an enrolment: a key and its signing request go out, the certificate comes back.
 
 `begin` is step 1 and `complete` step 7 of the flow (architecture.md section 3); the back office's half has the same
-file name there. What becomes of a request in between is `store.requests`; talking to a CSMS, and repeating a request that it
-didn't answer, is the adapters' and the app's part.
+file name there. What becomes of a request in between is `store.requests`. Talking to a CSMS, and repeating what
+it didn't answer, is the adapters' and the app's part.
 """
 
 from dataclasses import dataclass

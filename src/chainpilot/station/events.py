@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Callable
 
-from chainpilot.errors import ChainpilotError
 from chainpilot.station.model import CertificateStoreUpdate
 
 __all__ = ["StoreUpdates", "Subscriber"]
@@ -38,11 +37,14 @@ class StoreUpdates:
         return unsubscribe
 
     def publish(self, update: CertificateStoreUpdate) -> None:
-        """Tell every subscriber in the order they came; an error of our family is logged, and the rest still hear."""
+        """Tell every subscriber in the order they came; one that fails is logged, and the rest still hear.
+
+        The change is on the disk: nothing a subscriber raises may make it look otherwise.
+        """
         with self._guard:
             subscribers = tuple(self._subscribers.values())
         for subscriber in subscribers:
             try:
                 subscriber(update)
-            except ChainpilotError:
+            except Exception:  # noqa: BLE001 - the border of house style rule 4: a subscriber may be anybody's code
                 _log.exception("a subscriber of certificate_store_update failed")

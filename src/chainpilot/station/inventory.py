@@ -34,6 +34,7 @@ __all__ = [
     "findings",
     "has_valid_ca",
     "installed_certificates",
+    "installed_sub_cas",
     "is_fit_for_others",
     "leaf_info",
     "verification_bundle",
@@ -60,6 +61,17 @@ def installed_certificates(
             chains.extend(_root_entries(kind, read_bundle(look, layout, domain)))
     status = GetInstalledCertificatesStatus
     return GetInstalledCertificatesResult(status.ACCEPTED if chains else status.NOT_FOUND, tuple(chains))
+
+
+def installed_sub_cas(look: Look, layout: Layout, tier: int, at: datetime) -> tuple[CertificateHashData, ...]:
+    """The V2G sub-CAs of a tier, those of the bundle before those that came with a leaf; 2 is everything below 1."""
+    bundle = read_bundle(look, layout, CaCertificateType.V2G)
+    leaves = read_leaves(look, layout, LeafCertificateType.V2G, layout.config.private_key_password)
+    beside = (one for stored in leaves.valid_at(at) for one in stored.stack[1:] if one.is_ca and not one.is_self_signed)
+    whole = replace(bundle, intermediates=tuple(dict.fromkeys((*bundle.intermediates, *beside))))
+    pairs = [pair for root in whole.roots for pair in whole.descendants(root)]
+    roots = frozenset(whole.roots)
+    return tuple(hash_data(child, issuer) for child, issuer in pairs if (1 if issuer in roots else 2) == tier)
 
 
 def leaf_info(

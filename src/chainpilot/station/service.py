@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from chainpilot.clock import SYSTEM, Clock
+from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.station import enrolment, inventory, trust
@@ -181,8 +182,7 @@ class EvseSecurity:
         def flow(change: Change) -> None:
             requests.mark(change, self._layout, pending.word, with_csms=with_csms)
 
-        if pending.with_csms is not with_csms:
-            self._tend("mark_request", flow)
+        self._tend("mark_request", flow)
 
     def run_housekeeping(self) -> None:
         """Remove superseded and answered signing requests past their lifetime, and keys that only those needed.
@@ -254,6 +254,18 @@ class EvseSecurity:
         except (VaultError, VaultBusy) as error:
             _log.warning("get_installed_certificates: %s", error)
             return GetInstalledCertificatesResult(GetInstalledCertificatesStatus.NOT_FOUND)
+
+    def get_installed_sub_cas(self, tier: int) -> tuple[CertificateHashData, ...]:
+        """Hash data of the V2G sub-CAs, kept in the bundle or installed with a leaf.
+
+        Tier 1 is signed by a root, tier 2 further below: OCPP 2.0's CSOSubCA1 and CSOSubCA2.
+        """
+        try:
+            with self._vault.look() as look:
+                return inventory.installed_sub_cas(look, self._layout, tier, self._clock.now())
+        except (VaultError, VaultBusy) as error:
+            _log.warning("get_installed_sub_cas: %s", error)
+            return ()
 
     def get_leaf_certificate_info(
         self,

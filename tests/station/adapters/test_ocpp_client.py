@@ -1,5 +1,6 @@
 """Dialling a CSMS: whom the station trusts, what it shows of itself, and how a failure is told."""
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +18,6 @@ from certs import FROM, UNTIL, Pki, csms_pki, key_pem, v2g_pki
 from chainpilot.errors import ChainpilotError
 from chainpilot.link.ocpp import SocketClosed
 from chainpilot.station import EvseSecurity
-from chainpilot.station.adapters import ocpp_client
 from chainpilot.station.adapters.ocpp_client import (
     DialRefused,
     DialUndecided,
@@ -168,20 +168,36 @@ async def test_an_unreachable_csms_is_told_in_words(store: EvseSecurity) -> None
         await dial(target("wss://localhost:9/ocpp/CS-001"), store)
 
 
-async def test_whatever_the_library_raises_leaves_as_our_family(
-    store: EvseSecurity, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class SurpriseError(Exception):
-        pass
+@pytest.mark.parametrize(
+    ("url", "raised"),
+    [
+        ("wss://localhost:9/ocpp/CS-001#fragment", "InvalidURI"),
+        ("wss://localhost:99999/ocpp/CS-001", "ValueError"),
+        (f"wss://{'a' * 64}.example/ocpp/CS-001", "UnicodeError"),
+    ],
+)
+async def test_whatever_the_libraries_raise_leaves_as_our_family(store: EvseSecurity, url: str, raised: str) -> None:
+    with pytest.raises(DialUndecided) as failed:
+        await dial(target(url), store)
+    assert raised in str(failed.value)
+    assert "hunter2" not in str(failed.value)
 
-    async def fail(*_: object, **__: object) -> None:
-        raise SurpriseError("hunter2")
 
-    monkeypatch.setattr(ocpp_client, "_Dialler", fail)
-    with pytest.raises(DialUndecided) as raised:
-        await dial(target("wss://localhost:9/ocpp/CS-001"), store)
-    assert "Surprise" in str(raised.value)
-    assert "hunter2" not in str(raised.value)
+async def test_a_server_that_speaks_no_http_is_told_in_words(tmp_path: Path, back: Pki, store: EvseSecurity) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x00\xff no HTTP at all\r\n\r\n")
+        writer.close()
+
+    chain, key = back.server("localhost")
+    (tmp_path / "chain.pem").write_text(chain)
+    (tmp_path / "server.key").write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "chain.pem", tmp_path / "server.key")
+    async with await asyncio.start_server(babble, "127.0.0.1", 0, ssl=context) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(DialUndecided, match="broke the handshake off"):
+            await dial(target(f"wss://localhost:{port}/ocpp/CS-001"), store)
 
 
 async def test_the_password_is_in_no_log_line_even_when_everything_is_logged(

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from certs import Pki, v2g_pki
+from certs import Pki, root, v2g_pki
+from chainpilot.pki.certificate import load_certificates
+from chainpilot.station import EvseSecurity
 from chainpilot.station.adapters.ocpp_session import DEFAULT_INTERVAL, MAX_INTERVAL, Identity, Session
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.watch import Booted, InventoryAsked, SignCertificateAnswered, StationEvent
@@ -24,9 +26,10 @@ pytestmark = pytest.mark.anyio
 class Conversation:
     """The CSMS's end, spoken by hand."""
 
-    def __init__(self, far: MemorySocket, clock: SetClock) -> None:
+    def __init__(self, far: MemorySocket, clock: SetClock, store: EvseSecurity) -> None:
         self.far = far
         self.clock = clock
+        self.store = store
         self.events: asyncio.Queue[StationEvent] = asyncio.Queue()
         self.session: Session
 
@@ -66,8 +69,8 @@ def v2g() -> Pki:
 async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
     clock = SetClock()
     near, far = socket_pair()
-    talk = Conversation(far, clock)
     store = store_with(directory, (CaCertificateType.V2G, v2g), clock=clock)
+    talk = Conversation(far, clock, store)
     talk.session = Session(
         near,
         store,
@@ -86,14 +89,9 @@ async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
 
 
 async def pass_by(clock: SetClock, seconds: float) -> None:
-    """Let that time pass once somebody waits for just that long; the waiting task only needs its turn."""
-    wanted = clock.monotonic() + seconds
-    for _ in range(1000):
-        if any(moment == wanted and not future.done() for moment, future in clock._sleepers):
-            clock.advance(seconds)
-            return
-        await asyncio.to_thread(lambda: None)
-    pytest.fail(f"nobody waits for {seconds} s")
+    """Let that time pass once somebody waits for just that long."""
+    await clock.until_somebody_sleeps(until=seconds)
+    clock.advance(seconds)
 
 
 @pytest.mark.parametrize(
@@ -147,52 +145,89 @@ async def test_every_answer_to_a_request_is_told_in_words(
     tmp_path: Path, v2g: Pki, answer: dict[str, Any], accepted: bool, words: str | None
 ) -> None:
     async with conversing(tmp_path, v2g) as talk:
-        store = talk.session._security
         await asyncio.to_thread(
-            store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
+            talk.store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
         )
         await talk.boot()
         await talk.answer(await talk.asked("DataTransfer"), answer)
         told = await talk.told(SignCertificateAnswered)
         assert told.accepted is accepted
         assert (words or "") in (told.why or "")
+        (pending,) = await asyncio.to_thread(talk.store.open_requests)
+        assert pending.with_csms is accepted
 
 
 async def test_a_request_without_an_answer_is_told_and_sent_again_when_asked(tmp_path: Path, v2g: Pki) -> None:
     async with conversing(tmp_path, v2g) as talk:
-        store = talk.session._security
         await asyncio.to_thread(
-            store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
+            talk.store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
         )
         await talk.boot(MAX_INTERVAL)
         await talk.asked("DataTransfer")
         await pass_by(talk.clock, DEFAULT_LIMITS.answer_timeout)
         told = await talk.told(SignCertificateAnswered)
         assert "not answered" in told.why
+        assert (await asyncio.to_thread(talk.store.open_requests))[0].with_csms, "the CSMS may be at work on it"
         sending = asyncio.create_task(talk.session.send_open_requests())
         await talk.answer(await talk.asked("DataTransfer"), {"status": "Accepted", "data": '{"status":"Accepted"}'})
         await sending
 
 
+async def listed(talk: Conversation, types: list[str]) -> tuple[str, list[str], int]:
+    """Status, serial numbers and chains of GetInstalledCertificateIds."""
+    data = json.dumps({"typeOfCertificate": types})
+    _, _, payload = await talk.call({"vendorId": "iso15118", "messageId": "GetInstalledCertificateIds", "data": data})
+    inner = json.loads(payload["data"])
+    serials = [entry["serialNumber"] for entry in inner.get("certificateHashData", ())]
+    return inner["status"], serials, (await talk.told(InventoryAsked)).chains
+
+
 async def test_installed_ids_are_listed_per_type_and_all_without_one(tmp_path: Path, v2g: Pki) -> None:
     async with conversing(tmp_path, v2g) as talk:
-        await asyncio.to_thread(enrol, talk.session._security, v2g)
+        chain = await asyncio.to_thread(enrol, talk.store, v2g)
+        leaf, issuing, sub1 = (f"{one.serial_number:x}" for one in load_certificates(chain))
+        root_serial = f"{v2g.root.certificate.serial_number:x}"
         await talk.boot()
-        counts = {}
-        for types in (["V2GRootCertificate"], ["V2GCertificateChain"], ["MORootCertificate"], ["CSOSubCA1"], []):
-            data = json.dumps({"typeOfCertificate": types})
-            call = {"vendorId": "iso15118", "messageId": "GetInstalledCertificateIds", "data": data}
-            _, _, payload = await talk.call(call)
-            inner = json.loads(payload["data"])
-            listed = len(inner.get("certificateHashData", ()))
-            counts[" ".join(types)] = (inner["status"], listed, (await talk.told(InventoryAsked)).chains)
-    assert counts == {
-        "V2GRootCertificate": ("Accepted", 1, 1),
-        "V2GCertificateChain": ("Accepted", 3, 1),
-        "MORootCertificate": ("NotFound", 0, 0),
-        "CSOSubCA1": ("NotFound", 0, 0),
-        "": ("Accepted", 4, 2),
-    }
+        expected = {
+            "V2GRootCertificate": ("Accepted", [root_serial], 1),
+            "V2GCertificateChain": ("Accepted", [leaf, issuing, sub1], 1),
+            "MORootCertificate": ("NotFound", [], 0),
+            "CSOSubCA1": ("Accepted", [sub1], 1),
+            "CSOSubCA2": ("Accepted", [issuing], 1),
+        }
+        for use, answer in expected.items():
+            assert await listed(talk, [use]) == answer
+        assert await listed(talk, []) == ("Accepted", [root_serial, leaf, issuing, sub1], 2)
+
+
+async def test_v2g_intermediates_of_the_bundle_are_listed_by_their_tier_each_once(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot()
+        assert await listed(talk, ["CSOSubCA1"]) == ("NotFound", [], 0)
+        for ca in (v2g.sub1, v2g.issuing):
+            await asyncio.to_thread(talk.store.install_ca_certificate, ca.certificate.to_pem(), CaCertificateType.V2G)
+        await asyncio.to_thread(enrol, talk.store, v2g)
+        for use, ca in {"CSOSubCA1": v2g.sub1, "CSOSubCA2": v2g.issuing}.items():
+            assert await listed(talk, [use]) == ("Accepted", [f"{ca.certificate.serial_number:x}"], 1)
+
+
+async def test_an_inventory_that_fits_into_no_frame_is_rejected_in_its_own_layer_and_logged(
+    tmp_path: Path, v2g: Pki, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot()
+        bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+        held = bundle.read_text()
+        key = v2g.root.key
+        more = "".join(root(f"Root {number}", key=key).certificate.to_pem() for number in range(400))
+        bundle.write_text(held + more)
+        data = json.dumps({"typeOfCertificate": "V2GRootCertificate"})
+        call = {"vendorId": "iso15118", "messageId": "GetInstalledCertificateIds", "data": data}
+        assert await talk.call(call) == [3, "m1", {"status": "Rejected"}]
+        assert "larger than 65536 bytes" in caplog.text
+        bundle.write_text(held)
+        kind, _, payload = await talk.call(call)
+        assert (kind, payload["status"]) == (3, "Accepted")
 
 
 async def test_a_signing_request_from_the_csms_is_nothing_a_station_answers(tmp_path: Path, v2g: Pki) -> None:

@@ -25,7 +25,8 @@ from chainpilot.station.watch import (
     SignCertificateSent,
     StationWatch,
 )
-from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.jsontext import UnwritableJsonError
+from chainpilot.wire.ocppj.frames import MAX_MESSAGE_ID, CallResult, ErrorCode, UnwritableFrameError, encode
 from chainpilot.wire.pnc.codec import (
     DATA_TRANSFER,
     CarrierRefusal,
@@ -46,6 +47,7 @@ from chainpilot.wire.pnc.messages import (
     GetInstalledCertificateIdsRequest,
     GetInstalledCertificateIdsResponse,
     GetInstalledCertificateStatus,
+    PncResponse,
     SignCertificateRequest,
     SignCertificateResponse,
 )
@@ -62,6 +64,8 @@ _STORE_TYPES: Final = {
     CertificateUse.MANUFACTURER_ROOT_CERTIFICATE: CertificateType.MF_ROOT_CERTIFICATE,
     CertificateUse.V2G_CERTIFICATE_CHAIN: CertificateType.V2G_CERTIFICATE_CHAIN,
 }
+_SUB_CA_TIERS: Final = {CertificateUse.CSO_SUB_CA1: 1, CertificateUse.CSO_SUB_CA2: 2}
+"""OCPP 2.0's uses for the V2G intermediates (pnc-messages.md section 3 row 16); asked for by name only."""
 _WIRE_USES: Final = {kind: use for use, kind in _STORE_TYPES.items()}
 DEFAULT_INTERVAL: Final = 300
 """Seconds between heartbeats, and before another boot, where the CSMS names none that makes sense."""
@@ -199,6 +203,7 @@ class Session:
         request = SignCertificateRequest(csr=pending.pem, certificate_type=use)
         call = encode_request(request, Dialect.H)
         self._asked.add(pending.csr.spki_hash)
+        await asyncio.to_thread(self._security.mark_request, pending, with_csms=True)
         self._watch(SignCertificateSent(use, name))
         try:
             answer = decode_response(request, Dialect.H, await self._link.call(call.action, call.payload))
@@ -209,6 +214,8 @@ class Session:
                 raise
             return
         accepted = isinstance(answer, SignCertificateResponse) and answer.status is GenericStatus.ACCEPTED
+        if not accepted:
+            await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
         self._watch(SignCertificateAnswered(use, name, accepted=accepted, why=None if accepted else _why(answer)))
 
     async def _handle(self, action: str, payload: object) -> Answer:
@@ -222,9 +229,9 @@ class Session:
             return Answer(decoded.answer)
         match decoded.request:
             case CertificateSignedRequest() as signed:
-                return Answer(encode_response(await self._install(signed), decoded.dialect))
+                return _answer(await self._install(signed), decoded.dialect)
             case GetInstalledCertificateIdsRequest() as asked:
-                return Answer(encode_response(await self._inventory(asked), decoded.dialect))
+                return _answer(await self._inventory(asked), decoded.dialect)
             case _:
                 return Answer(carrier_answer(CarrierStatus.UNKNOWN_MESSAGE_ID))
 
@@ -237,17 +244,41 @@ class Session:
         return CertificateSignedResponse(GenericStatus.REJECTED, outcome.result.value)
 
     async def _inventory(self, asked: GetInstalledCertificateIdsRequest) -> GetInstalledCertificateIdsResponse:
-        kinds = [_STORE_TYPES[use] for use in asked.certificate_types or _STORE_TYPES if use in _STORE_TYPES]
-        result = await asyncio.to_thread(self._security.get_installed_certificates, kinds)
-        chains = tuple(
-            CertificateHashDataChain(
-                _WIRE_USES[chain.certificate_type], chain.certificate_hash_data, chain.child_certificate_hash_data
-            )
-            for chain in result.certificate_hash_data_chain
-        )
+        uses = asked.certificate_types or tuple(_STORE_TYPES)
+        chains = await asyncio.to_thread(self._installed, uses)
         self._watch(InventoryAsked(len(chains)))
         status = GetInstalledCertificateStatus.ACCEPTED if chains else GetInstalledCertificateStatus.NOT_FOUND
         return GetInstalledCertificateIdsResponse(status, chains)
+
+    def _installed(self, uses: tuple[CertificateUse, ...]) -> tuple[CertificateHashDataChain, ...]:
+        kinds = [_STORE_TYPES[use] for use in uses if use in _STORE_TYPES]
+        listed = self._security.get_installed_certificates(kinds).certificate_hash_data_chain
+        sub_cas = (
+            CertificateHashDataChain(use, data)
+            for use, tier in _SUB_CA_TIERS.items()
+            if use in uses
+            for data in self._security.get_installed_sub_cas(tier)
+        )
+        return (
+            *(
+                CertificateHashDataChain(
+                    _WIRE_USES[chain.certificate_type], chain.certificate_hash_data, chain.child_certificate_hash_data
+                )
+                for chain in listed
+            ),
+            *sub_cas,
+        )
+
+
+def _answer(response: PncResponse, dialect: Dialect) -> Answer:
+    """The response, if a frame can hold it: an inner fault is never a CALLERROR (pnc-messages.md section 2)."""
+    try:
+        payload = encode_response(response, dialect)
+        encode(CallResult("x" * MAX_MESSAGE_ID, payload))
+    except (UnwritableJsonError, UnwritableFrameError) as error:
+        _log.error("a DataTransfer is answered Rejected because its answer can't be sent: %s", error)
+        return Answer(carrier_answer(CarrierStatus.REJECTED))
+    return Answer(payload)
 
 
 def _boot_word(answer: dict[str, Any]) -> str:
@@ -259,8 +290,9 @@ def _boot_word(answer: dict[str, Any]) -> str:
 
 
 def _interval(value: object) -> int:
-    good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INTERVAL
-    return int(str(value)) if good else DEFAULT_INTERVAL
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INTERVAL:
+        return value
+    return DEFAULT_INTERVAL
 
 
 def _why(answer: object) -> str:

@@ -2,8 +2,8 @@
 
 A request is open until its certificate is installed or a later request for its slot supersedes it. A superseded one is
 no longer sent, but its certificate may be on the way, so its key stays and the certificate is still taken. Keys go in
-`collect` alone, and in `supersede` past a bound on their number. Making a request and installing what comes back are the
-enrolment's.
+`collect` alone, and in `supersede` past a bound on their number. Making a request and installing what comes back are
+`enrolment`'s.
 """
 
 from collections.abc import Iterable, Iterator
