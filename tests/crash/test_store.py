@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
 
@@ -12,6 +13,8 @@ import pytest
 from certs import Pki, root, v2g_pki
 from chainpilot.station import EvseSecurity
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
+from chainpilot.station.store.requests import KEPT_SUPERSEDED
+from clocks import SetClock
 from stores import EVSE, KillingFiles, StoppingFiles, leaf_files, open_store, store_with, tree
 
 V2G = LeafCertificateType.V2G
@@ -29,12 +32,18 @@ def v2g() -> Pki:
 
 
 def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
-    """A store with one root and one open request, and the commands to be stopped."""
+    """A store with one root, one open request and four superseded ones, and the commands to be stopped."""
     store = store_with(directory, (CaCertificateType.V2G, v2g))
+    earlier = open_store(directory, clock=SetClock(SetClock().now() - timedelta(days=1)))
+    for number in range(4):
+        earlier.generate_certificate_signing_request(V2G, "DE", f"Former Operator {number}", EVSE)
     csr = store.generate_certificate_signing_request(V2G, "DE", "Operator", EVSE).csr
     assert csr is not None
-    chain = v2g.enrol(csr)
-    second = root("Second Root").certificate.to_pem()
+    return commands(v2g.enrol(csr), root("Second Root").certificate.to_pem())
+
+
+def commands(chain: str, second: str) -> dict[str, Command]:
+    """Each answers whether it did what it should."""
     return {
         "update_leaf_certificate": lambda store: store.update_leaf(chain, V2G).accepted,
         "install_ca_certificate": lambda store: store.install_ca(second, CaCertificateType.V2G).accepted,
@@ -44,15 +53,22 @@ def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
         "replace_signing_request": lambda store: (
             store.generate_certificate_signing_request(V2G, "DE", "Other Operator", EVSE).csr is not None
         ),
+        "mark_request": marked,
+        "run_housekeeping": tidied,
     }
 
 
-COMMANDS = (
-    "update_leaf_certificate",
-    "install_ca_certificate",
-    "generate_certificate_signing_request",
-    "replace_signing_request",
-)
+def marked(store: EvseSecurity) -> bool:
+    store.mark_request(store.open_requests()[0], with_csms=True)
+    return store.open_requests()[0].with_csms
+
+
+def tidied(store: EvseSecurity) -> bool:
+    store.run_housekeeping()
+    return len(list(store.layout.leaves[V2G].keys.glob("*.key"))) == 1 + KEPT_SUPERSEDED
+
+
+COMMANDS = tuple(commands("", ""))
 
 
 def state(directory: Path) -> dict[str, int]:
@@ -68,6 +84,7 @@ def state(directory: Path) -> dict[str, int]:
     counts["for another operator"] = sum(
         pending.csr.subject.organization != "Operator" for pending in reopened.open_requests()
     )
+    counts["with a CSMS"] = sum(pending.with_csms for pending in reopened.open_requests())
     counts["leaf"] = reopened.get_leaf_certificate_info(V2G).info is not None
     return counts
 
