@@ -76,11 +76,14 @@ def test_a_corrupt_file_is_passed_over_and_told_of(tmp_path: Path, v2g: Pki) -> 
         (tmp_path / "client/cso" / name).write_bytes(data)
     (tmp_path / "client/cso/e.pem").symlink_to("/nowhere")
     (tmp_path / "client/cso/f.pem").mkdir()
+    for name in ("client/cso/circle.pem", "client/cso/circle.key", "ca/mo/MO_ROOT_CA.pem"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(Path(name).name)
     assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.ACCEPTED
     assert len(store.get_installed_certificates(ALL).certificate_hash_data_chain) == 2
     enrol(store, v2g, common="DE*CHP*E1234*2")
     told = {Path(finding.path).name for finding in store.findings()}
-    assert {"V2G_ROOT_CA.pem", "a.pem", "b.pem", "c.der"} <= told
+    assert {"V2G_ROOT_CA.pem", "a.pem", "b.pem", "c.der", "circle.pem", "MO_ROOT_CA.pem"} <= told
 
 
 def test_an_unreadable_pending_record_is_passed_over(tmp_path: Path, v2g: Pki) -> None:

@@ -17,6 +17,7 @@ from chainpilot.station.model import (
     InstallCertificateResult,
     LeafCertificateType,
 )
+from chainpilot.station.store.requests import MAX_SUPERSEDED
 from stores import EVSE, open_store, tree
 
 PKIS = (v2g_pki(), v2g_pki())
@@ -27,7 +28,7 @@ V2G = LeafCertificateType.V2G
 
 
 class StoreModel(RuleBasedStateMachine):
-    """Roots by number, open requests by slot, installed chains with the number of their PKI."""
+    """Roots by number, requests open and superseded by slot, installed chains with the number of their PKI."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +36,8 @@ class StoreModel(RuleBasedStateMachine):
         self.store = open_store(Path(self.place.name))
         self.roots: set[int] = set()
         self.requests: dict[str, str] = {}
+        self.superseded: dict[str, str] = {}
+        self.operators: dict[str, str] = {}
         self.chains: dict[str, int] = {}
 
     def teardown(self) -> None:
@@ -51,24 +54,47 @@ class StoreModel(RuleBasedStateMachine):
         self.store.layout.bundles[CaCertificateType.V2G].unlink(missing_ok=True)
         self.roots.clear()
 
-    @rule(slot=ANY_SLOT)
-    def request(self, slot: str) -> None:
-        result = self.store.generate_certificate_signing_request(V2G, "DE", "Operator", slot)
+    @rule(slot=ANY_SLOT, operator=st.sampled_from(("Operator", "Another Operator")))
+    def request(self, slot: str, operator: str) -> None:
+        if list(self.superseded.values()).count(slot) == MAX_SUPERSEDED:
+            return
+        result = self.store.generate_certificate_signing_request(V2G, "DE", operator, slot)
         assert result.csr is not None
-        assert result.csr == self.requests.setdefault(slot, result.csr)
+        held = self.requests.get(slot)
+        if held is not None and self.operators[held] == operator:
+            assert result.csr == held
+            return
+        assert result.csr not in self.operators
+        if held is not None:
+            self.superseded[held] = slot
+        self.requests[slot] = result.csr
+        self.operators[result.csr] = operator
+
+    @rule()
+    def keep_house(self) -> None:
+        self.store.run_housekeeping()
 
     @rule(slot=ANY_SLOT, number=ANY_PKI)
     def deliver(self, slot: str, number: int) -> None:
-        if slot not in self.requests:
-            return
-        chain = PKIS[number].enrol(self.requests[slot])
-        result = self.store.update_leaf_certificate(chain, V2G)
-        if number in self.roots:
-            assert result is InstallCertificateResult.ACCEPTED
+        if slot in self.requests and self._delivered(self.requests[slot], number):
             del self.requests[slot]
-            self.chains[chain] = number
-        else:
+
+    @precondition(lambda self: bool(self.superseded))
+    @rule(data=st.data(), number=ANY_PKI)
+    def deliver_what_was_superseded(self, data: st.DataObject, number: int) -> None:
+        csr = data.draw(st.sampled_from(sorted(self.superseded)))
+        if self._delivered(csr, number):
+            del self.superseded[csr]
+
+    def _delivered(self, csr: str, number: int) -> bool:
+        chain = PKIS[number].enrol(csr)
+        result = self.store.update_leaf_certificate(chain, V2G)
+        if number not in self.roots:
             assert result is InstallCertificateResult.NO_ROOT_CERTIFICATE_INSTALLED
+            return False
+        assert result is InstallCertificateResult.ACCEPTED
+        self.chains[chain] = number
+        return True
 
     @precondition(lambda self: bool(self.chains))
     @rule(data=st.data())
@@ -93,6 +119,8 @@ class StoreModel(RuleBasedStateMachine):
         expected = GetCertificateInfoStatus
         assert status is (expected.ACCEPTED if self.chains else expected.NOT_FOUND)
         assert not self.store.findings()
+        keys = list(self.store.layout.leaves[V2G].keys.glob("*.key"))
+        assert len(keys) == len(self.requests) + len(self.superseded) + len(self.chains)
 
     @invariant()
     def it_lists_what_the_model_says(self) -> None:
