@@ -148,8 +148,8 @@ class EstHttp:
                 return IssuedBag(certificates)
             case Pending(retry_at=retry_at):
                 return CaPending(retry_at)
-            case EstRefusal(kind=RefusalKind.GATEWAY) as refusal:
-                # what stands behind the proxy may have signed: as unknown as a broken connection
+            case EstRefusal() as refusal if refusal.may_have_signed and not self.repost_safe:
+                # as unknown as a broken connection (ADR 5); where a repetition is safe it is a refusal to wait after
                 raise CaUndecided(self._sentence(Operation.SIMPLEENROLL, refusal), sent=True)
             case EstRefusal() as refusal:
                 raise self._refused(Operation.SIMPLEENROLL, refusal)

@@ -89,6 +89,16 @@ class EstRefusal(msgspec.Struct, frozen=True):
     trace_id: str | None = None
     retry_at: datetime | None = None
 
+    @property
+    def may_have_signed(self) -> bool:
+        """Whether a simpleenroll answered so may have made a certificate (RFC 9110 sections 15.5.9 and 15.6).
+
+        A server error or time-out can come after the signature. 503 with Retry-After is the one that says when to
+        ask again, hence that nothing was done.
+        """
+        told_to_wait = self.status == 503 and self.retry_at is not None
+        return (self.status == 408 or self.status >= 500) and not told_to_wait
+
 
 _CLASSES: Final[dict[int, tuple[RefusalKind, RetryClass]]] = {
     400: (RefusalKind.REQUEST, RetryClass.NEVER),
