@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from chainpilot.cpms.adapters.sql import SqlLedger
-from chainpilot.cpms.enrolment import Office, Policy, accept, deliver, issue
+from chainpilot.cpms.enrolment import CacertsShelf, Office, Policy, accept, deliver, issue
+from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobKind, StationRecord, Step, StepTaken
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
@@ -19,10 +20,26 @@ from clocks import SetClock
 from forge import NOON
 from sims import Ladder, SimulatedCa, SimulatedStation, csms_ladder, csr_text, v2g_ladder
 
-__all__ = ["EVSE", "STATION", "Killed", "Scene", "Watcher", "open_scene"]
+__all__ = ["EVSE", "STATION", "STEPS", "Killed", "Scene", "Watcher", "open_scene"]
 
 STATION = StationId("CS-0001")
 EVSE = "DE*ICE*E0001"
+
+
+STEPS = [
+    Step.REQUEST_ACCEPTED,
+    Step.SUBMIT_RECORDED,
+    Step.POSTED,
+    Step.ANSWER_RECORDED,
+    Step.CACERTS_READ,
+    Step.CHAIN_CHECKED,
+    Step.ISSUE_RECORDED,
+    Step.DELIVERY_RECORDED,
+    Step.SIGNED_ANSWERED,
+    Step.READ_BACK,
+    Step.INSTALL_RECORDED,
+]
+"""The steps of an enrolment without a fault, beside those of the worker."""
 
 
 class Killed(BaseException):
@@ -118,7 +135,7 @@ class Scene:
         """A new process on the same records: nothing in memory survives."""
         await self.ledger.close()
         self.ledger = await SqlLedger.open(self.path)
-        self.office = replace(self.office, ledger=self.ledger, shelf=type(self.office.shelf)())
+        self.office = replace(self.office, ledger=self.ledger, shelf=CacertsShelf(), turnstile=Turnstile())
 
 
 @asynccontextmanager

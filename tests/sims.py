@@ -5,16 +5,17 @@ Both implement the ports, and both misbehave in ways that a test switches on by 
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, cast
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chainpilot.cpms.model import Reason, RetryClass
 from chainpilot.cpms.ports import (
@@ -26,7 +27,7 @@ from chainpilot.cpms.ports import (
     StationUndecided,
 )
 from chainpilot.pki.certificate import Certificate, load_certificates
-from chainpilot.pki.chain import chain_from_stack
+from chainpilot.pki.chain import MAX_CERTIFICATES, chain_from_stack
 from chainpilot.pki.csr import Csr, build_csr
 from chainpilot.pki.encoding import PemLabel, TextEncoding, write_blocks
 from chainpilot.pki.hashdata import chain_hash_data
@@ -56,6 +57,7 @@ __all__ = [
     "StationFault",
     "csms_ladder",
     "csr_text",
+    "odd_csr_text",
     "private_key_pem",
     "v2g_ladder",
 ]
@@ -112,6 +114,19 @@ def csr_text(
     return write_blocks([build_csr(key, subject)], PemLabel.CERTIFICATE_REQUEST, encoding)
 
 
+def odd_csr_text(
+    key: PrivateKey,
+    attributes: Iterable[tuple[x509.ObjectIdentifier, str]],
+    extensions: Iterable[x509.ExtensionType] = (),
+) -> str:
+    """A signing request, PEM, with any subject and any wishes."""
+    name = x509.Name([x509.NameAttribute(oid, text) for oid, text in attributes])
+    builder = x509.CertificateSigningRequestBuilder(name)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
 def private_key_pem(key: PrivateKey) -> bytes:
     """PKCS#8, not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -122,6 +137,8 @@ class CaFault(Enum):
 
     WRONG_KEY = auto()
     OTHER_SUBJECT = auto()
+    ADDED_UNIT = auto()
+    """An OU that nobody asked for."""
     CA_CERTIFICATE = auto()
     WEAK_PROFILE = auto()
     """Key usage without digitalSignature."""
@@ -139,6 +156,10 @@ class CaFault(Enum):
     """Nothing was sent."""
     BROKEN_OFF = auto()
     """It issued, and the answer was lost."""
+    GARBLED = auto()
+    """It issued, and nobody can read its answer."""
+    CROWDED = auto()
+    """cacerts has as many certificates as are read."""
     CACERTS_UNREACHABLE = auto()
     CACERTS_REFUSED = auto()
     CACERTS_BUSY = auto()
@@ -165,6 +186,8 @@ class SimulatedCa:
     leaf_until: datetime = END
     client: bool = False
     """Issues client certificates."""
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens once between a POST and its answer."""
     posts: int = 0
     cacerts_reads: int = 0
     issued: list[tuple[str, Certificate]] = field(default_factory=list)
@@ -182,6 +205,8 @@ class SimulatedCa:
         bag = list(self.ladder.certificates)
         if CaFault.MISSING_SUB2 in self.faults:
             bag.remove(self.ladder.issuing.certificate)
+        if CaFault.CROWDED in self.faults:
+            bag += [v2g_ladder().issuing.certificate for _ in range(MAX_CERTIFICATES - len(bag))]
         random.shuffle(bag)
         return tuple(bag)
 
@@ -194,6 +219,11 @@ class SimulatedCa:
         if CaFault.PENDING in self.faults:
             return CaPending(self.pending_until)
         certificate = self._sign(csr)
+        if self.meanwhile is not None:
+            happening, self.meanwhile = self.meanwhile, None
+            await happening()
+        if CaFault.GARBLED in self.faults:
+            raise CaRefused(Reason.PKI_ANSWER_UNREADABLE, "200 with text/html", RetryClass.AFTER_A_CHANGE)
         if CaFault.BROKEN_OFF in self.faults:
             raise CaUndecided("the connection broke", sent=True)
         return IssuedBag(() if CaFault.EMPTY_ANSWER in self.faults else (certificate,))
@@ -221,6 +251,8 @@ class SimulatedCa:
         if CaFault.WRONG_KEY in faults:
             half = ec.generate_private_key(ec.SECP256R1()).public_key()
         subject = x509.load_der_x509_csr(csr.der).subject
+        if CaFault.ADDED_UNIT in faults:
+            subject = x509.Name([*subject, x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "admins")])
         changes: dict[str, Any] = {}
         if CaFault.WEAK_PROFILE in faults:
             changes["usage"] = {"key_agreement": True}
@@ -244,9 +276,15 @@ class StationFault(Enum):
 
     REJECTS = auto()
     CALL_ERROR = auto()
-    """CALLERROR to CertificateSigned."""
+    """CALLERROR NotSupported to CertificateSigned."""
+    BUSY = auto()
+    """CALLERROR InternalError to CertificateSigned."""
+    DROPS_OUT = auto()
+    """The connection ends under GetInstalledCertificateIds."""
     NO_LIST = auto()
     """Refuses GetInstalledCertificateIds."""
+    SILENT_LIST = auto()
+    """Never answers GetInstalledCertificateIds."""
     EMPTY_LIST = auto()
     """Accepts and lists another leaf."""
     NO_CHILDREN = auto()
@@ -297,9 +335,16 @@ class SimulatedStation:
         """The CertificateSigned messages that came."""
         return [request for request in self.received if isinstance(request, CertificateSignedRequest)]
 
+    @property
+    def questions(self) -> int:
+        """How often it was asked what it has installed."""
+        return len(self.received) - len(self.signed)
+
     def _install(self, request: CertificateSignedRequest) -> PncResponse:
         if StationFault.CALL_ERROR in self.faults:
             raise StationRefused("CALLERROR NotSupported: no")
+        if StationFault.BUSY in self.faults:
+            raise StationUndecided("CALLERROR InternalError: too many tasks at work already", sent=True)
         if StationFault.REJECTS in self.faults:
             return CertificateSignedResponse(GenericStatus.REJECTED, "InvalidCertificate")
         chain = chain_from_stack(load_certificates(request.certificate_chain))
@@ -318,6 +363,10 @@ class SimulatedStation:
     def _list(self) -> PncResponse:
         if StationFault.NO_LIST in self.faults:
             raise StationRefused("UnknownMessageId: unknown")
+        if StationFault.DROPS_OUT in self.faults:
+            self.online = False
+        if self.faults & {StationFault.SILENT_LIST, StationFault.DROPS_OUT}:
+            raise StationUndecided("no answer in time", sent=True)
         if self.held is None:
             return GetInstalledCertificateIdsResponse(GetInstalledCertificateStatus.NOT_FOUND)
         leaf, *children = chain_hash_data(self.held)

@@ -16,26 +16,12 @@ from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest
 from forge import NOON
-from offices import EVSE, STATION, Scene, open_scene
+from offices import EVSE, STATION, STEPS, Scene, open_scene
 from sims import CaFault, StationFault, csr_text, v2g_ladder
 
 __all__: list[str] = []
 
 pytestmark = pytest.mark.anyio
-
-ALL_STEPS = [
-    Step.REQUEST_ACCEPTED,
-    Step.SUBMIT_RECORDED,
-    Step.POSTED,
-    Step.ANSWER_RECORDED,
-    Step.CACERTS_READ,
-    Step.CHAIN_CHECKED,
-    Step.ISSUE_RECORDED,
-    Step.DELIVERY_RECORDED,
-    Step.SIGNED_ANSWERED,
-    Step.READ_BACK,
-    Step.INSTALL_RECORDED,
-]
 
 
 async def test_an_enrolment_goes_from_request_to_a_certificate_that_was_read_back(tmp_path: Path) -> None:
@@ -46,7 +32,7 @@ async def test_an_enrolment_goes_from_request_to_a_certificate_that_was_read_bac
         enrolment = await scene.only()
         assert enrolment.state is EnrolmentState.INSTALLED
         assert enrolment.proof is Proof.READ_BACK
-        assert scene.names == ALL_STEPS
+        assert scene.names == STEPS
 
 
 async def test_the_station_gets_leaf_sub2_sub1_and_no_root(tmp_path: Path) -> None:
@@ -243,6 +229,7 @@ async def test_requests_over_the_rate_are_refused_and_leave_no_record(tmp_path: 
         (CaFault.WRONG_KEY, Reason.LEAF_KEY_MISMATCH, RetryClass.NEVER),
         (CaFault.EMPTY_ANSWER, Reason.LEAF_KEY_MISMATCH, RetryClass.NEVER),
         (CaFault.OTHER_SUBJECT, Reason.LEAF_SUBJECT_MISMATCH, RetryClass.NEVER),
+        (CaFault.ADDED_UNIT, Reason.LEAF_SUBJECT_MISMATCH, RetryClass.NEVER),
         (CaFault.CA_CERTIFICATE, Reason.LEAF_IS_CA, RetryClass.NEVER),
         (CaFault.WEAK_PROFILE, Reason.LEAF_PROFILE_MISMATCH, RetryClass.AFTER_A_CHANGE),
         (CaFault.EXPIRED_LEAF, Reason.LEAF_EXPIRED, RetryClass.NEVER),
@@ -268,7 +255,7 @@ async def test_a_fault_of_the_ca_fails_the_enrolment_and_nothing_goes_to_the_sta
         assert scene.station.received == []
         assert scene.names[-1] is Step.FAILED
         assert enrolment.chain is None
-        expected = GenericStatus.ACCEPTED if retry is RetryClass.BY_ITSELF else GenericStatus.REJECTED
+        expected = GenericStatus.REJECTED if retry is RetryClass.NEVER else GenericStatus.ACCEPTED
         assert (await scene.ask()).status is expected
 
 
@@ -483,5 +470,5 @@ async def test_a_certificate_that_ended_while_its_station_was_away_is_not_delive
         await scene.work()
         failure = (await scene.only()).failure
         assert failure is not None
-        assert failure.reason is Reason.LEAF_EXPIRED
+        assert (failure.reason, failure.retry) == (Reason.LEAF_EXPIRED, RetryClass.NEVER)
         assert scene.station.received == []

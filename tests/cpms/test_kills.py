@@ -7,25 +7,12 @@ import pytest
 
 from chainpilot.cpms.model import EnrolmentState, Step
 from chainpilot.wire.pnc.messages import GenericStatus
-from offices import Killed, Scene, open_scene
+from offices import STEPS, Killed, Scene, open_scene
 
 __all__: list[str] = []
 
 pytestmark = pytest.mark.anyio
 
-STEPS = [
-    Step.REQUEST_ACCEPTED,
-    Step.SUBMIT_RECORDED,
-    Step.POSTED,
-    Step.ANSWER_RECORDED,
-    Step.CACERTS_READ,
-    Step.CHAIN_CHECKED,
-    Step.ISSUE_RECORDED,
-    Step.DELIVERY_RECORDED,
-    Step.SIGNED_ANSWERED,
-    Step.READ_BACK,
-    Step.INSTALL_RECORDED,
-]
 AMBIGUOUS = {Step.SUBMIT_RECORDED, Step.POSTED}
 """Between the record before the POST and the record of its answer."""
 

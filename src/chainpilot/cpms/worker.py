@@ -16,10 +16,11 @@ from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import Entry, Job, JobKind, Step, StepTaken
 from chainpilot.cpms.ports import LedgerConflict
 
-__all__ = ["Worker"]
+__all__ = ["LEASE", "Worker"]
 
-_LEASE: Final = timedelta(minutes=10)
-"""Longer than any use case takes: one POST, two cacerts and three questions to a station, each under a minute."""
+LEASE: Final = timedelta(minutes=30)
+"""Longer than any use case takes: one POST and two cacerts of five minutes each, or three questions to a station that
+wait a minute for their turn and five for their answer; five minutes is the most that the configuration allows."""
 _PARALLEL: Final = 16
 """Jobs at once; they wait for peers most of the time."""
 _LEDGER_PAUSE: Final = 5.0
@@ -69,7 +70,7 @@ class Worker:
         if free <= 0:
             return 0
         at = self._office.clock.now()
-        jobs = await self._office.ledger.take_jobs(at, at + _LEASE, free)
+        jobs = await self._office.ledger.take_jobs(at, at + LEASE, free)
         for job in jobs:
             key = (job.kind, job.enrolment_id)
             if key not in self._running:

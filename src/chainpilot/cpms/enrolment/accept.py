@@ -27,26 +27,47 @@ from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest, 
 
 __all__ = ["accept"]
 
-_TRIES: Final = 5
-"""Two requests of one station can meet in the ledger once; more than that is a bug."""
+_TRIES: Final = 10
+"""A station's requests take turns, so only the worker can come between: an enrolment that goes from request to
+installation without a fault is recorded seven times. More meetings than that are a bug."""
+_REPEATS: Final = 2
+"""Requests of any kind taken an hour for each new one: a station sends its open CSR again when it reconnects."""
 
-_ON_ITS_WAY: Final = frozenset(
+_NOTHING_SIGNED: Final = frozenset(
     {
-        EnrolmentState.REQUESTED,
-        EnrolmentState.SUBMITTED,
-        EnrolmentState.PENDING,
-        EnrolmentState.OUTCOME_UNKNOWN,
+        Reason.NO_PKI_FOR_USE,
+        Reason.PKI_LOGIN_REFUSED,
+        Reason.PKI_NAME_NOT_REGISTERED,
+        Reason.PKI_REFUSED,
+        Reason.PKI_RATE_LIMITED,
+        Reason.PKI_UNAVAILABLE,
+        Reason.PKI_UNREACHABLE,
+        Reason.PKI_STILL_PENDING,
     }
 )
+"""Failures before a certificate existed for sure; not among them: an answer that nobody could read."""
 
 
 async def accept(office: Office, station: StationRecord, request: SignCertificateRequest) -> SignCertificateResponse:
     """Take or refuse a certificate request of an authenticated station.
 
     Accepted means that the enrolment and its job are on disk. The same CSR again is Accepted without a second
-    enrolment. A newer CSR for a slot replaces the open one, whose key the station has evidently given up.
+    enrolment; after a failure that a person may have cured it sets the work going again. A newer CSR for a slot
+    replaces the open one, whose key the station has evidently given up.
     Raises LedgerFailed, and LedgerConflict if the ledger never settles.
     """
+    an_hour = office.policy.requests_per_hour * _REPEATS
+    if not office.turnstile.admits(station.station_id, an_hour, office.clock.monotonic()):
+        detail = f"more than {an_hour} requests, new and repeated, within an hour"
+        objection = Objection(Reason.TOO_MANY_REQUESTS, detail, request.certificate_type)
+        return await _refuse(office, station, request, objection, office.clock.now())
+    async with office.turnstile.turn(station.station_id):
+        return await _accept_in_turn(office, station, request)
+
+
+async def _accept_in_turn(
+    office: Office, station: StationRecord, request: SignCertificateRequest
+) -> SignCertificateResponse:
     tries = _TRIES
     while True:
         try:
@@ -108,26 +129,51 @@ async def _again(office: Office, known: Enrolment, wanted: Wanted, at: datetime)
     """The key of this CSR was seen before."""
     if known.slot != wanted.slot:
         return _objection(wanted, Reason.CSR_KEY_REUSED, "this key belongs to another request; make a new one")
-    if known.state in _ON_ITS_WAY:
+    if known.state in {EnrolmentState.CANCELLED, EnrolmentState.OUTCOME_UNKNOWN}:
+        return _objection_of(known, wanted)
+    if known.is_open and known.chain is None:
         return None
-    if known.chain is None or known.state is EnrolmentState.CANCELLED:
+    goes_on = _go_on(office, known, at)
+    if goes_on is None:
         return _objection_of(known, wanted)
     rival = await office.ledger.open_enrolment(wanted.slot)
     if rival is not None and rival.enrolment_id != known.enrolment_id:
         return _objection(wanted, Reason.CSR_SUPERSEDED, "a newer CSR of the station is open")
-    resent = known if known.is_open else known.after(EnrolmentEvent.RESEND, at)
-    order = JobOrder(JobKind.DELIVER, known.enrolment_id, known.slot.station_id, due=at)
-    changed = () if resent is known else (resent,)
-    await office.ledger.commit(Entry(enrolments=changed, orders=(order,)))
+    changed, kind = goes_on
+    order = JobOrder(kind, known.enrolment_id, known.slot.station_id, due=at)
+    await office.ledger.commit(Entry(enrolments=() if changed is known else (changed,), orders=(order,)))
     office.nudge()
     return None
 
 
-def _objection_of(known: Enrolment, wanted: Wanted) -> Objection | None:
-    """A failed request that goes on by itself is as good as accepted; any other keeps its reason."""
-    if known.is_open or known.failure is None:
+def _go_on(office: Office, known: Enrolment, at: datetime) -> tuple[Enrolment, JobKind] | None:
+    """What the same CSR sets going again, and how; None where nothing can be done for it any more.
+
+    Nothing is issued twice: a certificate that exists is judged or sent again, and the CSR is posted again only if
+    none can exist, or if the PKI then gives the same one.
+    """
+    failure = known.failure
+    if failure is not None and failure.retry is RetryClass.NEVER:
         return None
-    return _objection(wanted, known.failure.reason, known.failure.detail)
+    if known.chain is not None:
+        on_its_way = known.is_open and known.proof is None
+        return (known if on_its_way else known.after(EnrolmentEvent.RESEND, at)), JobKind.DELIVER
+    if known.answer is not None:
+        return known.after(EnrolmentEvent.ANSWER, at), JobKind.ISSUE
+    if failure is None or not (failure.reason in _NOTHING_SIGNED or _gives_the_same(office, known)):
+        return None
+    pki = known.pki if known.pki in office.authorities else office.issue_at[known.slot.use]
+    return replace(known.after(EnrolmentEvent.RETRY, at), pki=pki, postponements=0), JobKind.ISSUE
+
+
+def _gives_the_same(office: Office, known: Enrolment) -> bool:
+    authority = office.authorities.get(known.pki)
+    return authority is not None and authority.repost_safe
+
+
+def _objection_of(known: Enrolment, wanted: Wanted) -> Objection:
+    failure = known.failure or Failure(Reason.CSR_SUPERSEDED, "this CSR was given up", RetryClass.NEVER)
+    return _objection(wanted, failure.reason, failure.detail)
 
 
 def _objection(wanted: Wanted, reason: Reason, detail: str) -> Objection:

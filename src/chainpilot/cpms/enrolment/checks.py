@@ -1,5 +1,6 @@
 """What an issued certificate must be before anything of it goes to a station (est-opcp-ocsp.md section 1)."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from chainpilot.cpms.model import Reason, Slot
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_bag
 from chainpilot.pki.csr import Csr
+from chainpilot.pki.identity import Name
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
 from chainpilot.pki.trust import LeafUse, TrustAnchors
 from chainpilot.pki.verify import Reason as VerifyReason
@@ -17,6 +19,7 @@ from chainpilot.pki.verify import Refusal, VerifiedChain, verify
 __all__ = ["Unfit", "check_issued", "check_path"]
 
 _PROFILES: Final[dict[LeafUse, Profile]] = {LeafUse.V2G: SECC_LEAF, LeafUse.CSMS: CSMS_CLIENT_LEAF}
+_WORDS: Final = {"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU", "0.9.2342.19200300.100.1.25": "DC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def check_issued(
     """Judge what a CA answered to a request.
 
     1. one certificate has the request's key
-    2. its subject is as asked
+    2. its subject is as asked, with nothing left out or added
     3. it is not a CA
     4. its chain, ordered by signature, leads to an anchor of the domain, all of it valid
     5. it fits the profile of its use
@@ -61,8 +64,9 @@ def check_issued(
     if isinstance(chain, Unfit):
         return chain
     leaf = chain.leaf
-    if leaf.subject != csr.subject:  # 2
-        return Unfit(Reason.LEAF_SUBJECT_MISMATCH, f"asked for {csr.subject}; the certificate says {leaf.subject}")
+    if _attributes(leaf.subject_name) != _attributes(csr.subject_name):  # 2
+        asked, given = _words_of(csr.subject_name), _words_of(leaf.subject_name)
+        return Unfit(Reason.LEAF_SUBJECT_MISMATCH, f"asked for {asked}; the certificate says {given}")
     if leaf.is_ca:  # 3
         return Unfit(Reason.LEAF_IS_CA, f"the certificate for {leaf.subject} is a CA's")
     judged = check_path(chain, anchors, at)  # 4
@@ -83,13 +87,39 @@ def check_path(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedCha
     return Unfit(_reason_of(judged), f"{chain.leaf.issuer}: {judged.detail}")
 
 
+def _attributes(name: Name) -> Counter[tuple[str, str]]:
+    """What a name says, whatever order a CA writes it in."""
+    return Counter(attribute for relative in name for attribute in relative)
+
+
+def _words_of(name: Name) -> str:
+    return ", ".join(f"{_WORDS.get(oid, oid)}={text}" for oid, text in sorted(_attributes(name).elements()))
+
+
 def _assemble(csr: Csr, answer: Iterable[Certificate], cacerts: Iterable[Certificate]) -> Chain | Unfit:
+    """An answer and cacerts are bounded each by itself where they are read; only what signed the leaf counts here."""
+    answered = tuple(dict.fromkeys(answer))
+    leaves = [certificate for certificate in answered if certificate.spki_hash == csr.spki_hash]
+    if not leaves:
+        detail = f"none of the {len(answered)} certificates answered is for the key of the request"
+        return Unfit(Reason.LEAF_KEY_MISMATCH, detail)
     try:
-        return chain_from_bag(csr.spki_hash, (*answer, *cacerts))
+        return chain_from_bag(csr.spki_hash, _with_signers(leaves, (*answered, *cacerts)))
     except ChainError as error:
-        unreadable = error.defect in {ChainDefect.EMPTY, ChainDefect.TOO_MANY}
-        reason = Reason.PKI_ANSWER_UNREADABLE if unreadable else Reason.LEAF_KEY_MISMATCH
+        too_many = error.defect is ChainDefect.TOO_MANY
+        reason = Reason.PKI_ANSWER_UNREADABLE if too_many else Reason.LEAF_KEY_MISMATCH
         return Unfit(reason, error.why)
+
+
+def _with_signers(leaves: Iterable[Certificate], others: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """The leaves, and of the others those above them: what they signed leads down to a leaf."""
+    rising = list(leaves)
+    left = [other for other in dict.fromkeys(others) if other.is_ca and not other.is_self_signed]
+    for certificate in rising:
+        signers = [other for other in left if certificate.was_signed_by(other)]
+        left = [other for other in left if other not in signers]
+        rising.extend(signers)
+    return tuple(rising)
 
 
 def _reason_of(refusal: Refusal) -> Reason:

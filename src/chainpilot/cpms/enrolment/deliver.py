@@ -34,7 +34,6 @@ from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.wire.pnc.messages import (
-    CertificateHashDataChain,
     CertificateSignedRequest,
     CertificateSignedResponse,
     CertificateUse,
@@ -46,7 +45,7 @@ from chainpilot.wire.pnc.messages import (
 __all__ = ["confirm_by_connection", "deliver"]
 
 _TRIES: Final = 5
-"""A delivery records three changes; more meetings than that are a bug."""
+"""A delivery records three changes (sent, accepted, its end); more meetings than that are a bug."""
 
 
 class _Reading(Enum):
@@ -69,17 +68,19 @@ async def deliver(office: Office, job: Job) -> None:
         return
     verified = check_path(_chain_of(enrolment), office.anchors[enrolment.slot.use], office.clock.now())
     if isinstance(verified, Unfit):
-        failure = Failure(verified.reason, f"before delivery: {verified.detail}", RetryClass.AFTER_A_CHANGE)
-        await fail(office, enrolment, job, failure)
+        retry = RetryClass.NEVER if verified.reason is Reason.LEAF_EXPIRED else RetryClass.AFTER_A_CHANGE
+        await fail(office, enrolment, job, Failure(verified.reason, f"before delivery: {verified.detail}", retry))
         return
     if not office.links.connected(job.station_id):
         await _wait_for_station(office, enrolment, job)
         return
     try:
-        if enrolment.state is EnrolmentState.DELIVERED and await _is_there(office, enrolment, verified):
+        if enrolment.proof is not None:
+            await _prove(office, enrolment, job, verified)
+        elif enrolment.state is EnrolmentState.DELIVERED and await _is_there(office, enrolment, job, verified):
             await _confirm(office, enrolment, job, Proof.READ_BACK)
-            return
-        await _send(office, enrolment, job, verified)
+        else:
+            await _send(office, enrolment, job, verified)
     except StationUndecided as doubt:
         await _try_later(office, job, doubt)
 
@@ -88,9 +89,18 @@ def _chain_of(enrolment: Enrolment) -> Chain:
     return chain_from_stack(load_certificates(enrolment.chain or ""))
 
 
-async def _is_there(office: Office, enrolment: Enrolment, verified: VerifiedChain) -> bool:
-    """An earlier attempt was broken off: the station may have the certificate. Raises StationUndecided."""
-    return await _read_back(office, enrolment, verified) is _Reading.HELD
+async def _is_there(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> bool:
+    """An earlier attempt was broken off: the station may have the certificate.
+
+    A station that goes on not answering this question may yet take the certificate, so it is sent again in the end.
+    Raises StationUndecided while more tries at the question are left.
+    """
+    try:
+        return await _read_back(office, enrolment, verified) is _Reading.HELD
+    except StationUndecided:
+        if job.attempts < office.policy.read_back_attempts or not office.links.connected(job.station_id):
+            raise
+        return False
 
 
 async def _send(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:
@@ -107,7 +117,9 @@ async def _send(office: Office, enrolment: Enrolment, job: Job, verified: Verifi
         failure = Failure(Reason.STATION_REJECTED_SIGNED, f"It says {refusal!r}", RetryClass.AFTER_A_CHANGE)
         await fail(office, sent, job, failure)
         return
-    await _prove(office, sent, job, verified)
+    accepted = replace(sent.after(EnrolmentEvent.ACCEPT, office.clock.now()), proof=Proof.UNPROVEN)
+    await office.ledger.commit(Entry(enrolments=(accepted,)))
+    await _prove(office, accepted, replace(job, attempts=1), verified)
 
 
 async def _signed(office: Office, enrolment: Enrolment, request: CertificateSignedRequest) -> str | None:
@@ -125,15 +137,19 @@ async def _signed(office: Office, enrolment: Enrolment, request: CertificateSign
 
 
 async def _prove(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:
-    """The station accepted; see what its own list says. Raises StationUndecided while more tries are left."""
+    """The station accepted; see what its own list says. If that can't be had in so many tries, its Accepted stands.
+
+    The certificate is not sent again for that; the job counts tries from the Accepted on.
+    """
     if enrolment.slot.use is not LeafUse.V2G:
         await _confirm(office, enrolment, job, Proof.UNPROVEN)
         return
     try:
         reading = await _read_back(office, enrolment, verified)
-    except StationUndecided:
-        if job.attempts < office.policy.read_back_attempts or not office.links.connected(job.station_id):
-            raise
+    except StationUndecided as doubt:
+        if job.attempts < office.policy.read_back_attempts or not doubt.sent:
+            await _ask_later(office, enrolment, job, doubt)
+            return
         reading = _Reading.NO_LIST
     if reading is _Reading.MISSING:
         detail = "It accepted the certificate and does not list it"
@@ -159,20 +175,18 @@ async def _read_back(office: Office, enrolment: Enrolment, verified: VerifiedCha
 
 
 def _reading_of(answer: object, verified: VerifiedChain) -> _Reading:
-    """NotFound counts as no list: H has no name for this type, and a station may not know ours."""
+    """NotFound counts as no list: H has no name for this type, and a station may not know ours.
+
+    H's list is flat and says nowhere where a chain ends: the chain is held when all its certificates are in the list.
+    """
     if not isinstance(answer, GetInstalledCertificateIdsResponse) or not answer.chains:
         return _Reading.NO_LIST
-    readings = {_reading_of_chain(listed, verified) for listed in answer.chains}
-    best = (_Reading.HELD, _Reading.INCOMPLETE, _Reading.MISSING)
-    return next(reading for reading in best if reading in readings)
-
-
-def _reading_of_chain(listed: CertificateHashDataChain, verified: VerifiedChain) -> _Reading:
-    leaf, *children = chain_hash_data(verified, listed.certificate_hash_data.hash_algorithm)
-    if not leaf.matches(listed.certificate_hash_data):
-        return _Reading.MISSING
-    held = all(any(child.matches(other) for other in listed.child_certificate_hash_data) for child in children)
-    return _Reading.HELD if held else _Reading.INCOMPLETE
+    listed = {entry.normal() for chain in answer.chains for entry in chain.entries}
+    algorithms = dict.fromkeys(entry.hash_algorithm for entry in listed)
+    wanted = [chain_hash_data(verified, algorithm) for algorithm in algorithms]
+    if any(listed.issuperset(entries) for entries in wanted):
+        return _Reading.HELD
+    return _Reading.INCOMPLETE if any(entries[0] in listed for entries in wanted) else _Reading.MISSING
 
 
 async def _confirm(office: Office, enrolment: Enrolment, job: Job, proof: Proof) -> None:
@@ -210,12 +224,12 @@ async def _confirm_once(office: Office, station_id: StationId, fingerprint: str)
     office.tell(Step.CLIENT_CERTIFICATE_SEEN, proven, fingerprint=fingerprint)
 
 
-async def _wait_for_station(office: Office, enrolment: Enrolment, job: Job) -> None:
+async def _wait_for_station(office: Office, enrolment: Enrolment, job: Job, attempts: int = 0) -> None:
     """Wait without asking; the gateway wakes what waits for a station when it connects.
 
     A station that connected between the look and the record would not have been seen by that: look again.
     """
-    order = JobOrder(job.kind, job.enrolment_id, job.station_id, due=None, attempts=0)
+    order = JobOrder(job.kind, job.enrolment_id, job.station_id, due=None, attempts=attempts)
     await office.ledger.commit(Entry(orders=(order,)))
     office.tell(Step.WAITS_FOR_STATION, enrolment)
     if office.links.connected(job.station_id):
@@ -231,9 +245,21 @@ async def _try_later(office: Office, job: Job, doubt: StationUndecided) -> None:
     if not office.links.connected(job.station_id):
         await _wait_for_station(office, enrolment, job)
     elif job.attempts < office.policy.deliver_attempts:
-        order = put_off(job, office.clock.now())
-        await office.ledger.commit(Entry(orders=(order,)))
-        office.tell(Step.PUT_OFF, enrolment, detail=doubt.why, retry_at=order.due.isoformat() if order.due else "")
+        await _put_off(office, enrolment, job, doubt)
     else:
-        detail = f"connected, but without an answer {job.attempts} times: {doubt.why}"
+        detail = f"connected, but without a usable answer {job.attempts} times: {doubt.why}"
         await fail(office, enrolment, job, Failure(Reason.STATION_SILENT, detail, RetryClass.AFTER_A_CHANGE))
+
+
+async def _ask_later(office: Office, enrolment: Enrolment, job: Job, doubt: StationUndecided) -> None:
+    """Tries that reached the station count on when its connection ends: the question itself may have ended it."""
+    if office.links.connected(job.station_id):
+        await _put_off(office, enrolment, job, doubt)
+    else:
+        await _wait_for_station(office, enrolment, job, job.attempts if doubt.sent else job.attempts - 1)
+
+
+async def _put_off(office: Office, enrolment: Enrolment, job: Job, doubt: StationUndecided) -> None:
+    order = put_off(job, office.clock.now())
+    await office.ledger.commit(Entry(orders=(order,)))
+    office.tell(Step.PUT_OFF, enrolment, detail=doubt.why, retry_at=order.due.isoformat() if order.due else "")

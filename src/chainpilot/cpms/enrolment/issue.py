@@ -10,7 +10,7 @@ from typing import Final
 
 from chainpilot.cpms.enrolment.checks import Unfit, check_issued
 from chainpilot.cpms.enrolment.ending import fail
-from chainpilot.cpms.enrolment.office import Office, put_off
+from chainpilot.cpms.enrolment.office import Office, put_off, wait_after
 from chainpilot.cpms.model import (
     CertificateRecord,
     Enrolment,
@@ -48,7 +48,19 @@ _ISSUABLE: Final = frozenset(
     }
 )
 
-_AFTER_A_CHANGE: Final = frozenset({Reason.CHAIN_NOT_TRUSTED, Reason.SUB_CA_EXPIRED, Reason.LEAF_PROFILE_MISMATCH})
+_AFTER_A_CHANGE: Final = frozenset(
+    {
+        Reason.CHAIN_NOT_TRUSTED,
+        Reason.SUB_CA_EXPIRED,
+        Reason.LEAF_PROFILE_MISMATCH,
+        Reason.PKI_ANSWER_UNREADABLE,
+    }
+)
+"""What other cacerts, another anchor or a newer version of ours could cure while the certificate stays as it is."""
+
+_MOST_POSTPONEMENTS: Final = 500
+"""202s to one CSR before a person must look; with waits that grow to an hour that is three weeks, longer than any
+approval by hand takes."""
 
 
 async def issue(office: Office, job: Job) -> None:
@@ -62,14 +74,22 @@ async def issue(office: Office, job: Job) -> None:
         return
     authority = office.authorities.get(enrolment.pki)
     if authority is None:
-        detail = f"the configuration has no [pki.{enrolment.pki}] any more"
-        await fail(office, enrolment, job, Failure(Reason.NO_PKI_FOR_USE, detail, RetryClass.AFTER_A_CHANGE))
+        await _stranded(office, enrolment, job)
         return
     answered: Enrolment | None = enrolment
     if enrolment.answer is None:
         answered = await _obtain(office, authority, enrolment, job)
     if answered is not None:
         await _judge(office, authority, answered, job)
+
+
+async def _stranded(office: Office, enrolment: Enrolment, job: Job) -> None:
+    """Its PKI has gone from the configuration; a POST whose answer is not recorded stays in doubt all the same."""
+    detail = f"the configuration has no [pki.{enrolment.pki}] any more"
+    if enrolment.state is EnrolmentState.SUBMITTED and enrolment.answer is None:
+        await _lose(office, enrolment, job, f"it was posted before, and {detail}")
+        return
+    await fail(office, enrolment, job, Failure(Reason.NO_PKI_FOR_USE, detail, RetryClass.AFTER_A_CHANGE))
 
 
 async def _obtain(office: Office, authority: CertificateAuthority, enrolment: Enrolment, job: Job) -> Enrolment | None:
@@ -108,16 +128,23 @@ async def _keep_answer(office: Office, enrolment: Enrolment, job: Job, bag: Issu
 
     If the enrolment was cancelled while the CA worked, the answer is kept with it and goes no further.
     """
+    at = office.clock.now()
     text = "".join(certificate.to_pem() for certificate in bag.certificates)
-    kept = replace(enrolment.after(EnrolmentEvent.ANSWER, office.clock.now()), answer=text)
+    kept = replace(enrolment.after(EnrolmentEvent.ANSWER, at), answer=text)
+    records = tuple(
+        _record_of(enrolment, certificate, certificate.to_pem(), at)
+        for certificate in dict.fromkeys(bag.certificates)
+        if certificate.spki_hash == enrolment.spki_hash
+    )
     try:
-        await office.ledger.commit(Entry(enrolments=(kept,)))
+        await office.ledger.commit(Entry(enrolments=(kept,), certificates=records))
     except LedgerConflict:
         current = await office.ledger.enrolment(enrolment.enrolment_id)
         if current is None or current.state is not EnrolmentState.CANCELLED:
             raise
-        late = replace(current.after(EnrolmentEvent.ANSWER, office.clock.now()), answer=text)
-        await office.ledger.commit(Entry(enrolments=(late,), closes=((job.kind, job.enrolment_id),)))
+        late = replace(current.after(EnrolmentEvent.ANSWER, at), answer=text)
+        closes = ((job.kind, job.enrolment_id),)
+        await office.ledger.commit(Entry(enrolments=(late,), certificates=records, closes=closes))
         return None
     office.tell(Step.ANSWER_RECORDED, kept)
     return kept
@@ -137,7 +164,7 @@ async def _judge(office: Office, authority: CertificateAuthority, enrolment: Enr
         await _refused(office, enrolment, job, refusal)
         return
     except CaUndecided as doubt:
-        await _try_later(office, enrolment, job, doubt)
+        await _try_later(office, enrolment, job, doubt, EnrolmentEvent.PUT_OFF)
         return
     if isinstance(judged, Unfit):
         retry = RetryClass.AFTER_A_CHANGE if judged.reason in _AFTER_A_CHANGE else RetryClass.NEVER
@@ -157,34 +184,44 @@ def _check(office: Office, enrolment: Enrolment, cacerts: tuple[Certificate, ...
 async def _record(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:
     """ISSUED, the certificate, and the order to deliver it, in one transaction."""
     at = office.clock.now()
-    leaf, slot, text = verified.leaf, enrolment.slot, verified.chain.to_pem()
+    leaf, text = verified.leaf, verified.chain.to_pem()
     issued = replace(enrolment.after(EnrolmentEvent.ISSUE, at), chain=text, fingerprint=leaf.fingerprint)
-    record = CertificateRecord(
-        fingerprint=leaf.fingerprint,
-        station_id=slot.station_id,
-        enrolment_id=enrolment.enrolment_id,
-        use=slot.use,
-        common_name=slot.common_name,
-        issuer=str(leaf.issuer),
-        serial_number=f"{leaf.serial_number:x}",
-        not_before=leaf.not_before,
-        not_after=leaf.not_after,
-        chain=text,
-        recorded_at=at,
-    )
-    order = JobOrder(JobKind.DELIVER, enrolment.enrolment_id, slot.station_id, due=at)
+    records = (_record_of(enrolment, leaf, text, at),)
+    order = JobOrder(JobKind.DELIVER, enrolment.enrolment_id, enrolment.slot.station_id, due=at)
     closes = ((job.kind, job.enrolment_id),)
-    await office.ledger.commit(Entry(enrolments=(issued,), certificate=record, orders=(order,), closes=closes))
+    await office.ledger.commit(Entry(enrolments=(issued,), certificates=records, orders=(order,), closes=closes))
     office.tell(Step.ISSUE_RECORDED, issued, fingerprint=leaf.fingerprint, until=leaf.not_after.isoformat())
     office.nudge()
 
 
+def _record_of(enrolment: Enrolment, leaf: Certificate, chain: str, at: datetime) -> CertificateRecord:
+    return CertificateRecord(
+        fingerprint=leaf.fingerprint,
+        station_id=enrolment.slot.station_id,
+        enrolment_id=enrolment.enrolment_id,
+        use=enrolment.slot.use,
+        common_name=leaf.subject.common_name or "",
+        issuer=str(leaf.issuer),
+        serial_number=f"{leaf.serial_number:x}",
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        chain=chain,
+        recorded_at=at,
+    )
+
+
 async def _postpone(office: Office, enrolment: Enrolment, job: Job, pending: CaPending) -> None:
-    at = office.clock.now()
-    waiting = replace(enrolment.after(EnrolmentEvent.POSTPONE, at), retry_at=pending.retry_at)
-    order = JobOrder(job.kind, job.enrolment_id, job.station_id, due=pending.retry_at)
+    """The CA is believed about the time, but asked less and less often."""
+    at, count = office.clock.now(), enrolment.postponements + 1
+    if count >= _MOST_POSTPONEMENTS:
+        detail = f"the PKI answered {count} times that it has not decided (202)"
+        await fail(office, enrolment, job, Failure(Reason.PKI_STILL_PENDING, detail, RetryClass.AFTER_A_CHANGE))
+        return
+    due = max(pending.retry_at, at + wait_after(count))
+    waiting = replace(enrolment.after(EnrolmentEvent.POSTPONE, at), retry_at=due, postponements=count)
+    order = JobOrder(job.kind, job.enrolment_id, job.station_id, due=due)
     await office.ledger.commit(Entry(enrolments=(waiting,), orders=(order,)))
-    office.tell(Step.POSTPONED, waiting, retry_at=pending.retry_at.isoformat())
+    office.tell(Step.POSTPONED, waiting, retry_at=due.isoformat())
 
 
 async def _refused(office: Office, enrolment: Enrolment, job: Job, refusal: CaRefused) -> None:
@@ -200,23 +237,26 @@ async def _undecided(
     office: Office, authority: CertificateAuthority, enrolment: Enrolment, job: Job, doubt: CaUndecided
 ) -> None:
     if not doubt.sent:
-        withdrawn = enrolment.after(EnrolmentEvent.WITHDRAW, office.clock.now())
-        await _try_later(office, withdrawn, job, doubt, changed=(withdrawn,))
+        await _try_later(office, enrolment, job, doubt, EnrolmentEvent.WITHDRAW)
     elif authority.repost_safe:
-        await _try_later(office, enrolment, job, doubt)
+        await _try_later(office, enrolment, job, doubt, EnrolmentEvent.PUT_OFF)
     else:
         await _lose(office, enrolment, job, doubt.detail)
 
 
-async def _try_later(
-    office: Office, enrolment: Enrolment, job: Job, doubt: CaUndecided, *, changed: tuple[Enrolment, ...] = ()
-) -> None:
-    """Nothing is wrong with the request: the same work again after a wait."""
-    at: datetime = office.clock.now()
+async def _try_later(office: Office, enrolment: Enrolment, job: Job, doubt: CaUndecided, event: EnrolmentEvent) -> None:
+    """Nothing is wrong with the request: the same work again after a wait, until the attempts are used up."""
+    at = office.clock.now()
+    if job.attempts >= office.policy.issue_attempts:
+        detail = f"{doubt.detail} (tried {job.attempts} times)"
+        await fail(office, enrolment, job, Failure(Reason.PKI_UNREACHABLE, detail, RetryClass.AFTER_A_CHANGE))
+        return
     order = put_off(job, at)
-    await office.ledger.commit(Entry(enrolments=changed, orders=(order,)))
-    facts = {"reason": Reason.PKI_UNREACHABLE.value, "detail": doubt.detail}
-    office.tell(Step.PUT_OFF, enrolment, **facts, retry_at=order.due.isoformat() if order.due else "")
+    failure = Failure(Reason.PKI_UNREACHABLE, doubt.detail, RetryClass.BY_ITSELF, order.due)
+    waiting = replace(enrolment.after(event, at), failure=failure)
+    await office.ledger.commit(Entry(enrolments=(waiting,), orders=(order,)))
+    facts = {"reason": failure.reason.value, "detail": failure.detail}
+    office.tell(Step.PUT_OFF, waiting, **facts, retry_at=order.due.isoformat() if order.due else "")
 
 
 async def _lose(office: Office, enrolment: Enrolment, job: Job, detail: str) -> None:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from chainpilot.clock import Clock
+from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobOrder, Slot, Step, StepTaken
 from chainpilot.cpms.ports import CertificateAuthority, Ledger, StationLink
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.trust import LeafUse, TrustAnchors
 
-__all__ = ["CacertsShelf", "Office", "Policy", "put_off"]
+__all__ = ["CacertsShelf", "Office", "Policy", "put_off", "wait_after"]
 
 _FIRST_WAIT: Final = timedelta(seconds=5)
 _LONGEST_WAIT: Final = timedelta(hours=1)
@@ -68,6 +69,7 @@ class Office:
     nudge: Callable[[], None]
     """Tells the worker that a job became due."""
     shelf: CacertsShelf = field(default_factory=CacertsShelf)
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def tell(self, step: Step, enrolment: Enrolment, **facts: str) -> None:
         """Tell the watcher a step of this enrolment."""
@@ -76,8 +78,13 @@ class Office:
         self.watch(StepTaken(step, slot.station_id, enrolment.enrolment_id, slot.use, facts))
 
 
+def wait_after(attempts: int) -> timedelta:
+    """The wait after so many attempts: it doubles with each, up to an hour."""
+    doubled: timedelta = _FIRST_WAIT * 2 ** min(attempts - 1, 12)
+    return min(doubled, _LONGEST_WAIT)
+
+
 def put_off(job: Job, at: datetime, until: datetime | None = None) -> JobOrder:
-    """The same work later: at `until`, or after a wait that doubles with each attempt, up to an hour."""
-    doubled = _FIRST_WAIT * 2 ** min(job.attempts - 1, 12)
-    due = until or at + min(doubled, _LONGEST_WAIT)
+    """The same work later: at `until`, or after a wait that grows with the attempts."""
+    due = until or at + wait_after(job.attempts)
     return JobOrder(job.kind, job.enrolment_id, job.station_id, due, attempts=job.attempts)

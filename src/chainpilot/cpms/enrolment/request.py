@@ -1,14 +1,17 @@
 """Is this certificate request one that this station may make? Numbered checks, no I/O."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from chainpilot.cpms.model import Reason, Slot, StationRecord
 from chainpilot.pki.csr import Csr, CsrDefect, CsrError, inspect_csr
 from chainpilot.pki.encoding import EncodingError, PemLabel, TextEncoding, recognise
-from chainpilot.pki.identity import is_evseid, normal_evseid
+from chainpilot.pki.extensions import EkuOid, Extensions, KeyUsageBit
+from chainpilot.pki.identity import is_evseid, is_seccid, normal_evseid
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.messages import SignCertificateRequest
 
@@ -25,6 +28,15 @@ _BY_DEFECT: Final = {
     CsrDefect.NO_COMMON_NAME: Reason.CSR_NAME_MISMATCH,
     CsrDefect.BAD_NAME: Reason.CSR_NAME_MISMATCH,
 }
+
+_ATTRIBUTES: Final = frozenset({"2.5.4.6", "2.5.4.10", "2.5.4.3", "0.9.2342.19200300.100.1.25"})
+"""C, O, CN and DC: what the profiles of both uses have in a subject, and what a CA is known to copy."""
+_PURPOSES: Final[Mapping[LeafUse, frozenset[str]]] = {
+    LeafUse.V2G: frozenset({EkuOid.CLIENT_AUTH.value, EkuOid.SERVER_AUTH.value}),
+    LeafUse.CSMS: frozenset({EkuOid.CLIENT_AUTH.value}),
+}
+"""Extended key usages that may be asked for: an SECC is the vehicle's server; a client must not pose as the CSMS."""
+_SIGNING: Final = frozenset({KeyUsageBit.KEY_CERT_SIGN, KeyUsageBit.CRL_SIGN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,16 @@ def judge_request(
 ) -> Wanted | Objection:
     """Judge a request against the record of the station that sent it.
 
+    What passes is signed and paid for, so a certificate made as it asks must fit its use's profile and its station.
+
     1. one signing request, in an encoding we read
     2. proof of possession, a strong key, a common name
     3. the use: as given, or told by the name (pnc-messages.md section 4)
     4. the name is one of this station's for this use
-    5. a PKI is configured for the use
+    5. the rest of the subject is the profile's, with this station's operator, and holds nothing else
+    6. the key is of the profile's kind
+    7. no name, right or purpose is asked for beyond those of the use
+    8. a PKI is configured for the use
 
     Args:
         station: the record of the authenticated connection's station.
@@ -77,12 +94,26 @@ def judge_request(
     if use is None:
         detail = f"no use was given, and {name} tells none: it is neither a name nor the id of this station"
         return Objection(Reason.CSR_USE_UNKNOWN, detail, None, name, encoding)
-    misfit = _name_misfit(station, csr, use)  # 4
+    misfit = next(_misfits(station, csr, use), None)
     if misfit is not None:
-        return Objection(Reason.CSR_NAME_MISMATCH, misfit, use, name, encoding)
-    if use not in uses:  # 5
+        reason, detail = misfit
+        return Objection(reason, detail, use, name, encoding)
+    if use not in uses:  # 8
         return Objection(Reason.NO_PKI_FOR_USE, f"[issue] names no PKI for {use.value}", use, name, encoding)
-    return Wanted(Slot(station.station_id, use, name), csr, encoding)
+    return Wanted(Slot.of(station.station_id, use, name), csr, encoding)
+
+
+def _misfits(station: StationRecord, csr: Csr, use: LeafUse) -> Iterator[tuple[Reason, str]]:
+    name_misfit = _name_misfit(station, csr, use)
+    if name_misfit is not None:
+        yield Reason.CSR_NAME_MISMATCH, name_misfit  # 4
+    for subject_misfit in _subject_misfits(station, csr, use):
+        yield Reason.CSR_NAME_MISMATCH, subject_misfit  # 5
+    if use is LeafUse.V2G and not _is_p256(csr):
+        yield Reason.CSR_KEY_KIND, "ISO 15118-2 wants a key on the curve P-256"  # 6
+    excess = _excess(csr.extensions, use)
+    if excess is not None:
+        yield Reason.CSR_EXTENSION_REFUSED, excess  # 7
 
 
 def _read(request: SignCertificateRequest) -> tuple[Csr, TextEncoding] | Objection:
@@ -120,10 +151,40 @@ def _name_misfit(station: StationRecord, csr: Csr, use: LeafUse) -> str | None:
     name = csr.common_name
     if use is LeafUse.V2G:
         allowed = ", ".join(sorted(station.allowed_names)) or "allowed none"
-        return None if _is_allowed(station, name) else f"CSR asks for {name}; this station is {allowed}"
-    if name != station.station_id:
-        return f"CSR asks for {name}; this station is {station.station_id}"
-    operator = csr.subject.organization
+        if not _is_allowed(station, name):
+            return f"CSR asks for {name}; this station is {allowed}"
+        fits = is_evseid(name) or is_seccid(name)
+        return None if fits else f"CSR asks for {name}, which is neither an EVSEID nor a SECCID"
+    return None if name == station.station_id else f"CSR asks for {name}; this station is {station.station_id}"
+
+
+def _subject_misfits(station: StationRecord, csr: Csr, use: LeafUse) -> Iterator[str]:
+    """What is wrong with the subject beside its common name, a sentence each."""
+    given = [attribute for relative in csr.subject_name for attribute, _ in relative]
+    foreign = sorted(set(given) - _ATTRIBUTES)
+    if foreign:
+        yield f"CSR asks for attributes other than C, O, CN and DC: {', '.join(foreign)}"
+    if len(given) != len(set(given)):
+        yield "CSR gives an attribute of its subject more than once"
+    operator, domain = csr.subject.organization, csr.subject.domain_component
+    if not operator:
+        yield "CSR names no operator (O)"
+    if use is LeafUse.CSMS and not station.organisation:
+        yield "this station's record names no organisation, and without one no client certificate lets it in"
     if station.organisation and operator != station.organisation:
-        return f"CSR names the operator {operator}; this station's is {station.organisation}"
-    return None
+        yield f"CSR names the operator {operator}; this station's is {station.organisation}"
+    if use is LeafUse.V2G and domain != "CPO":
+        yield f"CSR names the domain {domain}; an SECC's is CPO (ISO 15118-2 table F.4)"
+
+
+def _is_p256(csr: Csr) -> bool:
+    return isinstance(csr.public_key, ec.EllipticCurvePublicKey) and csr.public_key.curve.name == "secp256r1"
+
+
+def _excess(asked: Extensions, use: LeafUse) -> str | None:
+    if asked.has_alternative_names:
+        return "CSR asks for alternative names; a station has none"
+    if asked.is_ca or _SIGNING & (asked.key_usage or frozenset()):
+        return "CSR asks for the rights of a CA"
+    foreign = sorted((asked.extended_key_usage or frozenset()) - _PURPOSES[use])
+    return f"CSR asks for purposes that are not its use's: {', '.join(foreign)}" if foreign else None

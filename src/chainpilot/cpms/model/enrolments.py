@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
-from typing import NewType
+from typing import Final, NewType
 from uuid import uuid4
 
 from chainpilot.cpms.model.reasons import Reason, RetryClass
 from chainpilot.cpms.model.states import OPEN_STATES, EnrolmentEvent, EnrolmentState, next_state
 from chainpilot.pki.encoding import TextEncoding
-from chainpilot.pki.identity import StationId
+from chainpilot.pki.identity import StationId, is_evseid, normal_evseid
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
 
@@ -34,7 +34,7 @@ def new_enrolment_id() -> EnrolmentId:
 
 
 class Proof(Enum):
-    """What an INSTALLED state rests on."""
+    """What the belief that the station holds the certificate rests on; None while there is no reason for it."""
 
     UNPROVEN = "unproven"
     """The station's Accepted alone."""
@@ -44,6 +44,10 @@ class Proof(Enum):
     """The station opened a mutual-TLS connection with that very certificate."""
 
 
+_UNPROVING: Final = frozenset({EnrolmentEvent.SEND, EnrolmentEvent.RESEND, EnrolmentEvent.FAIL})
+"""Events that end the belief that the station holds the certificate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """The place in a station that one leaf fills; one CSR is open per slot."""
@@ -51,6 +55,13 @@ class Slot:
     station_id: StationId
     use: LeafUse
     common_name: str
+    """Of an EVSEID its normal form: however it is spelled, it is one place."""
+
+    @classmethod
+    def of(cls, station_id: StationId, use: LeafUse, common_name: str) -> "Slot":
+        """The slot of a name as it was written."""
+        spelled_freely = use is LeafUse.V2G and is_evseid(common_name)
+        return cls(station_id, use, normal_evseid(common_name) if spelled_freely else common_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,8 @@ class Enrolment:
     """Counts the recorded changes; a change is recorded only on top of the version it was decided on."""
     retry_at: datetime | None = None
     """PENDING: when the same CSR is posted again."""
+    postponements: int = 0
+    """How often the CA answered 202 to this CSR."""
     failure: Failure | None = None
     answer: str | None = field(default=None, repr=False)
     """The CA's certificates as PEM, unchecked, in no order; kept from the moment they were in hand."""
@@ -103,12 +116,15 @@ class Enrolment:
 
     def after(self, event: EnrolmentEvent, at: datetime) -> "Enrolment":
         """This enrolment in the state that `event` leads to. Raises ImpossibleTransition."""
+        state = next_state(self.state, event)
         return replace(
             self,
-            state=next_state(self.state, event),
+            state=state,
             changed_at=at,
             version=self.version + 1,
-            failure=self.failure if event is EnrolmentEvent.ANSWER else None,
+            retry_at=None,
+            failure=self.failure if state is EnrolmentState.CANCELLED else None,
+            proof=None if event in _UNPROVING else self.proof,
         )
 
 
@@ -128,7 +144,7 @@ class CertificateRecord:
     not_before: datetime
     not_after: datetime
     chain: str = field(repr=False)
-    """PEM, leaf first, no root."""
+    """PEM, leaf first, no root; of a certificate that passed no check, itself alone."""
     recorded_at: datetime
     seen_at: datetime | None = None
     """When the station first connected with it (client certificates)."""

@@ -48,7 +48,8 @@ class Entry:
 
     enrolments: tuple[Enrolment, ...] = ()
     """New ones have version 0; others replace the version before theirs."""
-    certificate: CertificateRecord | None = None
+    certificates: tuple[CertificateRecord, ...] = ()
+    """A certificate that is recorded already gets the chain given here, nothing else of it changes."""
     refused: RefusedRequest | None = None
     orders: tuple[JobOrder, ...] = ()
     closes: tuple[tuple[JobKind, EnrolmentId], ...] = ()

@@ -43,16 +43,22 @@ class EnrolmentEvent(Enum):
     """We are about to post the CSR."""
     WITHDRAW = "withdraw"
     """The post provably never left."""
+    PUT_OFF = "put-off"
+    """The CA could not be asked, or not all it was asked was answered; the same work is due again later."""
     POSTPONE = "postpone"
     """The CA answered 202."""
     LOSE = "lose"
     """The answer to a post is lost, and posting again might issue a second certificate."""
     ANSWER = "answer"
-    """The CA's certificates are in hand, unchecked."""
+    """The CA's certificates are in hand, unchecked; of a failed enrolment, those it had kept are judged again."""
     ISSUE = "issue"
     """The certificates passed every check; of a failed enrolment, those it had kept."""
+    RETRY = "retry"
+    """The station asked again with the same CSR after a failure that came before any certificate existed."""
     SEND = "send"
     """We are about to send the chain to the station."""
+    ACCEPT = "accept"
+    """The station answered Accepted; what its own list says is still to be seen."""
     RESEND = "resend"
     """The station asked again with the same CSR though its certificate exists."""
     CONFIRM = "confirm"
@@ -68,10 +74,16 @@ _S = EnrolmentState
 _E = EnrolmentEvent
 
 _ALLOWED: Final[Mapping[EnrolmentState, _Row]] = {
-    _S.REQUESTED: {_E.SUBMIT: _S.SUBMITTED, _E.FAIL: _S.FAILED, _E.CANCEL: _S.CANCELLED},
+    _S.REQUESTED: {
+        _E.SUBMIT: _S.SUBMITTED,
+        _E.PUT_OFF: _S.REQUESTED,
+        _E.FAIL: _S.FAILED,
+        _E.CANCEL: _S.CANCELLED,
+    },
     _S.SUBMITTED: {
         _E.SUBMIT: _S.SUBMITTED,
         _E.WITHDRAW: _S.REQUESTED,
+        _E.PUT_OFF: _S.SUBMITTED,
         _E.POSTPONE: _S.PENDING,
         _E.LOSE: _S.OUTCOME_UNKNOWN,
         _E.ANSWER: _S.SUBMITTED,
@@ -101,6 +113,7 @@ _ALLOWED: Final[Mapping[EnrolmentState, _Row]] = {
     _S.DELIVERED: {
         _E.ISSUE: _S.DELIVERED,
         _E.SEND: _S.DELIVERED,
+        _E.ACCEPT: _S.DELIVERED,
         _E.RESEND: _S.DELIVERED,
         _E.CONFIRM: _S.INSTALLED,
         _E.FAIL: _S.FAILED,
@@ -113,6 +126,9 @@ _ALLOWED: Final[Mapping[EnrolmentState, _Row]] = {
     },
     _S.FAILED: {
         _E.SUBMIT: _S.SUBMITTED,
+        _E.PUT_OFF: _S.FAILED,
+        _E.ANSWER: _S.SUBMITTED,
+        _E.RETRY: _S.REQUESTED,
         _E.ISSUE: _S.ISSUED,
         _E.RESEND: _S.ISSUED,
         _E.CONFIRM: _S.INSTALLED,

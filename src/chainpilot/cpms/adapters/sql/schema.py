@@ -60,6 +60,7 @@ enrolments: Final = sa.Table(
     sa.Column("created_at", UtcText, nullable=False),
     sa.Column("changed_at", UtcText, nullable=False),
     sa.Column("retry_at", UtcText),
+    sa.Column("postponements", sa.Integer, nullable=False),
     sa.Column("failure_reason", sa.String(40)),
     sa.Column("failure_detail", sa.Text),
     sa.Column("failure_retry", sa.String(20)),

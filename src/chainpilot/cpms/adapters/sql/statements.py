@@ -35,9 +35,10 @@ def write_entry(connection: sa.Connection, entry: Entry) -> None:
     """All of the entry. Raises LedgerConflict."""
     for enrolment in entry.enrolments:
         _write_enrolment(connection, enrolment)
-    if entry.certificate is not None:
-        row = certificate_row(entry.certificate)
-        connection.execute(insert(certificates).values(row).on_conflict_do_nothing())
+    for record in entry.certificates:
+        statement = insert(certificates).values(certificate_row(record))
+        changed = {"chain": record.chain}
+        connection.execute(statement.on_conflict_do_update(index_elements=["fingerprint"], set_=changed))
     if entry.refused is not None:
         _write_refusal(connection, entry.refused)
     for kind, enrolment_id in entry.closes:

@@ -52,6 +52,7 @@ def _make_enrolments() -> None:
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.Column("changed_at", _MOMENT, nullable=False),
         sa.Column("retry_at", _MOMENT),
+        sa.Column("postponements", sa.Integer, nullable=False),
         sa.Column("failure_reason", sa.String(40)),
         sa.Column("failure_detail", sa.Text),
         sa.Column("failure_retry", sa.String(20)),

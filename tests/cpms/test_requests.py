@@ -1,0 +1,232 @@
+"""What a station may ask for, and how often: nothing that could not end well is paid for."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.enrolment.turnstile import Turnstile
+from chainpilot.cpms.model import EnrolmentState, Reason
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
+from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest
+from offices import EVSE, STATION, Scene, open_scene
+from sims import csr_text, odd_csr_text
+
+__all__: list[str] = []
+
+pytestmark = pytest.mark.anyio
+
+Attributes = Sequence[tuple[x509.ObjectIdentifier, str]]
+
+COUNTRY, OPERATOR, DOMAIN = (
+    (NameOID.COUNTRY_NAME, "DE"),
+    (NameOID.ORGANIZATION_NAME, "Operator"),
+    (NameOID.DOMAIN_COMPONENT, "CPO"),
+)
+SECC: Attributes = (COUNTRY, OPERATOR, (NameOID.COMMON_NAME, EVSE), DOMAIN)
+CLIENT: Attributes = (COUNTRY, OPERATOR, (NameOID.COMMON_NAME, STATION))
+UNIT = (NameOID.ORGANIZATIONAL_UNIT_NAME, "admins")
+EMAIL = (NameOID.EMAIL_ADDRESS, "root@operator.example")
+RIVAL = (NameOID.ORGANIZATION_NAME, "Rival")
+HOST = x509.SubjectAlternativeName([x509.DNSName("csms.operator.example")])
+CA = x509.BasicConstraints(ca=True, path_length=None)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
+RESPONDER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
+
+
+async def reason_of_refusal(scene: Scene, request: SignCertificateRequest) -> Reason:
+    """The recorded reason; the PKI was not asked."""
+    answer = await scene.ask(request)
+    assert answer.status is GenericStatus.REJECTED
+    await scene.work()
+    assert (scene.ca.posts, scene.csms_ca.posts) == (0, 0)
+    (refusal,) = await scene.ledger.refusals_of(STATION)
+    return refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("use", "attributes"),
+    [
+        (LeafUse.V2G, SECC[:3]),
+        (LeafUse.V2G, (*SECC[:3], (NameOID.DOMAIN_COMPONENT, "MO"))),
+        (LeafUse.V2G, (COUNTRY, *SECC[2:])),
+        (LeafUse.V2G, (COUNTRY, RIVAL, *SECC[2:])),
+        (LeafUse.V2G, (*SECC, RIVAL)),
+        (LeafUse.V2G, (*SECC, DOMAIN)),
+        (LeafUse.V2G, (*SECC, UNIT)),
+        (LeafUse.CSMS, (COUNTRY, CLIENT[2])),
+        (LeafUse.CSMS, (COUNTRY, RIVAL, CLIENT[2])),
+        (LeafUse.CSMS, (*CLIENT, UNIT)),
+        (LeafUse.CSMS, (*CLIENT, EMAIL)),
+    ],
+)
+async def test_a_subject_that_is_not_the_profile_s_and_the_station_s_is_refused_before_the_post(
+    tmp_path: Path, use: LeafUse, attributes: Attributes
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        request = SignCertificateRequest(odd_csr_text(scene.key, attributes), use)
+        assert await reason_of_refusal(scene, request) is Reason.CSR_NAME_MISMATCH
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: ec.generate_private_key(ec.SECP384R1()), lambda: rsa.generate_private_key(65537, 2048)]
+)
+async def test_an_iso_15118_request_with_a_key_off_p256_is_refused_before_the_post(
+    tmp_path: Path, make: object
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        assert callable(make)
+        request = SignCertificateRequest(odd_csr_text(make(), SECC), LeafUse.V2G)
+        assert await reason_of_refusal(scene, request) is Reason.CSR_KEY_KIND
+
+
+@pytest.mark.parametrize(
+    ("use", "wish"),
+    [
+        (LeafUse.V2G, HOST),
+        (LeafUse.V2G, CA),
+        (LeafUse.V2G, SIGNS_CERTIFICATES),
+        (LeafUse.V2G, RESPONDER),
+        (LeafUse.CSMS, HOST),
+        (LeafUse.CSMS, CA),
+        (LeafUse.CSMS, SIGNS_CERTIFICATES),
+        (LeafUse.CSMS, SERVER),
+    ],
+)
+async def test_a_request_for_more_than_its_use_is_refused_before_the_post(
+    tmp_path: Path, use: LeafUse, wish: x509.ExtensionType
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        subject = SECC if use is LeafUse.V2G else CLIENT
+        request = SignCertificateRequest(odd_csr_text(scene.key, subject, [wish]), use)
+        assert await reason_of_refusal(scene, request) is Reason.CSR_EXTENSION_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("use", "attributes", "wishes"),
+    [
+        (LeafUse.V2G, SECC, [SERVER]),
+        (LeafUse.V2G, SECC[1:], []),
+        (LeafUse.CSMS, CLIENT[1:], []),
+        (LeafUse.CSMS, (*CLIENT, DOMAIN), [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])]),
+    ],
+)
+async def test_what_the_profiles_leave_open_may_be_asked_for(
+    tmp_path: Path, use: LeafUse, attributes: Attributes, wishes: list[x509.ExtensionType]
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.ask(SignCertificateRequest(odd_csr_text(scene.key, attributes, wishes), use))
+        await scene.work()
+        assert (await scene.only()).state is EnrolmentState.INSTALLED
+
+
+async def test_a_client_certificate_that_admission_would_refuse_for_ever_is_not_ordered(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        record = await scene.ledger.station(STATION)
+        assert record is not None
+        await scene.ledger.put_station(replace(record, organisation=""))
+        assert await reason_of_refusal(scene, scene.request(LeafUse.CSMS)) is Reason.CSR_NAME_MISMATCH
+
+
+async def test_an_allowed_name_that_no_secc_has_is_refused_before_the_post(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        record = await scene.ledger.station(STATION)
+        assert record is not None
+        await scene.ledger.put_station(replace(record, allowed_names=frozenset({"garage"})))
+        assert await reason_of_refusal(scene, scene.request(name="garage")) is Reason.CSR_NAME_MISMATCH
+
+
+def fresh() -> PrivateKey:
+    return generate_private_key(KeySpec.P256)
+
+
+async def test_an_evseid_has_one_slot_however_it_is_spelled(tmp_path: Path) -> None:
+    names = ["DE*ICE*E0001", "DEICEE0001", "DE*ICEE0001", "deiceE0001", "DE*ICE*E*0001"]
+    async with open_scene(tmp_path) as scene:
+        for name in names:
+            assert (await scene.ask(scene.request(name=name, key=fresh()))).status is GenericStatus.ACCEPTED
+        enrolments = await scene.ledger.enrolments_of(STATION)
+        assert [one.is_open for one in enrolments] == [False] * 4 + [True]
+        await scene.work()
+        assert scene.ca.posts == 1
+        (record,) = await scene.ledger.certificates_of(STATION, LeafUse.V2G)
+        assert record.common_name == names[-1]
+
+
+async def test_requests_at_the_same_moment_do_not_slip_past_the_rate(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=Policy(requests_per_hour=3)) as scene:
+        requests = [scene.request(key=fresh()) for _ in range(16)]
+        answers = await asyncio.gather(*map(scene.ask, requests))
+        assert [answer.status for answer in answers].count(GenericStatus.ACCEPTED) == 3
+        assert {answer.reason for answer in answers} == {None, Reason.TOO_MANY_REQUESTS.value}
+        assert len(await scene.ledger.enrolments_of(STATION)) == 3
+
+
+async def test_an_installed_certificate_is_not_sent_again_without_end(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=Policy(requests_per_hour=3)) as scene:
+        request = scene.request()
+        for _ in range(50):
+            await scene.ask(request)
+            await scene.work()
+        assert len(scene.station.signed) == 6
+        scene.clock.advance(timedelta(hours=1).total_seconds())
+        assert (await scene.ask(request)).status is GenericStatus.ACCEPTED
+
+
+async def test_a_flood_of_bad_requests_is_not_written_down(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=Policy(requests_per_hour=3)) as scene:
+        bad = SignCertificateRequest("hello", LeafUse.V2G)
+        answers = [await scene.ask(bad) for _ in range(50)]
+        assert {answer.status for answer in answers} == {GenericStatus.REJECTED}
+        assert len(await scene.ledger.refusals_of(STATION)) == 6
+
+
+async def test_a_station_that_reconnects_may_send_its_open_csr_again(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        request = SignCertificateRequest(csr_text(scene.key, EVSE), LeafUse.V2G)
+        answers = [await scene.ask(request) for _ in range(2 * Policy().requests_per_hour)]
+        assert {answer.status for answer in answers} == {GenericStatus.ACCEPTED}
+        assert len(await scene.ledger.enrolments_of(STATION)) == 1
+
+
+def test_a_station_s_credit_comes_back_with_time_and_never_exceeds_an_hour_s() -> None:
+    turnstile = Turnstile()
+    assert [turnstile.admits(STATION, 4, 0.0) for _ in range(5)] == [True] * 4 + [False]
+    assert not turnstile.admits(STATION, 4, 899.0)
+    assert turnstile.admits(STATION, 4, 900.0)
+    assert [turnstile.admits(STATION, 4, 1e6) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_only_so_many_stations_are_remembered_and_the_longest_silent_is_forgotten() -> None:
+    turnstile = Turnstile()
+    for number in range(10_001):
+        turnstile.admits(StationId(f"CS-{number}"), 1, 0.0)
+    assert len(turnstile._accounts) == 10_000
+    assert not turnstile.admits(StationId("CS-10000"), 1, 0.0)
+    assert turnstile.admits(StationId("CS-0"), 1, 0.0)
+
+
+async def test_the_turns_of_stations_that_ask_no_more_are_forgotten(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.ask()
+        assert len(scene.office.turnstile._turns) == 0
