@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -298,6 +299,21 @@ def test_a_public_file_that_is_replaced_keeps_its_mode_and_group(tmp_path: Path,
     put(vault(tmp_path), tmp_path / "bundle", b"new")
     about = (tmp_path / "bundle").stat()
     assert (stat.S_IMODE(about.st_mode), about.st_gid) == (mode, group)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(("mode", "kept"), [(0o664, 0o644), (0o640, 0o600), (0o644, 0o644)])
+def test_a_group_that_can_not_be_kept_leaves_its_rights_to_no_other(mode: int, kept: int) -> None:
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        with tempfile.TemporaryFile() as file:
+            OsFiles().resemble(file.fileno(), os.stat_result((mode, 0, 0, 1, os.getuid(), 0, 0, 0, 0, 0)))
+            os._exit(stat.S_IMODE(os.fstat(file.fileno()).st_mode) != kept)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_key_that_is_replaced_gets_the_configured_mode(tmp_path: Path) -> None:
