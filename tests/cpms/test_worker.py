@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from chainpilot.cpms.config.document import PkiInput, ServerInput
 from chainpilot.cpms.model import EnrolmentState, Step, StepTaken
-from chainpilot.cpms.worker import Worker
+from chainpilot.cpms.worker import LEASE, Worker
+from chainpilot.wire.ocppj.rpc import RpcLimits
 from forge import NOON
 from offices import STATION, Scene, open_scene
 from sims import CaFault
@@ -115,3 +118,14 @@ async def test_a_stop_lets_the_running_jobs_end(tmp_path: Path) -> None:
         assert (await scene.only()).answer is not None
         assert scene.clock.now() == NOON
         assert (await scene.ledger.enrolments_of(STATION))[0].state is not EnrolmentState.SUBMITTED
+
+
+def _most(section: type[BaseModel], key: str) -> float:
+    """The largest value that the configuration takes."""
+    return float(section.model_json_schema()["properties"][key]["maximum"])
+
+
+def test_a_lease_outlasts_the_longest_job_that_the_configuration_allows() -> None:
+    issuing = 3 * _most(PkiInput, "timeout")
+    delivering = 3 * (_most(ServerInput, "call_timeout") + RpcLimits().queue_timeout)
+    assert LEASE.total_seconds() > max(issuing, delivering)

@@ -18,26 +18,30 @@ from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, GetCertificateInfoStatus, LeafCertificateType, Secret
 from chainpilot.station.watch import Booted, StationEvent, StoreUpdated
 from chainpilot.testpki.app import EST_USER, TestPki
+from offices import STEPS
 
 __all__: list[str] = []
 
 pytestmark = pytest.mark.anyio
 
-STEPS = [
-    f"{Step.REQUEST_ACCEPTED.value}:1",
-    f"{Step.JOB_TAKEN.value}:1",
-    f"{Step.SUBMIT_RECORDED.value}:1",
+LAST = f"{Step.INSTALL_RECORDED.value}:1"
+"""After this step the records say all; no second life is needed."""
+KILL_POINTS = [*(f"{step.value}:1" for step in STEPS), f"{Step.JOB_TAKEN.value}:1", f"{Step.JOB_TAKEN.value}:2"]
+PENDING_STEPS = [
     f"{Step.POSTED.value}:1",
-    f"{Step.ANSWER_RECORDED.value}:1",
-    f"{Step.CACERTS_READ.value}:1",
-    f"{Step.CHAIN_CHECKED.value}:1",
-    f"{Step.ISSUE_RECORDED.value}:1",
-    f"{Step.JOB_TAKEN.value}:2",
+    f"{Step.POSTPONED.value}:1",
+    f"{Step.SUBMIT_RECORDED.value}:2",
+    f"{Step.POSTED.value}:2",
+]
+"""Where the road differs if the PKI first answers 202."""
+CLIENT_STEPS = [
+    f"{Step.POSTED.value}:1",
     f"{Step.DELIVERY_RECORDED.value}:1",
     f"{Step.SIGNED_ANSWERED.value}:1",
-    f"{Step.READ_BACK.value}:1",
-    f"{Step.INSTALL_RECORDED.value}:1",
+    LAST,
 ]
+"""Where the road of a client certificate differs: another PKI, and nothing to read back."""
+_LEAVES = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
 AMBIGUOUS = {f"{Step.SUBMIT_RECORDED.value}:1", f"{Step.POSTED.value}:1"}
 """Between the record before the POST and the record of its answer nobody can tell whether the CA has issued."""
 STATION = "CS-001"
@@ -62,10 +66,19 @@ username = "{user}"
 password_file = "{password_file}"
 tls_ca = "{pki}/web_root.pem"
 repost_safe = {repost_safe}
+[pki.own]
+url = "{est_url}"
+label = "csms"
+username = "{user}"
+password_file = "{password_file}"
+tls_ca = "{pki}/web_root.pem"
+repost_safe = {repost_safe}
 [issue]
 v2g = "cpo"
+csms = "own"
 [trust]
 v2g = ["{pki}/v2g_root.pem"]
+csms = ["{pki}/csms_root.pem"]
 allow_test_pki = true
 """
 
@@ -108,7 +121,7 @@ class Scene:
             assert self.station.security.install_ca((pki.directory / name).read_text(), kind).accepted
 
     def _watch(self, event: StationEvent) -> None:
-        if isinstance(event, StoreUpdated) and event.update.leaf_certificate_type is LeafCertificateType.V2G:
+        if isinstance(event, StoreUpdated) and event.update.leaf_certificate_type in set(_LEAVES.values()):
             self.installed += 1
         self.events.put_nowait(event)
 
@@ -179,9 +192,9 @@ async def cpms(scene: Scene, *kill_at: str) -> AsyncIterator[Process]:
 
 
 @asynccontextmanager
-async def scene(directory: Path, *, repost_safe: bool) -> AsyncIterator[Scene]:
+async def scene(directory: Path, *, repost_safe: bool, pending_first: bool = False) -> AsyncIterator[Scene]:
     """The PKI and the station, running."""
-    async with TestPki(directory / "pki", repost_safe=repost_safe) as pki:
+    async with TestPki(directory / "pki", repost_safe=repost_safe, pending_first=pending_first) as pki:
         one = Scene(directory, pki, repost_safe=repost_safe)
         running = asyncio.create_task(one.station.run())
         try:
@@ -191,19 +204,19 @@ async def scene(directory: Path, *, repost_safe: bool) -> AsyncIterator[Scene]:
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def live_and_die(one: Scene, kill_at: str) -> None:
+async def live_and_die(one: Scene, kill_at: str, use: LeafUse = LeafUse.V2G) -> None:
     """One life, up to the kill."""
     async with cpms(one, kill_at) as process:
         await one.until_booted()
-        await one.station.enrol(LeafUse.V2G)
+        await one.station.enrol(use)
         assert await process.death() == -9
 
 
-@pytest.mark.parametrize("kill_at", STEPS)
+@pytest.mark.parametrize("kill_at", KILL_POINTS)
 async def test_with_a_repost_safe_pki_one_certificate_is_issued_and_one_installed(tmp_path: Path, kill_at: str) -> None:
     async with scene(tmp_path, repost_safe=True) as one:
         await live_and_die(one, kill_at)
-        if kill_at != STEPS[-1]:
+        if kill_at != LAST:
             async with cpms(one) as process:
                 await process.until(Step.INSTALL_RECORDED.value)
         assert one.state() == (EnrolmentState.INSTALLED, 1)
@@ -212,13 +225,13 @@ async def test_with_a_repost_safe_pki_one_certificate_is_issued_and_one_installe
         one.assert_one_leaf_in_the_store()
 
 
-@pytest.mark.parametrize("kill_at", STEPS)
+@pytest.mark.parametrize("kill_at", KILL_POINTS)
 async def test_without_it_a_kill_around_the_post_ends_in_outcome_unknown_and_any_other_as_before(
     tmp_path: Path, kill_at: str
 ) -> None:
     async with scene(tmp_path, repost_safe=False) as one:
         await live_and_die(one, kill_at)
-        if kill_at != STEPS[-1]:
+        if kill_at != LAST:
             async with cpms(one) as process:
                 await process.until(Step.INSTALL_RECORDED.value, Step.OUTCOME_UNKNOWN.value)
         if kill_at in AMBIGUOUS:
@@ -230,3 +243,27 @@ async def test_without_it_a_kill_around_the_post_ends_in_outcome_unknown_and_any
             assert len(one.pki.issued) == 1
             assert one.installed == 1
             one.assert_one_leaf_in_the_store()
+
+
+@pytest.mark.parametrize("kill_at", PENDING_STEPS)
+async def test_a_request_that_the_pki_had_put_off_gives_one_certificate_too(tmp_path: Path, kill_at: str) -> None:
+    async with scene(tmp_path, repost_safe=True, pending_first=True) as one:
+        await live_and_die(one, kill_at)
+        async with cpms(one) as process:
+            await process.until(Step.INSTALL_RECORDED.value)
+        assert one.state() == (EnrolmentState.INSTALLED, 1)
+        assert (len(one.pki.issued), one.installed) == (1, 1)
+        one.assert_one_leaf_in_the_store()
+
+
+@pytest.mark.parametrize("kill_at", CLIENT_STEPS)
+async def test_a_client_certificate_is_issued_and_held_once_too(tmp_path: Path, kill_at: str) -> None:
+    async with scene(tmp_path, repost_safe=True) as one:
+        await live_and_die(one, kill_at, LeafUse.CSMS)
+        if kill_at != LAST:
+            async with cpms(one) as process:
+                await process.until(Step.INSTALL_RECORDED.value)
+        assert one.state() == (EnrolmentState.INSTALLED, 1)
+        assert len(one.pki.issued) == 1
+        info = one.station.security.get_leaf_certificate_info(LeafCertificateType.CSMS)
+        assert info.status is GetCertificateInfoStatus.ACCEPTED
