@@ -20,6 +20,12 @@ DEADLINE = 10.0
 """Of the tests themselves; without a bound the connections would last for 30 seconds and more."""
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The loop that embeds it in tests, and the one of the command line."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 async def here(request: web.Request) -> web.Response:
     return web.Response(text="here")
 
@@ -29,6 +35,7 @@ async def served(
     *, tls: ssl.SSLContext | None = None, patience: float = PATIENCE, places: int = 10
 ) -> AsyncIterator[tuple[Open, HttpServer]]:
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # it is soon full of answers that nobody reads
     address: tuple[str, int] = listener.getsockname()
     server = await serve(here, listener, tls, patience=patience, places=places)
     writers: list[asyncio.StreamWriter] = []

@@ -8,7 +8,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from ssl import SSLContext
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -48,8 +48,7 @@ class _Visit(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
         self.prolong()
         self.inner.connection_made(transport)
 
