@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -55,16 +56,12 @@ async def test_openssl_can_not_resume_a_session_either(tmp_path: Path) -> None:
     async with open_back_office(tmp_path) as office:
         office.context(office.client())
         chain = str(tmp_path / "client.pem")
-        told = await asyncio.create_subprocess_exec(
-            program("openssl"),
-            *("s_client", "-connect", f"127.0.0.1:{office.port(3)}", "-tls1_2", "-reconnect"),
-            *("-cert", chain, "-cert_chain", chain, "-key", str(tmp_path / "client.key")),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+        command = [program("openssl"), "s_client", "-connect", f"127.0.0.1:{office.port(3)}", "-tls1_2", "-reconnect"]
+        command += ["-cert", chain, "-cert_chain", chain, "-key", str(tmp_path / "client.key")]
+        told = await asyncio.to_thread(
+            subprocess.run, command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
         )
-        text, _ = await told.communicate()
-    lines = [line.split(b",")[0] for line in text.splitlines() if line.startswith((b"New,", b"Reused,"))]
+    lines = [line.split(b",")[0] for line in told.stdout.splitlines() if line.startswith((b"New,", b"Reused,"))]
     assert lines == [b"New"] * 6
 
 
