@@ -71,7 +71,16 @@ An exception holds typed data and composes its sentence last. What a family mean
 HTTP code, an exit code) is mapped at each border, not here.
 """
 
-__all__ = ["ChainpilotError", "OwnError", "PeerError", "UndecidedError"]
+import traceback
+from pathlib import Path
+from typing import Final
+
+__all__ = ["ChainpilotError", "OwnError", "PeerError", "UndecidedError", "outline"]
+
+_MAX_CAUSES: Final = 6
+_MAX_PLACES: Final = 8
+_MAX_OUTLINE: Final = 2000
+"""Causes, places each and characters kept of an exception: enough to find the line, whatever was raised."""
 
 
 class ChainpilotError(Exception):
@@ -88,3 +97,24 @@ class OwnError(ChainpilotError):
 
 class UndecidedError(ChainpilotError):
     """We can't tell: a time-out, an unreachable or broken connection; the peer may or may not have acted."""
+
+
+def outline(error: BaseException) -> str:
+    """Kinds and places of an exception and its causes, for a log line with an incident id.
+
+    Only our own family's sentences are quoted: a foreign exception's text may hold the payload it failed on.
+    """
+    told: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(told) < _MAX_CAUSES:
+        said = f" ({cause})" if isinstance(cause, ChainpilotError) else ""
+        told.append(f"{type(cause).__name__}{said} at {_places(cause)}")
+        cause = cause.__cause__ or cause.__context__
+    return "; from ".join(told)[:_MAX_OUTLINE]
+
+
+def _places(error: BaseException) -> str:
+    """Innermost first."""
+    frames = list(traceback.walk_tb(error.__traceback__))[-_MAX_PLACES:]
+    named = (f"{Path(frame.f_code.co_filename).name}:{line} {frame.f_code.co_name}" for frame, line in reversed(frames))
+    return " < ".join(named) or "unknown"

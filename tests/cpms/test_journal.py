@@ -6,8 +6,9 @@ import logging
 import pytest
 import sqlalchemy as sa
 
-from chainpilot.cpms.journal import journal, outline
+from chainpilot.cpms.journal import journal
 from chainpilot.cpms.ports import LedgerFailed
+from chainpilot.errors import outline
 
 __all__: list[str] = []
 

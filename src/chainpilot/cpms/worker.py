@@ -15,6 +15,7 @@ from chainpilot.cpms.enrolment.office import put_off
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import Entry, Job, JobKind, Step, StepTaken
 from chainpilot.cpms.ports import LedgerConflict
+from chainpilot.errors import outline
 
 __all__ = ["LEASE", "Worker"]
 
@@ -50,7 +51,7 @@ class Worker:
                 taken = await self._take()
                 pause = None if taken else await self._pause()
             except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
-                _log.error("jobs_unreadable", incident=uuid4().hex, error=repr(error))
+                _log.error("jobs_unreadable", incident=uuid4().hex, error=outline(error))
                 taken, pause = 0, _LEDGER_PAUSE
             if not taken:
                 await self._sleep(pause)
@@ -109,7 +110,7 @@ class Worker:
                 station=job.station_id,
                 enrolment=job.enrolment_id,
                 kind=job.kind.value,
-                error=repr(error),
+                error=outline(error),
             )
             await self._put_off(job, conflict=False)
         finally:
@@ -123,7 +124,7 @@ class Worker:
         try:
             await self._office.ledger.commit(Entry(orders=(order,)))
         except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
-            _log.error("job_left_to_its_lease", enrolment=job.enrolment_id, error=repr(error))
+            _log.error("job_left_to_its_lease", incident=uuid4().hex, enrolment=job.enrolment_id, error=outline(error))
 
 
 async def _slept(clock: Clock, moment: float) -> Literal[True]:

@@ -9,15 +9,13 @@ to the peer it is answering. How long a handler may take is not handled here: it
 import asyncio
 import logging
 import secrets
-import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from chainpilot.clock import Clock
-from chainpilot.errors import ChainpilotError
+from chainpilot.errors import ChainpilotError, outline
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed, RpcFault, SocketClosed, failure_of
 from chainpilot.link.watch import FrameSeen, Watch, seen_received, seen_sent
 from chainpilot.wire.ocppj.calls import Outgoing
@@ -352,7 +350,7 @@ class OcppLink:
             _LOG.info("%s: the connection ended while %s was at work", self._name, action)
         else:
             incident = secrets.token_hex(4)
-            _LOG.error("%s: incident %s in %s: %s", self._name, incident, action, _outline(error))
+            _LOG.error("%s: incident %s in %s: %s", self._name, incident, action, outline(error))
             self._refuse(served, ErrorCode.INTERNAL_ERROR, f"incident {incident}")
 
 
@@ -367,24 +365,6 @@ def _remark(name: str, event: CallRepeated | CallTurnedAway | StrayAnswer | Fram
             return logging.INFO, "%s: %s was repeated while at work", name, action
         case StrayAnswer(message_id):
             return logging.INFO, "%s: nobody waits for the answer %s", name, message_id
-
-
-def _outline(error: BaseException) -> str:
-    """Kinds and places of an exception and its causes.
-
-    Only our own family's sentences are included: a foreign exception may quote the payload it failed on.
-    """
-    lines: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None and len(lines) < 8:
-        places = " < ".join(
-            f"{Path(frame.f_code.co_filename).name}:{line} {frame.f_code.co_name}"
-            for frame, line in reversed(list(traceback.walk_tb(cause.__traceback__)))
-        )
-        said = f" ({cause})" if isinstance(cause, ChainpilotError) else ""
-        lines.append(f"{type(cause).__name__}{said} at {places or 'unknown'}")
-        cause = cause.__cause__ or cause.__context__
-    return "; from ".join(lines)
 
 
 async def _stop(tasks: Iterable[asyncio.Future[Any]]) -> None:

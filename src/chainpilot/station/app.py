@@ -6,15 +6,13 @@ Timers of repeated requests (OCPP A02), security events and OCSP come with the f
 import asyncio
 import logging
 import secrets
-import traceback
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from chainpilot.clock import SYSTEM, Clock
-from chainpilot.errors import ChainpilotError, OwnError
+from chainpilot.errors import ChainpilotError, OwnError, outline
 from chainpilot.link.ocpp import LinkClosed
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.identity import IdentityError, parse_station_id
@@ -215,7 +213,7 @@ class Station:
             return await self._connect_once()
         except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
             incident = secrets.token_hex(4)
-            _log.error("incident %s: the connection to %s ended by %s", incident, target.place, _outline(error))
+            _log.error("incident %s: the connection to %s ended by %s", incident, target.place, outline(error))
             why = f"the station failed at it ({type(error).__name__}); the log has incident {incident}"
             self._tell(ConnectFailed(target.profile, target.url, why))
             self._give_up(upgrade, DialUndecided(why))
@@ -296,13 +294,6 @@ class Station:
     def _tell(self, event: StationEvent) -> None:
         if self._watcher is not None:
             self._watcher(event)
-
-
-def _outline(error: Exception) -> str:
-    """Kind and place; a foreign exception's own words may quote what it failed on."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    return f"{type(error).__name__} at {places}"
 
 
 def _checked(config: StationConfig) -> StationConfig:

@@ -23,9 +23,10 @@ from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
 from chainpilot.cpms.adapters.gateway.tls import OPENING, TLS_HANDSHAKE, Doorway, ListenerSetupError
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
-from chainpilot.cpms.journal import journal, outline
+from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
+from chainpilot.errors import outline
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.link.watch import Watch
 from chainpilot.link.websocket import WebSocket
