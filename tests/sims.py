@@ -30,9 +30,9 @@ from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.chain import MAX_CERTIFICATES, chain_from_stack
 from chainpilot.pki.csr import Csr, build_csr
 from chainpilot.pki.encoding import PemLabel, TextEncoding, write_blocks
-from chainpilot.pki.hashdata import chain_hash_data
+from chainpilot.pki.hashdata import CertificateHashData, chain_hash_data
 from chainpilot.pki.identity import DistinguishedName, StationId
-from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
+from chainpilot.pki.keys import PrivateKey
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain, verify
 from chainpilot.wire.pnc.messages import (
@@ -309,6 +309,8 @@ class SimulatedStation:
     texts: list[str] = field(default_factory=list)
     """The chains as they came."""
     held: VerifiedChain | None = None
+    beside: tuple[CertificateHashData, ...] = ()
+    """Another chain it holds, listed first; the list is then flat, as dialect H writes it."""
 
     def connected(self, station_id: StationId) -> bool:
         """Whether it is this one, and online."""
@@ -372,14 +374,12 @@ class SimulatedStation:
         leaf, *children = chain_hash_data(self.held)
         if StationFault.EMPTY_LIST in self.faults:
             leaf = children[0]
+        if self.beside:
+            flat = tuple(CertificateHashDataChain(None, entry) for entry in (*self.beside, leaf, *children))
+            return GetInstalledCertificateIdsResponse(GetInstalledCertificateStatus.ACCEPTED, flat)
         listed = CertificateHashDataChain(
             certificate_type=CertificateUse.V2G_CERTIFICATE_CHAIN,
             certificate_hash_data=leaf,
             child_certificate_hash_data=() if StationFault.NO_CHILDREN in self.faults else tuple(children),
         )
         return GetInstalledCertificateIdsResponse(GetInstalledCertificateStatus.ACCEPTED, (listed,))
-
-
-def fresh_keys(count: int) -> Iterable[PrivateKey]:
-    """New P-256 keys."""
-    return (generate_private_key(KeySpec.P256) for _ in range(count))

@@ -7,7 +7,11 @@ import pytest
 
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import EnrolmentState, Proof, Reason, Step
-from chainpilot.pki.trust import LeafUse
+from chainpilot.pki.chain import Chain
+from chainpilot.pki.hashdata import chain_hash_data
+from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.pki.verify import VerifiedChain, verify
+from forge import NOON, v2g_hierarchy
 from offices import STATION, STEPS, Killed, Scene, open_scene
 from sims import StationFault
 
@@ -152,3 +156,16 @@ async def test_a_death_after_the_station_has_answered_sends_nothing_twice(tmp_pa
         await scene.wait_and_work(timedelta(minutes=5))
         assert (await scene.only()).state is EnrolmentState.INSTALLED
         assert len(scene.station.signed) == 1
+
+
+async def test_a_leaf_is_found_in_a_flat_list_behind_one_of_another_issuer(tmp_path: Path) -> None:
+    """Two EVSEs of one station, one certified by the former Sub2: nothing in the list says where a chain ends."""
+    former = v2g_hierarchy()
+    chain = Chain(former.leaf.certificate, (former.sub2.certificate, former.sub1.certificate))
+    verified = verify(chain, TrustAnchors.admit([former.root.certificate]), NOON)
+    assert isinstance(verified, VerifiedChain)
+    async with open_scene(tmp_path) as scene:
+        scene.station.beside = chain_hash_data(verified)
+        await ask_and_wait(scene)
+        enrolment = await scene.only()
+        assert (enrolment.state, enrolment.proof) == (EnrolmentState.INSTALLED, Proof.READ_BACK)
