@@ -131,8 +131,12 @@ def main() -> None:
     """The program `chainpilot`; what we know to go wrong becomes a sentence and an exit code, anything else a trace."""
     _open_standard_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except (ChainpilotError, OSError) as error:
+        _give_up_what_can_not_be_written()
         if not isinstance(error, BrokenPipeError):
             with suppress(OSError):
                 typer.echo(f"chainpilot: {error}", err=True)
@@ -145,6 +149,14 @@ def main() -> None:
             f"chainpilot: this command needs {error.name}; install chainpilot with its extra [{extra}]", err=True
         )
         sys.exit(Exit.USAGE)
+
+
+def _give_up_what_can_not_be_written() -> None:
+    """What a full disk or a closed pipe left in the buffer would fail again at exit, in Python's own words."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _open_standard_streams() -> None:
