@@ -5,30 +5,20 @@ They are good from 2025 to 2045, so that a test may run at a set time as well as
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.keys import PrivateKey, PublicKey
+from chainpilot.pki.keys import PrivateKey
 from forge import Forged, forge
 
 __all__ = ["FROM", "UNTIL", "Pki", "csms_pki", "issue", "key_pem", "root", "stack", "v2g_pki"]
 
 FROM = datetime(2025, 1, 1, tzinfo=UTC)
 UNTIL = datetime(2045, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class _PublicHalf:
-    """All that `forge` asks of a subject's key."""
-
-    half: PublicKey
-
-    def public_key(self) -> PublicKey:
-        return self.half
 
 
 @dataclass(frozen=True)
@@ -74,11 +64,10 @@ def issue(issuer: Forged, csr: str, **changes: Any) -> Certificate:
     """The leaf that a PEM request asks for; `changes` are `forge`'s arguments."""
     request = x509.load_pem_x509_csr(csr.encode())
     asked = {attribute.oid: attribute.value for attribute in request.subject}
-    key = cast("PrivateKey", _PublicHalf(request.public_key()))
     arguments: dict[str, Any] = {
         "common_name": asked[NameOID.COMMON_NAME],
         "organization": asked[NameOID.ORGANIZATION_NAME],
-        "key": key,
+        "public_key": request.public_key(),
         "begin": FROM,
         "end": UNTIL,
     }

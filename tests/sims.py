@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -165,16 +165,6 @@ class CaFault(Enum):
     CACERTS_BUSY = auto()
 
 
-@dataclass(frozen=True)
-class _PublicHalf:
-    """All that `forge` asks of a subject's key."""
-
-    half: Any
-
-    def public_key(self) -> Any:
-        return self.half
-
-
 @dataclass
 class SimulatedCa:
     """`CertificateAuthority` that signs what it is asked for, and counts."""
@@ -265,7 +255,7 @@ class SimulatedCa:
             (v2g_ladder("Stranger") if CaFault.STRANGER in faults else self.ladder).issuing,
             subject=None if CaFault.OTHER_SUBJECT in faults else subject,
             organization="Somebody Else",
-            key=cast("PrivateKey", _PublicHalf(half)),
+            public_key=half,
             end=BEGIN + timedelta(days=1) if CaFault.EXPIRED_LEAF in faults else self.leaf_until,
             **changes,
         ).certificate
