@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from OpenSSL import crypto
 
 from chainpilot.errors import PeerError
-from chainpilot.pki.der import DerError, Element, read_one, read_signed
+from chainpilot.pki.der import DerError, Element, read_one, read_parts
 from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
 from chainpilot.pki.extensions import Extensions, read_extensions
 from chainpilot.pki.identity import DistinguishedName, Name, name_key, read_name
@@ -224,12 +224,13 @@ def _tbs_fields(der: bytes) -> tuple[Element, ...]:
 
     The algorithm outside the signed part must be the one inside (section 4.1.1.2): no signature would notice a change.
     """
-    fields = read_signed(der).children()
+    signed, algorithm = read_parts(der)[:2]
+    fields = signed.children()
     if fields and fields[0].tag == _VERSION:
         fields = fields[1:]
     if len(fields) < 6:
         raise DerError("a TBSCertificate of too few fields")
-    if fields[1].encoding != read_one(der).children()[1].encoding:
+    if fields[1].encoding != algorithm.encoding:
         raise DerError("the signature algorithms inside and outside differ")
     return fields
 

@@ -5,9 +5,9 @@ It exists because `cryptography` parses extensions late and refuses certificates
 here.
 """
 
+import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chainpilot.errors import PeerError
 
@@ -20,6 +20,7 @@ __all__ = [
     "decode_oid",
     "read_all",
     "read_one",
+    "read_parts",
     "read_signed",
 ]
 
@@ -39,9 +40,11 @@ class DerError(PeerError):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One ASN.1 value: its tag octet, its content and its whole encoding."""
+class Element(NamedTuple):
+    """One ASN.1 value: its tag octet, its content and its whole encoding.
+
+    A named tuple since a certificate has some hundred of them and a dataclass takes three times as long to make.
+    """
 
     tag: int
     content: bytes
@@ -49,7 +52,12 @@ class Element:
 
     def children(self) -> tuple["Element", ...]:
         """The values inside a constructed value. Raises DerError."""
-        return tuple(read_all(self.content))
+        found: list[Element] = []
+        data, offset = self.content, 0
+        while offset < len(data):
+            element, offset = _read(data, offset, 0)
+            found.append(element)
+        return tuple(found)
 
 
 def read_one(data: bytes) -> Element:
@@ -74,9 +82,15 @@ def decode_oid(element: Element) -> str:
         raise DerError("not an object identifier")
     if len(element.content) > MAX_OID:
         raise DerError(f"an object identifier of {len(element.content)} octets; at most {MAX_OID} are read")
+    return _dotted(element.content)
+
+
+@functools.lru_cache(maxsize=256)
+def _dotted(content: bytes) -> str:
+    """Certificates repeat a few dozen identifiers."""
     arcs: list[int] = []
     arc = 0
-    for octet in element.content:
+    for octet in content:
         arc = arc << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(arc)
@@ -93,7 +107,12 @@ def decode_bit_string(element: Element) -> bytes:
 
 
 def read_signed(der: bytes) -> Element:
-    """The signed content of a certificate or request: the first of (content, algorithm, signature).
+    """The signed content of a certificate or request: the first of `read_parts`. Raises DerError."""
+    return read_parts(der)[0]
+
+
+def read_parts(der: bytes) -> tuple[Element, Element, Element]:
+    """The three parts of a certificate, request, revocation list or OCSP answer: signed content, algorithm, signature.
 
     No signature covers the octet of unused bits, so a signature that is not whole octets is refused: else the same
     signature would stand in several encodings.
@@ -106,18 +125,20 @@ def read_signed(der: bytes) -> Element:
         raise DerError("not (content, algorithm, signature)")
     if not parts[2].content.startswith(b"\x00"):
         raise DerError("the signature is not whole octets")
-    return parts[0]
+    return parts[0], parts[1], parts[2]
 
 
 def _read(data: bytes, start: int, depth: int) -> tuple[Element, int]:
     if len(data) - start < 2:
         raise DerError("a value is cut off in its header")
-    tag, first = data[start], data[start + 1]
+    tag, length = data[start], data[start + 1]
     if tag & 0x1F == 0x1F:
         raise DerError("a tag of more than one octet; X.509 uses none")
-    if first == _INDEFINITE:
+    body = start + 2
+    if length == _INDEFINITE:
         return _read_indefinite(data, start, depth)
-    length, body = _length(data, start + 1)
+    if length > _INDEFINITE:
+        length, body = _length(data, start + 1)
     end = body + length
     if end > len(data):
         raise DerError(f"a value of {length} bytes is cut off after {len(data) - body}")
@@ -125,10 +146,8 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Element, int]:
 
 
 def _length(data: bytes, offset: int) -> tuple[int, int]:
-    first = data[offset]
-    if first < 0x80:
-        return first, offset + 1
-    count = first & 0x7F
+    """A length of more than one octet (X.690 section 8.1.3.5)."""
+    count = data[offset] & 0x7F
     octets = data[offset + 1 : offset + 1 + count]
     if count > 4 or len(octets) != count:
         raise DerError("a length is cut off or beyond four octets")

@@ -34,7 +34,6 @@ MAX_BLOCKS: Final = 2000
 
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_WHITE: Final = re.compile(r"\s+")
 
 
 class TextEncoding(Enum):
@@ -89,10 +88,11 @@ def recognise(text: str | bytes, label: PemLabel, *, limit: int = MAX_TEXT) -> R
     if len(text) > limit:
         raise EncodingError(f"{len(text)} characters; at most {limit} are read")
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    plain = plain.replace("\\r", "").replace("\\n", "\n")
+    if "\\" in plain:
+        plain = plain.replace("\\r", "").replace("\\n", "\n")
     if "-----BEGIN " in plain:
         return Recognised(TextEncoding.PEM, _bounded(_pem_blocks(plain, label)))
-    packed = _WHITE.sub("", plain)
+    packed = _packed(plain)
     if _HEX.fullmatch(packed):
         return Recognised(TextEncoding.HEX_DER, _split(bytes.fromhex(packed)))
     if _BASE64.fullmatch(packed):
@@ -131,10 +131,14 @@ def _armoured(text: str, word: str) -> list[tuple[int, bytes]]:
         stop = text.find(end, position)
         if stop < 0:
             raise EncodingError(f"a {word} block begins and never ends")
-        packed = _WHITE.sub("", text[position + len(begin) : stop])
-        found.append((position, _from_base64(packed)))
+        found.append((position, _from_base64(_packed(text[position + len(begin) : stop]))))
         position = text.find(begin, stop)
     return found
+
+
+def _packed(text: str) -> str:
+    """The text without white space."""
+    return "".join(text.split())
 
 
 def _from_base64(packed: str) -> bytes:

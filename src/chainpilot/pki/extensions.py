@@ -4,6 +4,7 @@
 certificates carry and OpenSSL accepts (x509.md duty 7). Policies, CRL points and alternative names are left to OpenSSL.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -122,6 +123,7 @@ def _entry(entry: Element) -> tuple[str, bool, bytes]:
     return decode_oid(parts[0]), is_critical, parts[-1].content
 
 
+@functools.lru_cache(maxsize=256)
 def _basic_constraints(value: bytes | None) -> tuple[bool, int | None]:
     if value is None:
         return False, None
@@ -134,6 +136,7 @@ def _basic_constraints(value: bytes | None) -> tuple[bool, int | None]:
     return is_ca, path_length
 
 
+@functools.lru_cache(maxsize=256)
 def _key_usage(value: bytes | None) -> frozenset[KeyUsageBit] | None:
     if value is None:
         return None
@@ -142,6 +145,7 @@ def _key_usage(value: bytes | None) -> frozenset[KeyUsageBit] | None:
     return frozenset(bit for bit in KeyUsageBit if bits >> (15 - bit.value) & 1)
 
 
+@functools.lru_cache(maxsize=256)
 def _extended_key_usage(value: bytes | None) -> frozenset[str] | None:
     return None if value is None else frozenset(map(decode_oid, read_one(value).children()))
 

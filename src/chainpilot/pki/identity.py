@@ -3,6 +3,7 @@
 Contract ids (eMAID) and vehicle ids (PCID) come with the flows that use them. Who may bear a name is not decided here.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final, NewType
@@ -76,15 +77,10 @@ class DistinguishedName:
     common_name: str | None = None
     domain_component: str | None = None
 
-    @classmethod
-    def from_name(cls, name: Name) -> "DistinguishedName":
+    @staticmethod
+    def from_name(name: Name) -> "DistinguishedName":
         """Pick the four attributes out of a name."""
-        return cls(
-            country=_single(name, NameOID.COUNTRY_NAME),
-            organization=_single(name, NameOID.ORGANIZATION_NAME),
-            common_name=_single(name, NameOID.COMMON_NAME),
-            domain_component=_single(name, NameOID.DOMAIN_COMPONENT),
-        )
+        return _picked(name)
 
     def objection(self) -> str | None:
         """What breaks RFC 5280's bounds, as a sentence: a country of two letters, names of 1 to 64 characters."""
@@ -162,7 +158,14 @@ def read_name(element: Element) -> Name:
     Raises:
         DerError: the bytes are no Name.
     """
-    return tuple(frozenset(map(_attribute, relative.children())) for relative in element.children())
+    return _name(element.content)
+
+
+@functools.lru_cache(maxsize=1024)
+def _name(content: bytes) -> Name:
+    """Issuers' names stand in every certificate of a chain; reading one costs more than finding it here again."""
+    relatives = Element(0x30, content, content).children()
+    return tuple(frozenset(map(_attribute, relative.children())) for relative in relatives)
 
 
 def attributes(name: Name) -> tuple[tuple[str, str], ...]:
@@ -170,6 +173,7 @@ def attributes(name: Name) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pair for relative in name for pair in relative))
 
 
+@functools.lru_cache(maxsize=1024)
 def name_key(name: Name) -> Name:
     """A key under which names that OpenSSL takes for equal meet: case and white space folded (RFC 5280 section 7.1)."""
     return tuple(frozenset((oid, " ".join(text.split()).casefold()) for oid, text in relative) for relative in name)
@@ -182,6 +186,16 @@ def _attribute(pair: Element) -> tuple[str, str]:
     codec = _TEXT_CODECS.get(parts[1].tag)
     text = parts[1].content.decode(codec, "replace") if codec else parts[1].encoding.hex()
     return decode_oid(parts[0]), text
+
+
+@functools.lru_cache(maxsize=1024)
+def _picked(name: Name) -> DistinguishedName:
+    return DistinguishedName(
+        country=_single(name, NameOID.COUNTRY_NAME),
+        organization=_single(name, NameOID.ORGANIZATION_NAME),
+        common_name=_single(name, NameOID.COMMON_NAME),
+        domain_component=_single(name, NameOID.DOMAIN_COMPONENT),
+    )
 
 
 def _single(name: Name, oid: x509.ObjectIdentifier) -> str | None:
