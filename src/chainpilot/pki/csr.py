@@ -8,15 +8,14 @@ from enum import Enum
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chainpilot.errors import PeerError
 from chainpilot.pki.der import DerError, Element, decode_oid, read_signed
 from chainpilot.pki.extensions import Extensions, read_extensions
 from chainpilot.pki.identity import DistinguishedName, Name, read_name
-from chainpilot.pki.keys import PrivateKey, PublicKey, SpkiHash, key_weakness, spki_hash
+from chainpilot.pki.keys import PrivateKey, PublicKey, SpkiHash, key_weakness, signing_hash, spki_hash
 
 __all__ = ["MAX_CSR_BYTES", "Csr", "CsrDefect", "CsrError", "build_csr", "inspect_csr"]
 
@@ -65,18 +64,25 @@ class Csr:
 
 
 def build_csr(key: PrivateKey, subject: DistinguishedName) -> bytes:
-    """A DER request with basicConstraints critical CA:false and key usage digitalSignature, keyAgreement.
+    """A DER request with basicConstraints critical CA:false and a critical key usage.
+
+    The usage is digitalSignature, and with it keyAgreement where the key can agree on another, which is on elliptic
+    curves (station-store.md section 4). A CA must refuse it for the others: RFC 9295 section 3 forbids keyAgreement
+    beside an Ed25519 or Ed448 key, and RFC 3279 section 2.3.1 doesn't have it among the usages of an RSA key. An RSA
+    key doesn't ask for keyEncipherment, which serves only TLS suites without forward secrecy.
 
     Args:
-        key: signs the request, which proves its possession.
+        key: signs the request, which proves its possession; one that isn't in this process only has to sign and to
+            tell its public half.
         subject: C, O, CN and DC as asked.
 
     Raises:
         IdentityError: the subject can't be written as asked; nothing is dropped silently.
     """
+    public = key.public_key()
     usage = x509.KeyUsage(
         digital_signature=True,
-        key_agreement=True,
+        key_agreement=isinstance(public, ec.EllipticCurvePublicKey),
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
@@ -90,8 +96,7 @@ def build_csr(key: PrivateKey, subject: DistinguishedName) -> bytes:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
     )
-    pure = isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
-    return builder.sign(key, None if pure else hashes.SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(key, signing_hash(public)).public_bytes(Encoding.DER)
 
 
 def inspect_csr(der: bytes) -> Csr:
