@@ -1,10 +1,11 @@
-"""Names of the Plug & Charge world: distinguished names, station ids, EVSEIDs and SECCIDs.
+"""Names of the Plug & Charge world: distinguished names, and ids of stations, EVSEs, SECCs, contracts and vehicles.
 
-Contract ids (eMAID) and vehicle ids (PCID) come with the flows that use them. Who may bear a name is not decided here.
+Who may bear a name is not decided here.
 """
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NewType
 
@@ -16,20 +17,35 @@ from chainpilot.pki.der import DerError, Element, decode_oid
 
 __all__ = [
     "DistinguishedName",
+    "Emaid",
     "IdentityError",
     "Name",
+    "Pcid",
     "StationId",
     "attributes",
     "is_evseid",
     "is_seccid",
     "name_key",
+    "normal_emaid",
     "normal_evseid",
+    "parse_emaid",
+    "parse_pcid",
     "parse_station_id",
     "read_name",
+    "with_check_digit",
 ]
 
 StationId = NewType("StationId", str)
 """A charging station's identity, as it stands at the end of its OCPP URL; checked by `parse_station_id`."""
+
+Emaid = NewType("Emaid", str)
+"""A contract's id in its normal form, made by `parse_emaid`: 14 capital letters and digits, without a check digit.
+
+Two spellings of one contract are one value.
+"""
+
+Pcid = NewType("Pcid", str)
+"""A vehicle's id in its OEM provisioning certificate, made by `parse_pcid`: 17 or 18 capital letters and digits."""
 
 Name = tuple[frozenset[tuple[str, str]], ...]
 """A whole distinguished name as read; whether two names are equal is OpenSSL's to say."""
@@ -55,6 +71,13 @@ _EVSEID: Final = re.compile(r"[A-Za-z]{2}\*?[A-Za-z0-9]{3}\*?E[A-Za-z0-9*]{1,30}
 """DIN SPEC 91286 / ISO 15118-2 annex H; Hubject's CSR rule is the same pattern (est-opcp-ocsp.md section 2)."""
 _SECCID: Final = re.compile(r"[A-Za-z]{2}\*?[A-Za-z0-9]{3}[A-Za-z0-9*\-]{32,59}", re.ASCII)
 """ISO 15118-20: 39 to 64 characters, country and operator first (est-opcp-ocsp.md section 2)."""
+_EMAID: Final = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})[-*]?([A-Za-z0-9]{9})(?:[-*]?([A-Za-z0-9]))?")
+"""ISO 15118-2 annex H: country, provider, instance, at most a check digit; DIN SPEC 91286 separates by `*` too."""
+_DIN_CONTRACT: Final = re.compile(r"[A-Za-z]{2}[-*]?[A-Za-z0-9]{3}[-*]?[A-Za-z0-9]{6}[-*]?[0-9Xx]")
+"""The contract id of DIN SPEC 91286: an instance of six characters and a check digit of another algorithm."""
+_PCID: Final = re.compile(r"[A-Za-z0-9]{3}-?[A-Za-z0-9]{14}(?:-?[A-Za-z0-9])?")
+"""The manufacturer's WMI, its own number, at most a check digit (contract-exi.md section 3: 17 to 18 characters)."""
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class IdentityError(PeerError):
@@ -150,6 +173,51 @@ def normal_evseid(text: str) -> str:
     return text.replace("*", "").upper()
 
 
+def parse_emaid(text: str) -> Emaid:
+    """The contract id that `text` spells: in either case, with or without separators and check digit.
+
+    Raises:
+        IdentityError: it has another form, or a check digit other than the one expected, which is told.
+    """
+    found = _EMAID.fullmatch(text)
+    if found is None:
+        raise IdentityError(_emaid_objection(text))
+    emaid, given = _parts_of(found)
+    expected = _check_digit(emaid)
+    if given not in {"", expected}:
+        raise IdentityError(f"the check digit of {emaid} is {expected}, not {given}")
+    return emaid
+
+
+def with_check_digit(emaid: Emaid) -> str:
+    """The contract id with its check digit: 15 characters, the longest an ISO 15118-2 message takes."""
+    return emaid + _check_digit(emaid)
+
+
+def normal_emaid(text: str) -> str:
+    """What two spellings of one contract have in common, for comparing ids that others made up.
+
+    It is the `Emaid` where there is one. A wrong check digit stays, for it may be part of the number: some issue ids
+    of 15 characters without computing the last. What has another form is answered unchanged.
+    """
+    found = _EMAID.fullmatch(text)
+    if found is None:
+        return text
+    emaid, given = _parts_of(found)
+    return emaid if given == _check_digit(emaid) else emaid + given
+
+
+def parse_pcid(text: str) -> Pcid:
+    """The vehicle's id that `text` spells, in upper case without separators; a check digit stays and isn't verified.
+
+    Raises:
+        IdentityError: it has another form.
+    """
+    if not _PCID.fullmatch(text):
+        raise IdentityError("a PCID has 17 letters and digits, the WMI first, and at most a check digit behind them")
+    return Pcid(text.replace("-", "").upper())
+
+
 def read_name(element: Element) -> Name:
     """The attributes of a DER Name: relative names in order, each a set of (dotted identifier, text).
 
@@ -177,6 +245,39 @@ def attributes(name: Name) -> tuple[tuple[str, str], ...]:
 def name_key(name: Name) -> Name:
     """A key under which names that OpenSSL takes for equal meet: case and white space folded (RFC 5280 section 7.1)."""
     return tuple(frozenset((oid, " ".join(text.split()).casefold()) for oid, text in relative) for relative in name)
+
+
+def _emaid_objection(text: str) -> str:
+    if _DIN_CONTRACT.fullmatch(text):
+        return "a contract id of DIN SPEC 91286 has two translations (00 or C0 before its number); which is not told"
+    return (
+        "an eMAID has a country of 2 letters, a provider of 3 characters, an instance of 9, and at most a check digit"
+    )
+
+
+def _parts_of(found: re.Match[str]) -> tuple[Emaid, str]:
+    country, provider, instance, given = found.groups(default="")
+    return Emaid(f"{country}{provider}{instance}".upper()), given.upper()
+
+
+def _check_digit(emaid: Emaid) -> str:
+    """The 15th character, by the two checks of ISO 15118-2 annex H over GF(2) and GF(3).
+
+    A character's number is 18 q1 + 9 q2 + 3 r1 + r2. The whole id fits when the sum of its pairs q, each times P1 to
+    the power of its place, is 0 modulo 2, and likewise with the pairs r and P2 modulo 3. Solved for the last pair, each
+    step towards it multiplies by the inverse of P1 or P2, which both are ((1, 1), (1, 0)).
+    """
+    numbers = [_DIGITS.index(character) for character in emaid]
+    q1, q2 = _last_pair(((number // 18, number // 9 % 2) for number in numbers), 2)
+    r1, r2 = _last_pair(((number // 3 % 3, number % 3) for number in numbers), 3)
+    return _DIGITS[18 * q1 + 9 * q2 + 3 * r1 + r2]
+
+
+def _last_pair(pairs: Iterable[tuple[int, int]], modulus: int) -> tuple[int, int]:
+    first = second = 0
+    for one, other in pairs:
+        first, second = first + one + second + other, first + one
+    return -first % modulus, -second % modulus
 
 
 def _attribute(pair: Element) -> tuple[str, str]:
