@@ -39,6 +39,8 @@ ChainpilotError
 │   ├── CsrNotMade  (station.app)
 │   ├── StationConfigError  (station.app)
 │   ├── StoreConfigError  (station.layout)
+│   ├── KeyFileError  (station.providers.errors)
+│   ├── KeyMakingError  (station.providers.errors)
 │   ├── PendingRecordError  (station.store.pending)
 │   ├── VaultError  (station.vault.errors)
 │   │   ├── VaultReadError  (station.vault.errors)
