@@ -1,17 +1,19 @@
 """Signing requests: what we build is judged good by us and by openssl, and each defect is told."""
 
 import subprocess
+from typing import Any, NoReturn
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.pki.csr import MAX_CSR_BYTES, CsrDefect, CsrError, build_csr, inspect_csr
 from chainpilot.pki.encoding import PemLabel, pem_encode
+from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.identity import DistinguishedName, IdentityError, attributes
 from chainpilot.pki.keys import KeySpec, generate_private_key, spki_hash
 
@@ -26,6 +28,16 @@ def assert_defect(der: bytes, defect: CsrDefect) -> None:
     assert caught.value.detail
 
 
+def openssl_says(der: bytes) -> str:
+    """What `openssl req` verified and read."""
+    pem = pem_encode(der, PemLabel.CERTIFICATE_REQUEST)
+    run = subprocess.run(
+        ["openssl", "req", "-verify", "-noout", "-text"], input=pem, check=True, capture_output=True, text=True
+    )
+    assert "verify OK" in run.stderr
+    return run.stdout
+
+
 def test_a_built_request_passes_its_own_inspection() -> None:
     csr = inspect_csr(build_csr(KEY, SUBJECT))
     assert csr.subject == SUBJECT
@@ -34,14 +46,98 @@ def test_a_built_request_passes_its_own_inspection() -> None:
 
 
 def test_openssl_reads_a_built_request_as_meant() -> None:
-    pem = pem_encode(build_csr(KEY, SUBJECT), PemLabel.CERTIFICATE_REQUEST)
-    run = subprocess.run(
-        ["openssl", "req", "-verify", "-noout", "-text"], input=pem, check=True, capture_output=True, text=True
-    )
-    assert "verify OK" in run.stderr
+    said = openssl_says(build_csr(KEY, SUBJECT))
     for words in ("C = DE, O = Operator, CN = DE*ICE*E1, DC = CPO", "CA:FALSE", "Digital Signature, Key Agreement"):
-        assert words in run.stdout
-    assert run.stdout.count("critical") == 2
+        assert words in said
+    assert said.count("critical") == 2
+
+
+SIGNATURES = {
+    KeySpec.P256: "ecdsa-with-SHA256",
+    KeySpec.P384: "ecdsa-with-SHA384",
+    KeySpec.P521: "ecdsa-with-SHA512",
+    KeySpec.ED25519: "ED25519",
+    KeySpec.ED448: "ED448",
+    KeySpec.RSA2048: "sha256WithRSAEncryption",
+    KeySpec.RSA3072: "sha256WithRSAEncryption",
+    KeySpec.RSA4096: "sha256WithRSAEncryption",
+}
+AGREEING = {KeySpec.P256, KeySpec.P384, KeySpec.P521}
+
+
+@pytest.mark.parametrize("spec", KeySpec)
+def test_a_request_for_a_key_of_every_kind_passes_inspection_and_openssl(spec: KeySpec) -> None:
+    key = generate_private_key(spec)
+    der = build_csr(key, SUBJECT)
+    assert inspect_csr(der).spki_hash == spki_hash(key.public_key())
+    assert f"Signature Algorithm: {SIGNATURES[spec]}\n" in openssl_says(der)
+
+
+@pytest.mark.parametrize("spec", KeySpec)
+def test_a_request_asks_for_key_agreement_only_where_the_key_can_agree(spec: KeySpec) -> None:
+    usage = inspect_csr(build_csr(generate_private_key(spec), SUBJECT)).extensions.key_usage
+    agreement = frozenset({KeyUsageBit.KEY_AGREEMENT} if spec in AGREEING else ())
+    assert usage == agreement | {KeyUsageBit.DIGITAL_SIGNATURE}
+
+
+class Elsewhere:
+    """A key that isn't in this process: it signs, tells its public half, and gives nothing away."""
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
+
+    def sign(self, *words: Any) -> bytes:
+        signature: bytes = self._key.sign(*words)
+        return signature
+
+    def public_key(self) -> Any:
+        return self._key.public_key()
+
+    @property
+    def key_size(self) -> int:
+        return int(self._key.key_size)
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TypeError("the key is elsewhere")
+
+    private_bytes = private_bytes_raw = private_numbers = decrypt = exchange = __copy__ = __deepcopy__ = _refuse
+
+
+class EllipticElsewhere(Elsewhere, ec.EllipticCurvePrivateKey):
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        curve: ec.EllipticCurve = self._key.curve
+        return curve
+
+
+class RsaElsewhere(Elsewhere, rsa.RSAPrivateKey):
+    pass
+
+
+class Ed25519Elsewhere(Elsewhere, ed25519.Ed25519PrivateKey):
+    pass
+
+
+class Ed448Elsewhere(Elsewhere, ed448.Ed448PrivateKey):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        (EllipticElsewhere, KeySpec.P256),
+        (EllipticElsewhere, KeySpec.P384),
+        (EllipticElsewhere, KeySpec.P521),
+        (RsaElsewhere, KeySpec.RSA2048),
+        (Ed25519Elsewhere, KeySpec.ED25519),
+        (Ed448Elsewhere, KeySpec.ED448),
+    ],
+)
+def test_a_key_that_only_signs_is_enough(kind: type[Any], spec: KeySpec) -> None:
+    key = kind(generate_private_key(spec))
+    der = build_csr(key, SUBJECT)
+    assert inspect_csr(der).spki_hash == spki_hash(key.public_key())
+    assert SIGNATURES[spec] in openssl_says(der)
 
 
 def test_a_broken_signature_is_told() -> None:
