@@ -10,10 +10,10 @@ CHAINPILOT_SCALE ?= 0.05
 PROGRAMS := openssl=openssl curl=curl softhsm2-util=softhsm2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-long lint lock clean
+.PHONY: help demo dev test test-long lint bench-store lock clean
 
 help: ## what each word does
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 	@echo "  PYTHON=python3.12 chooses the interpreter (3.11 to 3.13); ARGS=--stay is handed to the demo."
 
 demo: $(VENV)/.installed-all ## a station gets its certificates from a PKI through a CPMS, on this machine (ARGS=--help)
@@ -34,6 +34,9 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict, the import contracts and th
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/house_style.py
+
+bench-store: $(VENV)/.installed-all ## measure the station's store: about 4 minutes (ARGS=--quick: half a minute)
+	@$(BIN)/python -m benchmarks.store $(ARGS)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links pyproject.toml
