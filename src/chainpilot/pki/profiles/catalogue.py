@@ -57,6 +57,7 @@ _NAMES_OCSP: Final = _should("ocsp-url", objections.names_ocsp)
 _NAMES_OPERATOR: Final = _should("organization", naming.has_organization)
 _IS_CRITICAL: Final = _should("key-usage-critical", objections.has_critical_key_usage)
 _IS_SMALL: Final = _should("size", editions.is_small)
+_LIVES_SHORTLY: Final = _should("lifetime", objections.lives_at_most(_TWO_YEARS))
 
 _ROOT: Final = (_CA, Rule("self-signed", objections.is_root), _SUBJECT)
 _SUB: Final = (_CA, Rule("self-signed", objections.is_not_root), _SUBJECT)
@@ -89,9 +90,9 @@ def _secc(edition: IsoEdition) -> Profile:
         Rule("alternative-names", objections.has_no_alternative_names),
         Rule("algorithm", editions.keeps_to(edition)),
         _should("country", naming.has_country),
+        *_in_iso_2(edition, _IS_SMALL),
         _HAS_KEY_IDS,
         _NAMES_OCSP,
-        _IS_SMALL,
     )
     return Profile(f"SECC leaf ({_WORDS[edition]})", rules, TrustDomain.V2G)
 
@@ -105,10 +106,9 @@ def _contract(edition: IsoEdition) -> Profile:
         _should("domain-component", naming.has_domain("MO")),
         _should("check-digit", naming.check_digit_is_right),
         _NAMES_OPERATOR,
-        *_in_iso_2(edition, _usages(_CONTRACT_USAGES), _should("lifetime", objections.lives_at_most(_TWO_YEARS))),
+        *_in_iso_2(edition, _usages(_CONTRACT_USAGES), _LIVES_SHORTLY, _IS_SMALL),
         _HAS_KEY_IDS,
         _NAMES_OCSP,
-        _IS_SMALL,
     )
     return Profile(f"contract leaf ({_WORDS[edition]})", rules, TrustDomain.MO)
 
@@ -121,9 +121,8 @@ def _provisioning(edition: IsoEdition) -> Profile:
         Rule("algorithm", editions.keeps_to(edition)),
         _should("domain-component", naming.has_domain("OEM")),
         _NAMES_OPERATOR,
-        *_in_iso_2(edition, _usages(_PROVISIONING_USAGES)),
+        *_in_iso_2(edition, _usages(_PROVISIONING_USAGES), _IS_SMALL),
         _HAS_KEY_IDS,
-        _IS_SMALL,
     )
     return Profile(f"OEM provisioning leaf ({_WORDS[edition]})", rules)
 
@@ -137,10 +136,9 @@ def _cps(edition: IsoEdition) -> Profile:
         _SIGNS,
         Rule("algorithm", editions.keeps_to(edition)),
         _NAMES_OPERATOR,
-        *_in_iso_2(edition, _usages(_CPS_USAGES)),
+        *_in_iso_2(edition, _usages(_CPS_USAGES), _IS_SMALL),
         _HAS_KEY_IDS,
         _NAMES_OCSP,
-        _IS_SMALL,
     )
     return Profile(f"certificate provisioning service's leaf ({_WORDS[edition]})", rules, TrustDomain.V2G)
 
