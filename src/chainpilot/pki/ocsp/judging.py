@@ -113,10 +113,10 @@ def _signer_defect(answer: BasicAnswer, issuer: Certificate, at: datetime) -> In
 
 
 def _objection(signer: Certificate, answer: BasicAnswer, issuer: Certificate, at: datetime) -> Indeterminate | None:
-    if signer != issuer and (why := _not_a_delegate(signer, issuer)) is not None:
-        return Indeterminate(OcspDefect.WRONG_SIGNER, f"{signer.subject} {why}")
     if (why := _weakness(signer, answer, issuer)) is not None:
         return Indeterminate(OcspDefect.WEAK_ALGORITHM, why)
+    if signer != issuer and (why := _not_a_delegate(signer, issuer)) is not None:
+        return Indeterminate(OcspDefect.WRONG_SIGNER, f"{signer.subject} {why}")
     for one in (issuer, signer):
         if not one.valid_at(at):
             why = f"{one.subject} is valid from {one.not_before.isoformat()} to {one.not_after.isoformat()}"
