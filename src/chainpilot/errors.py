@@ -6,6 +6,8 @@ ChainpilotError
 │   ├── StationRefused  (cpms.ports)
 │   ├── CallRefused  (link.faults)
 │   ├── RpcFault  (link.faults)
+│   ├── ArtifactError  (pki.artifact.armour)
+│   ├── KeyReadError  (pki.artifact.keys)
 │   ├── CertificateError  (pki.certificate)
 │   ├── ChainError  (pki.chain)
 │   ├── CrlError  (pki.crl)
