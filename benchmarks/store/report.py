@@ -69,8 +69,9 @@ def tell(figures: Figures) -> str:
         (
             *_facts(figures),
             "",
-            "Milliseconds a call; medians. x ceiling: CPU time in those of OpenSSL on the pre-parsed chain, beside it.",
-            "reference: libevse-security 0.10.1, C++ at -O2, measured on another machine of two cores.",
+            "Milliseconds a call, medians. x ceiling: CPU time in those of OpenSSL on the pre-parsed chain, which is",
+            "judged just before and after. reference: libevse-security 0.10.1, C++ at -O2, measured on another machine",
+            "of two cores.",
             "",
             *_calls(figures),
             "",

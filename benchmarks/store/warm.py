@@ -73,7 +73,7 @@ class WarmFound:
 @dataclass(frozen=True, slots=True)
 class _Sample:
     cost: Cost
-    ceiling: Cost
+    ceiling_cpu_ms: float
     fsync_ms: float | None = None
     calls: int = 1
 
@@ -117,21 +117,22 @@ class _Session:
         fsync: Callable[[], None] | None = None,
         change: Callable[[], None] | None = None,
     ) -> None:
-        """One sample, the ceilings just before it; with `fsync` the bare write before and after it.
+        """One sample between two readings of the ceiling; with `fsync` between two bare writes as well.
 
         `change` is made, untimed, at the last moment.
         """
-        ceiling = self._ceiling.chain()
-        self._chains.append(ceiling)
         self._signatures.append(self._ceiling.signature())
+        low = self._ceiling.chain()
         before = take([fsync])[0].wall_ms if fsync else None
         if change is not None:
             change()
         cost, answers = take(calls)
         bare = (before + take([fsync])[0].wall_ms) / 2 if fsync and before is not None else None
+        high = self._ceiling.chain()
         for answer in answers:
             check(row, roots, answer)
-        self._samples[row].append(_Sample(cost, ceiling, bare, len(calls)))
+        self._chains += (low, high)
+        self._samples[row].append(_Sample(cost, (low.cpu_ms + high.cpu_ms) / 2, bare, len(calls)))
 
     def _warm_up(self, row: RowName) -> float:
         """Call until nothing is new to the store any more; answers the seconds a call then takes."""
@@ -194,7 +195,7 @@ class _Session:
         if not samples:
             return figure
         cost = medians(sample.cost for sample in samples)
-        ratio = median(sample.cost.cpu_ms / sample.ceiling.cpu_ms for sample in samples)
+        ratio = median(sample.cost.cpu_ms / sample.ceiling_cpu_ms for sample in samples)
         bare = [(sample.cost.wall_ms, sample.fsync_ms) for sample in samples if sample.fsync_ms is not None]
         return Figure(
             row.value,
