@@ -229,9 +229,7 @@ def _parsed(der: bytes) -> Crl:
     parsed = x509.load_der_x509_crl(der)
     signed = Signed.from_parts(read_one(der).children())
     fields = read_one(signed.content).children()
-    algorithm, issuer = fields[1:3] if fields[0].tag == _VERSION else fields[:2]
-    if algorithm.encoding != signed.algorithm.encoding:
-        raise CrlError("the signature algorithms inside and outside differ")
+    issuer = fields[2] if fields[0].tag == _VERSION else fields[1]
     next_update = parsed.next_update_utc
     if next_update is None:
         raise CrlError("it has no nextUpdate, so nobody can tell when it ends (RFC 5280 section 5.1.2.5)")
