@@ -40,6 +40,7 @@ ChainpilotError
 │   ├── LedgerConflict  (cpms.ports)
 │   ├── LedgerFailed  (cpms.ports)
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)
+│   ├── TokenUnusable  (station.adapters.pkcs11.settings)
 │   ├── CsrNotMade  (station.app)
 │   ├── StationConfigError  (station.app)
 │   ├── StoreConfigError  (station.layout)
