@@ -132,6 +132,10 @@ class StoppingFiles(OsFiles):
         self._step()
         super().link(source, target)
 
+    def symlink(self, path: Path, target: str) -> None:
+        self._step()
+        super().symlink(path, target)
+
     def unlink(self, path: Path) -> None:
         self._step()
         super().unlink(path)

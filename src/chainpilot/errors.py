@@ -18,6 +18,7 @@ ChainpilotError
 │   ├── OcspRequestError  (pki.ocsp.requests)
 │   ├── Pkcs7Error  (pki.pkcs7)
 │   ├── DialRefused  (station.adapters.ocpp_client)
+│   ├── ShapeError  (station.schema)
 │   ├── IssueError  (testpki.issuer)
 │   ├── BodyError  (wire.est.bodies)
 │   ├── JsonError  (wire.jsontext)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from certs import FROM, Pki, csms_pki, issue, stack, v2g_pki
 from chainpilot.station import EvseSecurity
+from chainpilot.station.layout import ProfilePolicy
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateStoreUpdate,
@@ -443,7 +444,7 @@ def test_a_name_that_no_certificate_could_be_installed_for_is_refused_at_once_wh
     assert result.status is GetCertificateSignRequestStatus.GENERATION_ERROR
     assert "neither an EVSEID nor a SECCID" in (result.reason or "")
     assert request(store, "DECHP" + "0" * 34)
-    lenient = open_store(tmp_path, enforce_profiles=())
+    lenient = open_store(tmp_path, v2g_profile=ProfilePolicy.OFF)
     assert request(lenient, "hello")
     assert store.generate_certificate_signing_request(LeafCertificateType.CSMS, "DE", "O", "hello").csr
 

@@ -6,7 +6,7 @@ import pytest
 
 from certs import root
 from chainpilot.errors import OwnError
-from chainpilot.station.events import StoreUpdates
+from chainpilot.station.events import Publication
 from chainpilot.station.model import CaCertificateType, CertificateStoreUpdate, CertificateStoreUpdateOperation
 from stores import open_store
 
@@ -14,7 +14,7 @@ UPDATE = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, ca_ce
 
 
 def test_subscribers_hear_in_the_order_they_came_until_they_leave() -> None:
-    updates, heard = StoreUpdates(), []
+    updates, heard = Publication("certificate_store_update"), []
     leave = updates.subscribe(lambda _: heard.append("first"))
     updates.subscribe(lambda _: heard.append("second"))
     updates.publish(UPDATE)
@@ -32,7 +32,7 @@ class SurpriseError(Exception):
 def test_a_subscriber_that_fails_keeps_nobody_else_from_hearing(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    updates = StoreUpdates()
+    updates = Publication("certificate_store_update")
     heard: list[CertificateStoreUpdate] = []
 
     def fail(_: CertificateStoreUpdate) -> None:

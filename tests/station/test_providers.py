@@ -297,5 +297,6 @@ class TestChoosing:
             provider_of([PLAIN], b"hello")
 
     def test_destroying_and_strays_mean_nothing_to_files(self) -> None:
+        assert PLAIN.is_self_contained
         PLAIN.destroy(pem(KEY))
         assert PLAIN.strays([]) == ()

@@ -127,8 +127,7 @@ class StoreModel(RuleBasedStateMachine):
         kinds = [CertificateType.V2G_ROOT_CERTIFICATE, CertificateType.V2G_CERTIFICATE_CHAIN]
         listed = self.store.get_installed_certificates(kinds).certificate_hash_data_chain
         serials = {f"{PKIS[number].root.certificate.serial_number:x}" for number in self.roots}
-        usable = [chain for chain, number in self.chains.items() if number in self.roots]
-        serials |= {f"{load_certificates(chain)[0].serial_number:x}" for chain in usable}
+        serials |= {f"{load_certificates(chain)[0].serial_number:x}" for chain in self.chains}
         assert {entry.certificate_hash_data.serial_number for entry in listed} == serials
 
 

@@ -3,6 +3,7 @@
 Whether it may be trusted is not said here: that is `verify`; whether it fits its purpose is `profiles`.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -33,6 +34,8 @@ MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 """DER bytes read at most; V2G certificates have at most 800 (ISO 15118-2), web server certificates a few thousand."""
 _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
+_MAX_PARSED: Final = 256
+"""Certificates whose parsed form is kept, about 10 kB each: the sub-CAs of every PKI that a station or CPMS meets."""
 _MAX_REMEMBERED: Final = 64
 """Issuers' keys a certificate remembers to have been checked against: a fact about bytes, not a verdict."""
 
@@ -201,6 +204,12 @@ def load_certificate(der: bytes) -> Certificate:
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise CertificateError(f"{len(der)} bytes; at most {MAX_CERTIFICATE_BYTES} are read")
+    return _parsed(der)
+
+
+@functools.lru_cache(maxsize=_MAX_PARSED)
+def _parsed(der: bytes) -> Certificate:
+    """The same bytes make the same value: sub-CAs come with every leaf, and are parsed once."""
     try:
         return Certificate(der)
     except DerError as error:

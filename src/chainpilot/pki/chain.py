@@ -59,10 +59,11 @@ class Chain:
         return "".join(certificate.to_pem() for certificate in self.certificates)
 
 
-def chain_from_stack(certificates: Sequence[Certificate]) -> Chain:
+def chain_from_stack(certificates: Sequence[Certificate], *, by_signature: bool = True) -> Chain:
     """The chain of a stack whose first certificate is the leaf, the rest in any order (x509.md duty 5).
 
-    Roots and certificates that don't belong are left out.
+    Roots and certificates that don't belong are left out. Without `by_signature` the rest stays as it was sent: for
+    `verify`, which finds the path itself and checks every signature of it anyway.
 
     Raises:
         ChainError: empty, more than MAX_CERTIFICATES, or the first is a CA while a leaf stands further down.
@@ -71,7 +72,7 @@ def chain_from_stack(certificates: Sequence[Certificate]) -> Chain:
     first, *rest = certificates
     if first.is_ca and any(not certificate.is_ca for certificate in rest):
         raise ChainError(ChainDefect.LEAF_NOT_FIRST, f"the leaf is not first: {first.subject} is a CA")
-    return Chain(first, _ascend(first, rest))
+    return Chain(first, _ascend(first, rest) if by_signature else tuple(rest))
 
 
 def chain_from_bag(leaf_key: SpkiHash, bag: Iterable[Certificate]) -> Chain:

@@ -22,6 +22,7 @@ __all__ = [
     "PemLabel",
     "Recognised",
     "TextEncoding",
+    "decode_base64",
     "pem_encode",
     "recognise",
     "write_blocks",
@@ -105,6 +106,17 @@ def pem_encode(der: bytes, label: PemLabel) -> str:
     body = base64.b64encode(der).decode("ascii")
     lines = (body[start : start + 64] for start in range(0, len(body), 64))
     return "\n".join((f"-----BEGIN {label.value}-----", *lines, f"-----END {label.value}-----", ""))
+
+
+def decode_base64(text: str, *, limit: int = MAX_TEXT) -> bytes:
+    """The bytes of a base64 text, white space in it passed over.
+
+    Raises:
+        EncodingError: longer than `limit` characters, or broken.
+    """
+    if len(text) > limit:
+        raise EncodingError(f"{len(text)} characters; at most {limit} are read")
+    return _from_base64(_packed(text))
 
 
 def write_blocks(blocks: Sequence[bytes], label: PemLabel, encoding: TextEncoding) -> str:

@@ -3,6 +3,7 @@
 Asking a responder about it is not handled here.
 """
 
+import functools
 import hashlib
 import itertools
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class CertificateHashData:
         )
 
 
+@functools.lru_cache(maxsize=4096)
 def hash_data(
     certificate: Certificate, issuer: Certificate, algorithm: HashAlgorithm = HashAlgorithm.SHA256
 ) -> CertificateHashData:

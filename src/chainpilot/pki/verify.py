@@ -4,6 +4,7 @@ OpenSSL decides each path; around it stand the wrapper's numbered duties, cited 
 docs/reference/verification.md. A profile (who may have which name and key usage) is not judged here, nor is revocation.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from OpenSSL import crypto
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
+from chainpilot.pki.crl import Crl, NoCurrentCrl, Revoked, revocation
 from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.identity import Name
 from chainpilot.pki.keys import key_weakness
 from chainpilot.pki.trust import TrustAnchors
 
-__all__ = ["MAX_PATHS", "Reason", "Refusal", "VerifiedChain", "verify"]
+__all__ = ["MAX_PATHS", "Reason", "Refusal", "Rules", "VerifiedChain", "verify"]
 
 MAX_PATHS: Final = 64
 """Alternative paths tried at most, each at most a chain's signatures (x509.md duty 2); real pools offer one or two."""
@@ -38,6 +40,7 @@ class Reason(Enum):
     ISSUER_NOT_FOUND = "issuer not found"
     INVALID_CHAIN = "invalid chain"
     REVOKED = "revoked"
+    REVOCATION_UNKNOWN = "no current revocation list"
     WEAK_ALGORITHM = "weak algorithm"
     NOT_A_LEAF = "not a leaf"
     UNREADABLE = "unreadable"
@@ -53,6 +56,18 @@ class Refusal:
     """Position in the path of the certificate at fault, the leaf being 0; None when it is no single one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a judgement takes into account beside the path itself."""
+
+    only_leaf_end: bool = False
+    """The reference's way: of all times only the leaf's end counts (duty 3)."""
+    crls: tuple[Crl, ...] = ()
+    needs_crls: bool = False
+    """Whether every certificate below the anchor needs its issuer's current list; else only what is there counts."""
+
+
+_STRICT: Final = Rules()
 _MADE_BY_VERIFY: Final = object()
 
 
@@ -90,13 +105,14 @@ class VerifiedChain:
         return self.chain.intermediates
 
 
-def verify(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain | Refusal:
+def verify(chain: Chain, anchors: TrustAnchors, at: datetime, rules: Rules = _STRICT) -> VerifiedChain | Refusal:
     """Whether the chain's leaf leads to an anchor at the time `at`, everything in the path being valid then.
 
     Args:
         chain: the leaf and the certificates that may stand between; any that don't help are passed over.
         anchors: where a path may end; their validity counts too.
         at: timezone-aware; the judgement is for this moment and nothing is remembered.
+        rules: revocation lists, and what of the times counts.
 
     Returns:
         The path as a VerifiedChain, or the most telling refusal of all paths tried. Never an exception for
@@ -111,7 +127,7 @@ def verify(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain |
         return refusal
     refusals: list[Refusal] = []
     for path in _paths(chain, anchors, at):
-        refusal = _openssl_refusal(path, at) or _algorithm_refusal(path)
+        refusal = _openssl_refusal(path, at, rules) or _algorithm_refusal(path) or _revocation_refusal(path, at, rules)
         if refusal is None:
             return VerifiedChain(Chain(path[0], path[1:-1]), path[-1], at, proof=_MADE_BY_VERIFY)
         refusals.append(refusal)
@@ -164,12 +180,16 @@ def _issuers(path: tuple[Certificate, ...], named: Iterable[Certificate], at: da
     return [other for other in candidates if path[-1].was_signed_by(other)] or candidates
 
 
-def _openssl_refusal(path: tuple[Certificate, ...], at: datetime) -> Refusal | None:
+def _openssl_refusal(path: tuple[Certificate, ...], at: datetime, rules: Rules) -> Refusal | None:
     leaf, *between, anchor = path
+    if rules.only_leaf_end and at > leaf.not_after:
+        return Refusal(Reason.EXPIRED, f"{leaf.subject}: ended {leaf.not_after.isoformat()}", 0)
     # duty 8: a fresh store for each path; pyOpenSSL ignores every set_time on a store after the first
     store = crypto.X509Store()
     store.add_cert(anchor.openssl)
     store.set_time(at.astimezone(UTC))
+    if rules.only_leaf_end:
+        store.set_flags(_NO_CHECK_TIME)
     if not anchor.is_self_signed:
         # duty 9: only a configured sub-CA lets a path end before a root
         store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
@@ -184,6 +204,8 @@ def _openssl_refusal(path: tuple[Certificate, ...], at: datetime) -> Refusal | N
     return None
 
 
+_NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL doesn't name."""
 _EXPIRED: Final = frozenset({10, 14})
 _NOT_YET_VALID: Final = frozenset({9, 13})
 _BAD_SIGNATURE: Final = frozenset({4, 6, 7})
@@ -225,8 +247,22 @@ def _algorithm_refusal(path: tuple[Certificate, ...]) -> Refusal | None:
     return None
 
 
+def _revocation_refusal(path: tuple[Certificate, ...], at: datetime, rules: Rules) -> Refusal | None:
+    """Duty 9: what the issuers' lists say, where there are any; a missing list never means that all is well."""
+    if not rules.crls and not rules.needs_crls:
+        return None
+    for depth, (certificate, issuer) in enumerate(itertools.pairwise(path)):
+        match revocation(rules.crls, certificate, issuer, at):
+            case Revoked(revoked_at=since):
+                return Refusal(Reason.REVOKED, f"{certificate.subject} was revoked {since.isoformat()}", depth)
+            case NoCurrentCrl(why=why) if rules.needs_crls:
+                return Refusal(Reason.REVOCATION_UNKNOWN, f"{certificate.subject}: {why}", depth)
+    return None
+
+
 _TELLING: Final = (
     Reason.REVOKED,
+    Reason.REVOCATION_UNKNOWN,
     Reason.EXPIRED,
     Reason.NOT_YET_VALID,
     Reason.WEAK_ALGORITHM,

@@ -5,19 +5,20 @@ file name there. What becomes of a request in between is `store.requests`. Talki
 it didn't answer, is the adapters' and the app's part.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
-from chainpilot.pki.csr import build_csr, inspect_csr
+from chainpilot.pki.csr import CsrError, build_csr, inspect_csr
 from chainpilot.pki.identity import DistinguishedName, IdentityError, is_evseid, is_seccid
-from chainpilot.pki.keys import KeySpec, SpkiHash, generate_private_key
-from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
+from chainpilot.pki.keys import KeySpec, SpkiHash
+from chainpilot.pki.profiles import edition_for, lint
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.station.judgement import INSTALL_RESULTS, StackRefusal, judge, read_stack
-from chainpilot.station.layout import LEAF_TYPES, Layout
+from chainpilot.station.layout import LEAF_TYPES, Layout, ProfilePolicy
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateStoreUpdate,
@@ -28,17 +29,19 @@ from chainpilot.station.model import (
     InstallOutcome,
     LeafCertificateType,
 )
+from chainpilot.station.providers import KeyFileError, KeyMakingError, KeyProvider
+from chainpilot.station.requirements import profile_of
 from chainpilot.station.store import (
     KeyRing,
     Leaves,
     PendingCsr,
+    Slot,
     encode_pending,
     new_word,
-    read_bundle,
     read_leaves,
     requests,
     room_objection,
-    write_key,
+    slot_name,
 )
 from chainpilot.station.vault import Change, Look
 
@@ -46,9 +49,10 @@ __all__ = ["Names", "begin", "complete"]
 
 _DOMAIN_COMPONENT: Final = "CPO"
 """ISO 15118-2 table F.4 for the SECC; the reference writes it into every request."""
-_PROFILES: Final = {LeafCertificateType.V2G: SECC_LEAF, LeafCertificateType.CSMS: CSMS_CLIENT_LEAF}
-_REQUEST_ROOM: Final = 2048
-"""Bytes a key and a record need together: about 250 and 700 on P-256."""
+_REQUEST_ROOM: Final = 8192
+"""Bytes a key and a record need together: about 250 and 700 on P-256, 3500 and 2300 on encrypted RSA-4096."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +70,71 @@ class Names:
 
 
 def begin(
-    change: Change, layout: Layout, kind: LeafCertificateType, names: Names, at: datetime
+    change: Change,
+    layout: Layout,
+    kind: LeafCertificateType,
+    names: Names,
+    at: datetime,
+    *,
+    key: KeySpec | None = None,
+    in_hardware: bool = False,
 ) -> GetCertificateSignRequestResult:
     """Stage a new key and the record of its request; both are durable before the request leaves.
 
-    One request may be open per slot (use, common name): while it serves, the same one is answered again (OCPP A02:
-    resend the same CSR). Any other of that slot is superseded, and its certificate still taken when it comes.
+    One request may be open per slot (use, common name, ISO edition): while it serves, the same one is answered again
+    (OCPP A02: resend the same CSR). Any other of that slot is superseded; its certificate is still taken when it comes.
+
+    Args:
+        change: what is staged on.
+        layout: paths, limits, key providers.
+        kind: what the leaf is for.
+        names: of the subject.
+        at: now (UTC).
+        key: the kind of key; None: as configured for the common name, else for the domain.
+        in_hardware: whether the configured hardware provider makes it.
     """
     if kind not in LEAF_TYPES:
         return _no_request(GetCertificateSignRequestStatus.INVALID_REQUESTED_TYPE, f"{kind.value} leaves aren't kept")
     if (objection := _name_objection(kind, names, layout)) is not None:
         return _no_request(GetCertificateSignRequestStatus.GENERATION_ERROR, objection)
-    leaves = read_leaves(change, layout, kind, layout.config.private_key_password)
-    open_one = requests.reusable(change, layout, leaves, names.subject, at)
+    try:
+        provider = layout.key_maker(hardware=in_hardware)
+    except KeyMakingError as error:
+        return _no_request(GetCertificateSignRequestStatus.KEY_GEN_ERROR, error.why)
+    spec = key or layout.key_spec(kind, names.common_name)
+    wanted = requests.RequestFor(_slot(kind, names, spec), names.subject, spec, provider.suffix)
+    open_one = requests.reusable(change, layout, read_leaves(change, layout, kind), wanted, at)
     if open_one is not None:
         return GetCertificateSignRequestResult(GetCertificateSignRequestStatus.ACCEPTED, open_one.pem)
     objection = room_objection(change, layout, certificates=0, size=_REQUEST_ROOM)
     if objection is not None:
         return _no_request(GetCertificateSignRequestStatus.GENERATION_ERROR, objection)
-    key = generate_private_key(KeySpec.P256)
+    return _begun(change, layout, wanted, provider, at)
+
+
+def _begun(
+    change: Change, layout: Layout, wanted: requests.RequestFor, provider: KeyProvider, at: datetime
+) -> GetCertificateSignRequestResult:
+    word = new_word(at)
+    path = layout.leaf_files(wanted.slot.kind, word, provider.suffix).key
     try:
-        csr = inspect_csr(build_csr(key, names.subject))
-    except IdentityError as error:
-        return _no_request(GetCertificateSignRequestStatus.GENERATION_ERROR, error.why)
-    requests.supersede(change, layout, kind, names.common_name, at)
-    pending = PendingCsr(new_word(at), kind, csr, at)
-    password = layout.config.private_key_password if layout.config.encrypt_generated_keys else ""
-    change.put(layout.leaf_files(kind, pending.word).key, write_key(key, password), private=True)
-    change.put(layout.pending_file(pending.word), encode_pending(pending), private=True)
+        wanted.subject.to_name()  # before a key is made that nobody could use
+        made = provider.make(wanted.key, path.stem)
+        csr = inspect_csr(build_csr(made.signer, wanted.subject))
+    except KeyMakingError as error:
+        return _no_request(GetCertificateSignRequestStatus.KEY_GEN_ERROR, error.why)
+    except (IdentityError, CsrError, KeyFileError) as error:
+        return _no_request(GetCertificateSignRequestStatus.GENERATION_ERROR, str(error))
+    requests.supersede(change, layout, wanted.slot, at)
+    pending = PendingCsr(word, wanted.slot.kind, csr, at)
+    change.put(path, made.file, private=True)
+    change.put(layout.pending_file(word), encode_pending(pending), private=True)
     return GetCertificateSignRequestResult(GetCertificateSignRequestStatus.ACCEPTED, pending.pem)
+
+
+def _slot(kind: LeafCertificateType, names: Names, key: KeySpec) -> Slot:
+    edition = edition_for(key) if kind is LeafCertificateType.V2G else None
+    return Slot(kind, slot_name(names.common_name), edition)
 
 
 def complete(
@@ -124,13 +164,11 @@ def complete(
     if kind is None:
         return InstallOutcome(InstallCertificateResult.INVALID_FORMAT, "no request or key of ours is this leaf's")
     # 2
-    bundle = read_bundle(change, layout, CaCertificateType(kind.value))
-    moment = max(at, chain.leaf.not_before)
-    verdict = judge(chain, (bundle,), moment, allow_test_pki=layout.config.allow_test_pki)
+    verdict = judge(change, layout, chain, (CaCertificateType(kind.value),), max(at, chain.leaf.not_before))
     if not isinstance(verdict, VerifiedChain):
         return InstallOutcome(INSTALL_RESULTS[verdict.result], verdict.reason)
     # 3, 4
-    leaves = read_leaves(change, layout, kind, layout.config.private_key_password)
+    leaves = read_leaves(change, layout, kind)
     wanted = pending.csr.subject if pending else _installed_names(leaves, chain.leaf)
     refusal = _refuse_names(chain.leaf.subject, wanted) or _refuse_profile(chain.leaf, kind, layout)
     refusal = refusal or _refuse_keyless(leaves, chain.leaf, _stems(layout, pending))
@@ -187,9 +225,12 @@ def _folded(name: str | None) -> str | None:
 
 
 def _refuse_profile(leaf: Certificate, kind: LeafCertificateType, layout: Layout) -> InstallOutcome | None:
-    profile: Profile = _PROFILES[kind]
-    findings = lint(leaf, profile) if kind in layout.config.enforce_profiles else ()
-    if not findings:
+    profile = profile_of(kind, leaf)
+    policy = layout.config.profile_policy(kind)
+    findings = () if policy is ProfilePolicy.OFF else lint(leaf, profile)
+    if findings and policy is ProfilePolicy.WARN:
+        _log.warning("%s is installed, but not a %s: %s", leaf.subject, profile.name, findings[0].detail)
+    if not findings or policy is ProfilePolicy.WARN:
         return None
     named = next((finding for finding in findings if finding.rule == "common-name"), None)
     if named is not None:
@@ -206,7 +247,7 @@ def _refuse_keyless(leaves: Leaves, leaf: Certificate, stems: tuple[str, ...]) -
 
 def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout) -> str | None:
     """Why no certificate for these names could be installed: better said before a key is made and a CA asked."""
-    if kind is not LeafCertificateType.V2G or kind not in layout.config.enforce_profiles:
+    if kind is not LeafCertificateType.V2G or layout.config.profile_policy(kind) is not ProfilePolicy.ENFORCE:
         return None
     name = names.common_name
     return None if is_evseid(name) or is_seccid(name) else f"the common name {name!r} is neither an EVSEID nor a SECCID"
@@ -217,7 +258,7 @@ def _use_of_key(look: Look, layout: Layout, wanted: SpkiHash) -> LeafCertificate
 
 
 def _holds_key(look: Look, layout: Layout, kind: LeafCertificateType, wanted: SpkiHash) -> bool:
-    ring = KeyRing(look, layout.leaves[kind].keys, layout.config.private_key_password)
+    ring = KeyRing.of(look, layout.leaves[kind].keys, layout.keys)
     return ring.find(wanted) is not None
 
 

@@ -1,4 +1,4 @@
-"""certificate_store_update: who wants to know that the store changed, and telling them.
+"""certificate_store_update and LeafExpiring: who wants to know, and telling them.
 
 Publishing comes after the files are final and with no lock held, so a subscriber may call straight back. Carrying
 the event to other processes is an adapter's work.
@@ -7,25 +7,29 @@ the event to other processes is an adapter's work.
 import logging
 import threading
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from chainpilot.station.model import CertificateStoreUpdate
 
-__all__ = ["StoreUpdates", "Subscriber"]
+__all__ = ["Publication", "Subscriber"]
+
+T = TypeVar("T")
 
 Subscriber = Callable[[CertificateStoreUpdate], None]
 
 _log = logging.getLogger(__name__)
 
 
-class StoreUpdates:
-    """The subscribers of one store; thread-safe."""
+class Publication(Generic[T]):
+    """The subscribers of one kind of event of one store; thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._guard = threading.Lock()
-        self._subscribers: dict[object, Subscriber] = {}
+        self._subscribers: dict[object, Callable[[T], None]] = {}
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call `subscriber` at every update, in the thread that made it; answers what ends that."""
+    def subscribe(self, subscriber: Callable[[T], None]) -> Callable[[], None]:
+        """Call `subscriber` at every event, in the thread that made it; answers what ends that."""
         ticket = object()
         with self._guard:
             self._subscribers[ticket] = subscriber
@@ -36,7 +40,7 @@ class StoreUpdates:
 
         return unsubscribe
 
-    def publish(self, update: CertificateStoreUpdate) -> None:
+    def publish(self, event: T) -> None:
         """Tell every subscriber in the order they came; one that fails is logged, and the rest still hear.
 
         The change is on the disk: nothing a subscriber raises may make it look otherwise.
@@ -45,6 +49,6 @@ class StoreUpdates:
             subscribers = tuple(self._subscribers.values())
         for subscriber in subscribers:
             try:
-                subscriber(update)
+                subscriber(event)
             except Exception:  # noqa: BLE001 - the border of house style rule 4: a subscriber may be anybody's code
-                _log.exception("a subscriber of certificate_store_update failed")
+                _log.exception("a subscriber of %s failed", self._name)

@@ -1,43 +1,55 @@
-"""What the store holds, told to others: installed certificates by hash data, the leaf in use, the anchors.
+"""What the store holds, told to others: installed certificates by hash data, the leaves in use, the anchors.
 
-Reading only. OCSP files come with the flow that fetches them.
+Reading only; the paths of OpenSSL's own readers are `verification_files`', OCSP answers `ocsp_cache`'s.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from chainpilot.pki.chain import Chain
-from chainpilot.pki.hashdata import CertificateHashData, chain_hash_data, hash_data
-from chainpilot.pki.verify import VerifiedChain
-from chainpilot.station.judgement import anchors_of, judge
+from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.hashdata import CertificateHashData, hash_data
+from chainpilot.station import ocsp_cache
+from chainpilot.station.judgement import anchors_of
 from chainpilot.station.layout import LEAF_TYPES, Layout
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateHashDataChain,
     CertificateInfo,
-    CertificateOCSP,
     CertificateType,
+    EncodingFormat,
     Finding,
+    GetCertificateFullInfoResult,
     GetCertificateInfoResult,
     GetCertificateInfoStatus,
     GetInstalledCertificatesResult,
     GetInstalledCertificatesStatus,
     LeafCertificateType,
+    LeafExpiring,
 )
-from chainpilot.station.store import Bundle, Leaves, StoredLeaf, read_bundle, read_leaves, read_pending
+from chainpilot.station.store import (
+    Bundle,
+    Leaves,
+    Slot,
+    StoredLeaf,
+    links_of,
+    read_bundle,
+    read_crls,
+    read_leaves,
+    read_pending,
+)
 from chainpilot.station.vault import Look
 
 __all__ = [
+    "all_valid_infos",
+    "expiry_days",
     "findings",
     "has_valid_ca",
     "installed_certificates",
     "installed_sub_cas",
-    "is_fit_for_others",
     "leaf_info",
-    "verification_bundle",
+    "leaves_due",
 ]
 
 _ROOTS: Final = {
@@ -46,6 +58,7 @@ _ROOTS: Final = {
     CertificateType.CSMS_ROOT_CERTIFICATE: CaCertificateType.CSMS,
     CertificateType.MF_ROOT_CERTIFICATE: CaCertificateType.MF,
 }
+_STATUS: Final = GetCertificateInfoStatus
 
 
 def installed_certificates(
@@ -58,7 +71,7 @@ def installed_certificates(
         if domain is None:
             chains.extend(_leaf_entries(look, layout, at))
         else:
-            chains.extend(_root_entries(kind, read_bundle(look, layout, domain)))
+            chains.extend(_root_entries(look, kind, read_bundle(look, layout, domain)))
     status = GetInstalledCertificatesStatus
     return GetInstalledCertificatesResult(status.ACCEPTED if chains else status.NOT_FOUND, tuple(chains))
 
@@ -66,12 +79,12 @@ def installed_certificates(
 def installed_sub_cas(look: Look, layout: Layout, tier: int, at: datetime) -> tuple[CertificateHashData, ...]:
     """The V2G sub-CAs of a tier, those of the bundle before those that came with a leaf; 2 is everything below 1."""
     bundle = read_bundle(look, layout, CaCertificateType.V2G)
-    leaves = read_leaves(look, layout, LeafCertificateType.V2G, layout.config.private_key_password)
-    beside = (one for stored in leaves.valid_at(at) for one in stored.stack[1:] if one.is_ca and not one.is_self_signed)
-    whole = replace(bundle, intermediates=tuple(dict.fromkeys((*bundle.intermediates, *beside))))
-    pairs = [pair for root in whole.roots for pair in whole.descendants(root)]
-    roots = frozenset(whole.roots)
-    return tuple(hash_data(child, issuer) for child, issuer in pairs if (1 if issuer in roots else 2) == tier)
+    leaves = read_leaves(look, layout, LeafCertificateType.V2G)
+    found = {child: issuer for root in bundle.roots for child, issuer in bundle.descendants(root)}
+    for stored in leaves.valid_at(at):
+        found |= dict(links_of(look, stored, bundle)[1:])
+    roots = frozenset(bundle.roots)
+    return tuple(hash_data(one, issuer) for one, issuer in found.items() if (1 if issuer in roots else 2) == tier)
 
 
 def leaf_info(
@@ -80,49 +93,67 @@ def leaf_info(
     kind: LeafCertificateType,
     at: datetime,
     *,
+    encoding: EncodingFormat = EncodingFormat.PEM,
     include_ocsp: bool,
+    common_name: str | None = None,
 ) -> GetCertificateInfoResult:
     """The leaf in use of that domain: latest notBefore among the valid ones that have a key."""
-    if kind not in LEAF_TYPES:
-        return _no_info(GetCertificateInfoStatus.REJECTED, f"{kind.value} leaves aren't kept")
-    leaves = read_leaves(look, layout, kind, layout.config.private_key_password)
-    if not leaves.leaves:
-        return _no_info(GetCertificateInfoStatus.NOT_FOUND, "no leaf is installed")
-    valid = leaves.valid_at(at)
-    if not valid:
-        return _no_info(GetCertificateInfoStatus.NOT_FOUND_VALID, f"none of {len(leaves.leaves)} leaves is valid now")
-    used = leaves.in_use(at)
-    if used is None:
-        why = "; ".join(finding.why for finding in leaves.keys.findings) or "no key file fits"
-        return _no_info(GetCertificateInfoStatus.PRIVATE_KEY_NOT_FOUND, why)
-    stored, key = used
-    info = _info(stored, key, layout)
+    offered = _offered(look, layout, kind, at, encoding=encoding, common_name=common_name)
+    if isinstance(offered, GetCertificateInfoResult):
+        return offered
+    leaves, stored, _ = offered
+    return GetCertificateInfoResult(
+        _STATUS.ACCEPTED, _info(look, layout, leaves, stored, at, include_ocsp=include_ocsp)
+    )
+
+
+def all_valid_infos(
+    look: Look, layout: Layout, kind: LeafCertificateType, at: datetime, *, encoding: EncodingFormat, include_ocsp: bool
+) -> GetCertificateFullInfoResult:
+    """The newest valid leaf per root, each with its root's PEM; one whose root isn't installed stands for itself."""
+    offered = _offered(look, layout, kind, at, encoding=encoding)
+    if isinstance(offered, GetCertificateInfoResult):
+        return GetCertificateFullInfoResult(offered.status, (), offered.reason)
+    leaves, first, others = offered
     bundle = read_bundle(look, layout, CaCertificateType(kind.value))
-    verified = _verified(stored, bundle, layout, at)
-    if verified is not None:
-        info = replace(info, certificate_root=verified.anchor.to_pem())
-    if include_ocsp:
-        info = replace(info, ocsp=_ocsp_entries(stored, verified))
-    return GetCertificateInfoResult(GetCertificateInfoStatus.ACCEPTED, info)
+    newest: dict[Certificate, StoredLeaf] = {}
+    for stored in (first, *others):
+        newest.setdefault(_root_of(look, stored, bundle) or stored.leaf, stored)
+    infos = (_info(look, layout, leaves, stored, at, include_ocsp=include_ocsp) for stored in newest.values())
+    return GetCertificateFullInfoResult(_STATUS.ACCEPTED, tuple(infos))
 
 
-def has_valid_ca(bundle: Bundle, layout: Layout, at: datetime) -> bool:
+def expiry_days(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> int:
+    """Whole days until the leaf in use ends; 0 when there is none."""
+    offered = _offered(look, layout, kind, at)
+    return 0 if isinstance(offered, GetCertificateInfoResult) else (offered[1].leaf.not_after - at).days
+
+
+def leaves_due(look: Look, layout: Layout, before: datetime) -> tuple[LeafExpiring, ...]:
+    """The slots whose latest leaf with a key ends before that moment, the earliest first.
+
+    A slot with a leaf that becomes active later isn't due: its successor is there already.
+    """
+    latest: dict[Slot, StoredLeaf] = {}
+    for kind in LEAF_TYPES:
+        leaves = read_leaves(look, layout, kind)
+        for stored in leaves.leaves:
+            held = latest.get(stored.slot)
+            if (held is None or stored.leaf.not_after > held.leaf.not_after) and leaves.key_of(stored) is not None:
+                latest[stored.slot] = stored
+    due = (
+        LeafExpiring(slot.kind, stored.leaf.subject.common_name or "", slot.edition, stored.leaf.not_after)
+        for slot, stored in latest.items()
+        if stored.leaf.not_after < before
+    )
+    return tuple(sorted(due, key=lambda one: one.not_after))
+
+
+def has_valid_ca(look: Look, layout: Layout, kind: CaCertificateType, at: datetime) -> bool:
     """Whether the bundle holds an anchor that counts and is valid."""
-    anchors = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki)
+    bundle = read_bundle(look, layout, kind)
+    anchors = anchors_of(look, (bundle,), allow_test_pki=layout.config.allow_test_pki)
     return any(anchor.valid_at(at) for anchor in anchors)
-
-
-def is_fit_for_others(bundle: Bundle, layout: Layout) -> bool:
-    """Whether programs that trust whatever the bundle's file holds trust nothing but its anchors and their sub-CAs."""
-    anchors = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki)
-    below = {child for anchor in anchors for child, _ in bundle.descendants(anchor)}
-    return bundle.is_plain and {*anchors, *below} == set(bundle.certificates)
-
-
-def verification_bundle(bundle: Bundle, layout: Layout) -> str:
-    """The anchors that count as one PEM text; empty when none does."""
-    anchors = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki)
-    return "".join(anchor.to_pem() for anchor in anchors)
 
 
 def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
@@ -131,58 +162,97 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
     for domain in CaCertificateType:
         bundle = read_bundle(look, layout, domain)
         found.extend(bundle.findings)
-        refused = anchors_of((bundle,), allow_test_pki=layout.config.allow_test_pki).refused
+        refused = anchors_of(look, (bundle,), allow_test_pki=layout.config.allow_test_pki).refused
         found.extend(Finding(str(bundle.path), f"{one.subject} is no anchor: {why}") for one, why in refused)
         found.extend(Finding(str(bundle.path), f"{one.subject} leads to no root here") for one in bundle.orphans)
     for kind in LEAF_TYPES:
-        leaves = read_leaves(look, layout, kind, layout.config.private_key_password)
+        leaves = read_leaves(look, layout, kind)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)
         found.extend(Finding(str(stored.paths[0]), "no private key fits this leaf") for stored in keyless)
         found.extend((*leaves.findings, *leaves.keys.findings))
+    if layout.crls is not None:
+        found.extend(read_crls(look, layout.crls).findings)
     return tuple(dict.fromkeys((*found, *read_pending(look, layout)[1])))
 
 
-def _root_entries(kind: CertificateType, bundle: Bundle) -> Iterator[CertificateHashDataChain]:
-    for root in bundle.roots:
-        children = tuple(hash_data(child, issuer) for child, issuer in bundle.descendants(root))
-        yield CertificateHashDataChain(kind, hash_data(root, root), children)
+def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[CertificateHashDataChain, ...]:
+    def made() -> tuple[CertificateHashDataChain, ...]:
+        return tuple(
+            CertificateHashDataChain(
+                kind,
+                hash_data(root, root),
+                tuple(hash_data(child, issuer) for child, issuer in bundle.descendants(root)),
+            )
+            for root in bundle.roots
+            if root.is_self_signed
+        )
+
+    return look.derive(("root entries", kind), (bundle,), made)
 
 
 def _leaf_entries(look: Look, layout: Layout, at: datetime) -> Iterator[CertificateHashDataChain]:
     """Valid SECC leaves with a key; one whose issuer isn't at hand has no hash data and is left out."""
-    leaves: Leaves = read_leaves(look, layout, LeafCertificateType.V2G, layout.config.private_key_password)
+    leaves = read_leaves(look, layout, LeafCertificateType.V2G)
     bundle = read_bundle(look, layout, CaCertificateType.V2G)
     for stored in leaves.valid_at(at):
-        verified = _verified(stored, bundle, layout, at)
-        if verified is not None and leaves.key_of(stored) is not None:
-            leaf, *children = chain_hash_data(verified)
-            yield CertificateHashDataChain(CertificateType.V2G_CERTIFICATE_CHAIN, leaf, tuple(children))
+        links = links_of(look, stored, bundle)
+        if links and leaves.key_of(stored) is not None:
+            yield look.derive(("leaf entry", stored.leaf), (links,), lambda found=links: _leaf_entry(found))  # type: ignore[misc]  # - a default binds it
 
 
-def _verified(stored: StoredLeaf, bundle: Bundle, layout: Layout, at: datetime) -> VerifiedChain | None:
-    verdict = judge(Chain(stored.leaf, stored.stack[1:]), (bundle,), at, allow_test_pki=layout.config.allow_test_pki)
-    return verdict if isinstance(verdict, VerifiedChain) else None
+def _leaf_entry(links: tuple[tuple[Certificate, Certificate], ...]) -> CertificateHashDataChain:
+    leaf, *children = (hash_data(one, issuer) for one, issuer in links)
+    return CertificateHashDataChain(CertificateType.V2G_CERTIFICATE_CHAIN, leaf, tuple(children))
 
 
-def _info(stored: StoredLeaf, key: Path, layout: Layout) -> CertificateInfo:
+def _offered(
+    look: Look,
+    layout: Layout,
+    kind: LeafCertificateType,
+    at: datetime,
+    *,
+    encoding: EncodingFormat = EncodingFormat.PEM,
+    common_name: str | None = None,
+) -> tuple[Leaves, StoredLeaf, Iterator[StoredLeaf]] | GetCertificateInfoResult:
+    """The valid leaf in use, and the others that have a key, newest first; else the refusal."""
+    if kind not in LEAF_TYPES:
+        return _no_info(_STATUS.REJECTED, f"{kind.value} leaves aren't kept")
+    if common_name is None and kind is LeafCertificateType.V2G:
+        common_name = layout.config.secc_common_name
+    leaves = read_leaves(look, layout, kind).of(common_name or "")
+    told = (stored.in_encoding(encoding) for stored in leaves.leaves)
+    leaves = replace(leaves, leaves=tuple(stored for stored in told if stored is not None))
+    if not leaves.leaves:
+        return _no_info(_STATUS.NOT_FOUND, "no leaf is installed")
+    valid = leaves.valid_at(at)
+    if not valid:
+        return _no_info(_STATUS.NOT_FOUND_VALID, f"none of {len(leaves.leaves)} leaves is valid now")
+    usable = (stored for stored in valid if leaves.key_of(stored) is not None)
+    first = next(usable, None)
+    if first is None:
+        why = "; ".join(finding.why for finding in leaves.keys.findings) or "no key file fits"
+        return _no_info(_STATUS.PRIVATE_KEY_NOT_FOUND, why)
+    return leaves, first, usable
+
+
+def _root_of(look: Look, stored: StoredLeaf, bundle: Bundle) -> Certificate | None:
+    links = links_of(look, stored, bundle)
+    return links[-1][1] if links and links[-1][1] in bundle.roots else None
+
+
+def _info(
+    look: Look, layout: Layout, leaves: Leaves, stored: StoredLeaf, at: datetime, *, include_ocsp: bool
+) -> CertificateInfo:
+    root = _root_of(look, stored, read_bundle(look, layout, CaCertificateType(leaves.kind.value)))
     return CertificateInfo(
-        key=str(key),
+        key=str(leaves.key_of(stored)),
+        certificate_root=root.to_pem() if root is not None else None,
         certificate_count=len(stored.stack),
         certificate=str(stored.chain_path) if stored.chain_path else None,
         certificate_single=str(stored.single_path) if stored.single_path else None,
         password=layout.config.private_key_password or None,
+        ocsp=ocsp_cache.entries(look, layout, stored, at) if include_ocsp else None,
     )
-
-
-def _ocsp_entries(stored: StoredLeaf, verified: VerifiedChain | None) -> tuple[CertificateOCSP, ...]:
-    """One entry per certificate of the chain file, in file order; none where the issuers' keys aren't at hand."""
-    if verified is None:
-        return ()
-    named: dict[object, CertificateHashData] = dict(
-        zip(verified.chain.certificates, chain_hash_data(verified), strict=True)
-    )
-    named.setdefault(verified.anchor, hash_data(verified.anchor, verified.anchor))
-    return tuple(CertificateOCSP(named[one]) for one in stored.stack if one in named)
 
 
 def _no_info(status: GetCertificateInfoStatus, why: str) -> GetCertificateInfoResult:

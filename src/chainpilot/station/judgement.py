@@ -1,6 +1,6 @@
 """Chains judged against the store's bundles, and the reasons in EVerest's words (station-store.md section 4).
 
-Profiles, keys and writing are the flows' matter. Nothing is remembered between two judgements.
+Keys and writing are the flows' matter. No verdict is remembered: what is kept between two judgements are parsed files.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,35 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from chainpilot.pki.certificate import CertificateError, load_certificates
+from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_stack
 from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.profiles import Finding as ProfileFinding
+from chainpilot.pki.profiles import lint
 from chainpilot.pki.trust import TrustAnchors
-from chainpilot.pki.verify import Reason, Refusal, VerifiedChain, verify
+from chainpilot.pki.verify import Reason, Refusal, Rules, VerifiedChain, verify
+from chainpilot.station.layout import CrlPolicy, Layout, ProfilePolicy
 from chainpilot.station.model import (
+    CaCertificateType,
     CertificateValidationResult,
     InstallCertificateResult,
+    LeafCertificateType,
     ValidationOutcome,
 )
-from chainpilot.station.store import Bundle
+from chainpilot.station.requirements import profile_of
+from chainpilot.station.store import Bundle, read_bundle, read_crls
+from chainpilot.station.vault import Look
 
-__all__ = ["INSTALL_RESULTS", "MAX_STACK", "RESULTS", "StackRefusal", "anchors_of", "judge", "read_stack"]
+__all__ = [
+    "INSTALL_RESULTS",
+    "MAX_STACK",
+    "RESULTS",
+    "StackRefusal",
+    "anchors_of",
+    "judge",
+    "read_stack",
+    "validate",
+]
 
 MAX_STACK: Final = 100_000
 """Characters of a chain read at most; OCPP's limit is 10 000 (pnc-messages.md row 6), chains in use have 4000."""
@@ -35,6 +51,7 @@ RESULTS: Final[Mapping[Reason, CertificateValidationResult]] = MappingProxyType(
         Reason.ISSUER_NOT_FOUND: CertificateValidationResult.ISSUER_NOT_FOUND,
         Reason.INVALID_CHAIN: CertificateValidationResult.INVALID_CHAIN,
         Reason.REVOKED: CertificateValidationResult.UNKNOWN,
+        Reason.REVOCATION_UNKNOWN: CertificateValidationResult.UNKNOWN,
         Reason.WEAK_ALGORITHM: CertificateValidationResult.INVALID_CHAIN,
         Reason.NOT_A_LEAF: CertificateValidationResult.INVALID_CHAIN,
         Reason.UNREADABLE: CertificateValidationResult.UNKNOWN,
@@ -55,6 +72,10 @@ INSTALL_RESULTS: Final[Mapping[CertificateValidationResult, InstallCertificateRe
 )
 """update_leaf_certificate's word for every outcome of the validation."""
 
+_LINTED: Final = (LeafCertificateType.MO, LeafCertificateType.MF)
+"""Leaves whose profile verify_certificate looks at. A CSMS's own server certificate is verified in the domain CSMS too,
+and leaves of CSMS and V2G are linted when they are installed."""
+
 
 @dataclass(frozen=True, slots=True)
 class StackRefusal:
@@ -71,35 +92,82 @@ class StackRefusal:
 
 
 def read_stack(text: str) -> Chain | StackRefusal:
-    """The chain in a PEM stack (hexadecimal and base64 are read too) whose first certificate is the leaf."""
+    """The leaf of a PEM stack (hexadecimal and base64 are read too) and what was sent with it, in any order.
+
+    Which of it is the leaf's path is for `judge` to find.
+    """
     try:
-        return chain_from_stack(load_certificates(text, limit=MAX_STACK))
+        return chain_from_stack(load_certificates(text, limit=MAX_STACK), by_signature=False)
     except (EncodingError, CertificateError) as error:
         return StackRefusal(error.why)
     except ChainError as error:
         return StackRefusal(error.why, is_order=error.defect is ChainDefect.LEAF_NOT_FIRST)
 
 
-def anchors_of(bundles: Iterable[Bundle], *, allow_test_pki: bool) -> TrustAnchors:
+def anchors_of(look: Look, bundles: tuple[Bundle, ...], *, allow_test_pki: bool) -> TrustAnchors:
     """The anchors of all these bundles: their roots, those of test PKIs only where allowed."""
-    roots = (root for bundle in bundles for root in bundle.roots)
-    return TrustAnchors.admit(roots, allow_test_pki=allow_test_pki)
+    return look.derive(
+        ("anchors", allow_test_pki, tuple(bundle.kind for bundle in bundles)),
+        bundles,
+        lambda: TrustAnchors.union([bundle.anchors(allow_test_pki=allow_test_pki) for bundle in bundles]),
+    )
+
+
+def validate(
+    look: Look, layout: Layout, text: str, kinds: Iterable[LeafCertificateType], at: datetime
+) -> ValidationOutcome:
+    """verify_certificate: whether a stack's leaf leads to an anchor of one of the domains and fits its profile."""
+    chain = read_stack(text)
+    if isinstance(chain, StackRefusal):
+        return chain.outcome
+    asked = tuple(dict.fromkeys(kinds))
+    verdict = judge(look, layout, chain, tuple(CaCertificateType(kind.value) for kind in asked), at)
+    if not isinstance(verdict, VerifiedChain):
+        return verdict
+    findings = _profile_findings(layout, verdict.leaf, asked)
+    if not findings:
+        return ValidationOutcome(CertificateValidationResult.VALID)
+    if all(layout.config.profile_policy(kind) is ProfilePolicy.ENFORCE for kind in asked):
+        return ValidationOutcome(CertificateValidationResult.INVALID_CHAIN, findings[0].detail)
+    return ValidationOutcome(CertificateValidationResult.VALID, f"its profile: {findings[0].detail}")
 
 
 def judge(
-    chain: Chain, bundles: Iterable[Bundle], at: datetime, *, allow_test_pki: bool
+    look: Look, layout: Layout, chain: Chain, domains: tuple[CaCertificateType, ...], at: datetime
 ) -> VerifiedChain | ValidationOutcome:
-    """Whether the chain leads to an anchor of one of the bundles; their sub-CAs may complete it.
+    """Whether the chain leads to an anchor of one of the domains; the sub-CAs of their bundles may complete it.
 
     A chain whose only anchor was refused answers IssuerNotFound and says why the anchor doesn't count.
     """
-    bundles = tuple(bundles)
-    anchors = anchors_of(bundles, allow_test_pki=allow_test_pki)
-    kept = tuple(one for bundle in bundles for one in bundle.intermediates)
-    verdict = verify(Chain(chain.leaf, (*chain.intermediates, *kept)), anchors, at)
-    if isinstance(verdict, VerifiedChain):
-        return verdict
-    return ValidationOutcome(RESULTS[verdict.reason], _words(verdict, anchors))
+    config = layout.config
+    bundles = tuple(read_bundle(look, layout, domain) for domain in domains)
+    anchors = anchors_of(look, bundles, allow_test_pki=config.allow_test_pki)
+    kept = tuple(one for bundle in bundles for one in bundle.above(chain.certificates))
+    whole = Chain(chain.leaf, (*chain.intermediates, *kept))
+    verdict = verify(whole, anchors, at, _rules(look, layout))
+    if not isinstance(verdict, VerifiedChain):
+        return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors))
+    if not config.allow_test_pki and (test := _first_test(verdict)) is not None:
+        why = f"{test.subject} belongs to a test PKI; only allow_test_pki admits it"
+        return ValidationOutcome(CertificateValidationResult.ISSUER_NOT_FOUND, why)
+    return verdict
+
+
+def _rules(look: Look, layout: Layout) -> Rules:
+    crls = read_crls(look, layout.crls).crls if layout.crls is not None else ()
+    needed = layout.crls is not None and layout.config.crl_policy is CrlPolicy.REQUIRE
+    return Rules(only_leaf_end=layout.config.parity.times, crls=crls, needs_crls=needed)
+
+
+def _word(refusal: Refusal, layout: Layout) -> CertificateValidationResult:
+    is_path_error = refusal.reason is Reason.INVALID_CHAIN and refusal.depth is not None
+    if is_path_error and layout.config.parity.path_errors_unknown:
+        return CertificateValidationResult.UNKNOWN
+    return RESULTS[refusal.reason]
+
+
+def _first_test(verdict: VerifiedChain) -> Certificate | None:
+    return next((one for one in (*verdict.chain.certificates, verdict.anchor) if one.is_test), None)
 
 
 def _words(refusal: Refusal, anchors: TrustAnchors) -> str:
@@ -107,3 +175,17 @@ def _words(refusal: Refusal, anchors: TrustAnchors) -> str:
         return refusal.detail
     passed_over = "; ".join(f"{certificate.subject} doesn't count: {why}" for certificate, why in anchors.refused)
     return f"{refusal.detail} ({passed_over})"
+
+
+def _profile_findings(
+    layout: Layout, leaf: Certificate, kinds: tuple[LeafCertificateType, ...]
+) -> tuple[ProfileFinding, ...]:
+    """What keeps the leaf from every profile that was asked for; nothing when it fits one, or nobody looks.
+
+    A contract is verified against the anchors of MO and V2G at once: the profile is the contract's then.
+    """
+    looked_at = [
+        kind for kind in kinds if kind in _LINTED and layout.config.profile_policy(kind) is not ProfilePolicy.OFF
+    ]
+    judged = [lint(leaf, profile_of(kind, leaf)) for kind in looked_at]
+    return min(judged, key=len) if judged else ()

@@ -5,28 +5,34 @@ Paths are computed here and never touched. What the files hold is the store's ma
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from chainpilot.errors import OwnError
+from chainpilot.pki.keys import KeySpec
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
+from chainpilot.station.providers import FileKeys, KeyMakingError, KeyProvider
 
 __all__ = [
     "CERTIFICATE_SUFFIXES",
     "KEY_SUFFIXES",
     "LEAF_TYPES",
+    "CrlPolicy",
     "Layout",
     "LeafDirectories",
     "LeafFiles",
+    "Parity",
+    "ProfilePolicy",
     "StoreConfig",
     "StoreConfigError",
 ]
 
-CERTIFICATE_SUFFIXES: Final = frozenset({".pem", ".crt", ".cer", ".der"})
+CERTIFICATE_SUFFIXES: Final = (".pem", ".crt", ".cer", ".der")
 """Files read as certificates (station-store.md row 20)."""
-KEY_SUFFIXES: Final = frozenset({".key"})
-"""Files read as private keys; `.tkey` needs a TPM provider, which is not built in."""
+KEY_SUFFIXES: Final = (".key", ".tkey")
+"""Files read as private keys, in the order in which a certificate's own stem is tried."""
 LEAF_TYPES: Final = (LeafCertificateType.CSMS, LeafCertificateType.V2G)
 """The leaves a store keeps; leaves of MO and MF belong to cars and manufacturers."""
 
@@ -40,6 +46,42 @@ class StoreConfigError(OwnError):
         super().__init__(f"{key}: {why}")
         self.key = key
         self.why = why
+
+
+class ProfilePolicy(Enum):
+    """What a leaf that doesn't fit its domain's profile leads to (station-store.md row 9)."""
+
+    OFF = "off"
+    """Nobody looks."""
+    WARN = "warn"
+    """It is taken, and told of in the log."""
+    ENFORCE = "enforce"
+    """It is refused."""
+
+
+class CrlPolicy(Enum):
+    """What a missing or outdated revocation list leads to, where a directory of lists is configured."""
+
+    REQUIRE = "require"
+    """Every certificate below an anchor needs its issuer's current list."""
+    IF_PRESENT = "if-present"
+    """Only the lists that are there and current count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Switches that give the reference's own answers (station-store.md section 6); all off is right."""
+
+    times: bool = False
+    """Only the leaf's end counts, no other time of the path (row 6)."""
+    accept_any_ca: bool = False
+    """Any certificate is taken as a CA, leaves and orphans too, and what stands in a bundle is an anchor (row 8)."""
+    profile: bool = False
+    """No profile is looked at (row 9)."""
+    newest_by_not_after: bool = False
+    """The leaf in use is the one that ends last (row 16)."""
+    path_errors_unknown: bool = False
+    """CA:false, path length, unknown critical extensions, name constraints: Unknown (x509.md duty 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +106,37 @@ class StoreConfig:
     encrypt_generated_keys: bool = True
     """Whether the password, when set, also encrypts keys made here (the reference does; seed 002 says it doesn't)."""
     allow_test_pki: bool = False
-    """Whether roots that carry the private TEST extension may be anchors; never in production."""
-    enforce_profiles: tuple[LeafCertificateType, ...] = LEAF_TYPES
-    """Domains whose leaves must fit their certificate profile (station-store.md row 9)."""
+    """Whether certificates that carry the private TEST extension count; never in production."""
+    csms_profile: ProfilePolicy = ProfilePolicy.ENFORCE
+    v2g_profile: ProfilePolicy = ProfilePolicy.ENFORCE
+    mo_profile: ProfilePolicy = ProfilePolicy.WARN
+    """Of contract leaves handed to verify_certificate."""
+    mf_profile: ProfilePolicy = ProfilePolicy.WARN
+    """Of firmware signers handed to verify_certificate."""
+    csms_key: KeySpec = KeySpec.P256
+    secc_key: KeySpec = KeySpec.P256
+    """Kinds of the keys that signing requests are made for; P-521 and Ed448 make ISO 15118-20 leaves."""
+    keys_by_name: Mapping[str, KeySpec] = field(default_factory=dict)
+    """The kind of key for a common name, where it differs from the domain's."""
+    secc_common_name: str = ""
+    """Where a store keeps the leaves of several EVSEs: the one that the commands without a name answer for."""
+    hardware_keys: tuple[KeyProvider, ...] = ()
+    """The first makes the keys of requests that ask for `use_tpm`; none: such requests answer KeyGenError."""
+    default_ocsp_url: str = ""
+    """Responder of certificates that name none; empty: they are left out of OCSP requests and told of."""
+    crl_directory: str = ""
+    """Directory of revocation lists (PEM or DER, `.crl` or `.pem`); empty: none are asked."""
+    crl_policy: CrlPolicy = CrlPolicy.REQUIRE
     state_directory: str = ".chainpilot"
     """Our own state: lock, journal, pending CSRs. Never inside a bundle or leaf directory."""
     csr_lifetime_seconds: int = 3600
     """After it, a request that no CSMS has gives way to a new one, and one that gave way may lose its key."""
+    garbage_collect_seconds: int = 1200
+    """How often whoever runs the store is to call `run_housekeeping`."""
+    kept_leaves: int = 10
+    """Newest leaves of a domain that housekeeping never removes, expired or not."""
+    expiring_days: int = 30
+    """Days before its end from which housekeeping tells of a leaf (OCPP A02.FR.02: one month)."""
     key_mode: int = 0o600
     certificate_mode: int = 0o644
     group: int | None = None
@@ -80,6 +146,12 @@ class StoreConfig:
     max_bytes: int = 50 * 1024 * 1024
     max_file_bytes: int = 4 * 1024 * 1024
     """Read of one file at most; a bundle of 1000 P-256 roots is about 0.9 MB."""
+    parity: Parity = Parity()
+
+    def profile_policy(self, kind: LeafCertificateType) -> ProfilePolicy:
+        """The policy for leaves of a domain."""
+        policy: ProfilePolicy = getattr(self, f"{kind.value.lower()}_profile")
+        return ProfilePolicy.OFF if self.parity.profile else policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +180,9 @@ class Layout:
     state: Path
     bundles: Mapping[CaCertificateType, Path]
     leaves: Mapping[LeafCertificateType, LeafDirectories]
+    keys: tuple[KeyProvider, ...]
+    """Who opens and makes private keys: files first, then what is configured as hardware."""
+    crls: Path | None
 
     @classmethod
     def of(cls, config: StoreConfig) -> "Layout":
@@ -137,6 +212,11 @@ class Layout:
                     for kind in LEAF_TYPES
                 }
             ),
+            keys=(
+                FileKeys(config.private_key_password, encrypt=config.encrypt_generated_keys),
+                *config.hardware_keys,
+            ),
+            crls=_below(root, config, "crl_directory") if config.crl_directory else None,
         )
         for listed in (*layout.bundles.values(), *layout.leaf_directories):
             if layout.state == listed or listed in layout.state.parents:
@@ -153,19 +233,41 @@ class Layout:
     def written_directories(self) -> tuple[Path, ...]:
         """Every directory that a change may write a file into, each once."""
         bundles = (place for path in self.bundles.values() for place in (path, path.parent))
-        own = (self.state, self.pending, self.verify_file(CaCertificateType.V2G).parent)
-        return tuple(dict.fromkeys((*self.leaf_directories, *bundles, *own)))
+        verify = (self.verify_directory(kind) for kind in CaCertificateType)
+        own = (self.state, self.pending, self.verify_file(CaCertificateType.V2G).parent, *verify)
+        public = tuple(dict.fromkeys((*self.leaf_directories, *bundles)))
+        return tuple(dict.fromkeys((*public, *(path / "ocsp" for path in public), *own)))
+
+    def key_maker(self, *, hardware: bool) -> KeyProvider:
+        """Who makes a new key: files, or the first of the hardware (`use_tpm` of the interface).
+
+        Raises:
+            KeyMakingError: hardware is asked for and none is configured.
+        """
+        files, *others = self.keys
+        if hardware and not others:
+            raise KeyMakingError("a key in hardware is asked for, and no hardware provider is configured")
+        return others[0] if hardware else files
+
+    def key_spec(self, kind: LeafCertificateType, common_name: str) -> KeySpec:
+        """The kind of key for a new request."""
+        by_domain = self.config.secc_key if kind is LeafCertificateType.V2G else self.config.csms_key
+        return self.config.keys_by_name.get(common_name, by_domain)
+
+    def domains_of(self, bundle: Path) -> tuple[CaCertificateType, ...]:
+        """The domains whose bundle this is: several may share one."""
+        return tuple(kind for kind, path in self.bundles.items() if path == bundle)
 
     @property
     def pending(self) -> Path:
         """Records of open CSRs."""
         return self.state / "pending"
 
-    def leaf_files(self, kind: LeafCertificateType, unique: str) -> LeafFiles:
-        """The files of a new leaf; `unique` is a word of letters, digits and dashes."""
+    def leaf_files(self, kind: LeafCertificateType, unique: str, suffix: str = ".key") -> LeafFiles:
+        """The files of a new leaf; `unique` is a word of letters, digits and dashes, `suffix` its key provider's."""
         prefix, places = _PREFIX[kind], self.leaves[kind]
         return LeafFiles(
-            key=places.keys / f"{prefix}_LEAF_{unique}.key",
+            key=places.keys / f"{prefix}_LEAF_{unique}{suffix}",
             single=places.certificates / f"{prefix}_LEAF_{unique}.pem",
             chain=places.certificates / f"CPO_CERT_{prefix}_LEAF_CHAIN_{unique}.pem",
         )
@@ -182,6 +284,22 @@ class Layout:
         """The one-file copy of a bundle that is a directory."""
         return self.state / "verify" / f"{kind.value}.pem"
 
+    def verify_directory(self, kind: CaCertificateType) -> Path:
+        """The copy of a bundle's anchors by their hashes, where its own directory won't do."""
+        return self.state / "verify" / kind.value
+
+    @property
+    def ocsp_directories(self) -> tuple[Path, ...]:
+        """Where OCSP answers lie: `ocsp` beside the certificates, for leaves and for bundles."""
+        bundles = (path if self.is_directory_name(path) else path.parent for path in self.bundles.values())
+        places = (*(pair.certificates for pair in self.leaves.values()), *bundles)
+        return tuple(dict.fromkeys(path / "ocsp" for path in places))
+
+    @staticmethod
+    def is_directory_name(bundle: Path) -> bool:
+        """Whether a bundle that isn't there yet is to be a directory: its name has no suffix."""
+        return not bundle.suffix
+
 
 def _below(root: Path, config: StoreConfig, key: str) -> Path:
     value: str = getattr(config, key)
@@ -192,8 +310,20 @@ def _below(root: Path, config: StoreConfig, key: str) -> Path:
     return root / value
 
 
+_POSITIVE: Final = (
+    "csr_lifetime_seconds",
+    "garbage_collect_seconds",
+    "kept_leaves",
+    "expiring_days",
+    "lock_timeout_seconds",
+    "max_certificates",
+    "max_bytes",
+    "max_file_bytes",
+)
+
+
 def _check_numbers(config: StoreConfig) -> None:
-    for key in ("csr_lifetime_seconds", "lock_timeout_seconds", "max_certificates", "max_bytes", "max_file_bytes"):
+    for key in _POSITIVE:
         if getattr(config, key) <= 0:
             raise StoreConfigError(key, "must be more than zero")
     if config.key_mode & ~0o660 or not config.key_mode & 0o400:

@@ -1,16 +1,23 @@
 """The vocabulary of EVerest's `evse_security` interface: enumerations and result values (seed 001).
 
-Values of the enumerations are the wire strings. Fields marked *ours* never go over EVerest's wire: they carry the
-reason that the interface has no place for. How any of these is decided is not handled here.
+Values of the enumerations are the wire strings. What is marked *ours* never goes over EVerest's wire: it carries the
+reason that the interface has no place for. How any of these is decided is not handled here; JSON is `schema`'s.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
+from typing import Final
 
-from chainpilot.pki.hashdata import CertificateHashData
+from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
+from chainpilot.pki.profiles import IsoEdition
 
 __all__ = [
+    "OURS",
     "CaCertificateType",
+    "CertificateHashData",
     "CertificateHashDataChain",
     "CertificateInfo",
     "CertificateOCSP",
@@ -18,20 +25,34 @@ __all__ = [
     "CertificateStoreUpdateOperation",
     "CertificateType",
     "CertificateValidationResult",
+    "DeleteCertificateResult",
+    "DeleteOutcome",
     "EncodingFormat",
     "Finding",
+    "GetCertificateFullInfoResult",
     "GetCertificateInfoResult",
     "GetCertificateInfoStatus",
     "GetCertificateSignRequestResult",
     "GetCertificateSignRequestStatus",
     "GetInstalledCertificatesResult",
     "GetInstalledCertificatesStatus",
+    "GetKeyPairResult",
+    "HashAlgorithm",
     "InstallCertificateResult",
     "InstallOutcome",
+    "KeyPair",
     "LeafCertificateType",
+    "LeafExpiring",
+    "OCSPRequestData",
+    "OCSPRequestDataList",
+    "OcspOutcome",
     "Secret",
     "ValidationOutcome",
 ]
+
+
+OURS: Final[Mapping[str, bool]] = MappingProxyType({"ours": True})
+"""Metadata of a field that stays on this side of the interface: the reason it has no place for."""
 
 
 class EncodingFormat(Enum):
@@ -93,6 +114,14 @@ class CertificateValidationResult(Enum):
     INVALID_LEAF_SIGNATURE = "InvalidLeafSignature"
     INVALID_CHAIN = "InvalidChain"
     UNKNOWN = "Unknown"
+
+
+class DeleteCertificateResult(Enum):
+    """Result of an attempt to delete a certificate."""
+
+    ACCEPTED = "Accepted"
+    FAILED = "Failed"
+    NOT_FOUND = "NotFound"
 
 
 class GetInstalledCertificatesStatus(Enum):
@@ -176,7 +205,7 @@ class CertificateInfo:
     certificate_single: str | None = None
     """Path of the file that holds the leaf alone."""
     certificate_root: str | None = None
-    """PEM of the root that issued the chain."""
+    """PEM of the root that issued the chain; left out where it isn't installed."""
     password: str | None = field(default=None, repr=False)
     ocsp: tuple[CertificateOCSP, ...] | None = None
     """One entry per certificate of the chain file, in file order; None when not asked for."""
@@ -188,8 +217,52 @@ class GetCertificateInfoResult:
 
     status: GetCertificateInfoStatus
     info: CertificateInfo | None = None
-    reason: str | None = None
-    """*Ours.*"""
+    reason: str | None = field(default=None, metadata=OURS)
+
+
+@dataclass(frozen=True, slots=True)
+class GetCertificateFullInfoResult:
+    """Answer of get_all_valid_certificates_info; both keys are always present."""
+
+    status: GetCertificateInfoStatus
+    info: tuple[CertificateInfo, ...] = ()
+    reason: str | None = field(default=None, metadata=OURS)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """Paths of a leaf and its private key in seed 000's shape."""
+
+    key: str
+    certificate: str
+    """Path of the chain file, leaf first; of the leaf's own file where there is no chain file."""
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GetKeyPairResult:
+    """Answer of get_key_pair (seed 000)."""
+
+    status: GetCertificateInfoStatus
+    key_pair: KeyPair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OCSPRequestData:
+    """A certificate to ask about, and whom."""
+
+    certificate_hash_data: CertificateHashData
+    responder_url: str
+    """At most 512 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class OCSPRequestDataList:
+    """Answer of the OCSP request data commands."""
+
+    ocsp_request_data_list: tuple[OCSPRequestData, ...] = ()
+    left_out: tuple[str, ...] = field(default=(), metadata=OURS)
+    """A sentence for every certificate that can't be asked about, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +272,7 @@ class GetCertificateSignRequestResult:
     status: GetCertificateSignRequestStatus
     csr: str | None = None
     """PEM."""
-    reason: str | None = None
-    """*Ours.*"""
+    reason: str | None = field(default=None, metadata=OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +296,37 @@ class InstallOutcome:
     def accepted(self) -> bool:
         """Whether the store now holds what was asked for."""
         return self.result is InstallCertificateResult.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOutcome:
+    """*Ours*: a deletion's result with its reason as a sentence, and everything that changed on disk."""
+
+    result: DeleteCertificateResult
+    reason: str | None = None
+    updates: tuple[CertificateStoreUpdate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OcspOutcome:
+    """*Ours*: whether update_ocsp_cache took an answer, and why not."""
+
+    accepted: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeafExpiring:
+    """*Ours*: the leaf of a slot ends soon, and whoever runs the store should ask for a new one (seed 000).
+
+    A slot is a use, a common name and, for SECC leaves, the edition of ISO 15118.
+    """
+
+    certificate_type: LeafCertificateType
+    common_name: str
+    edition: IsoEdition | None
+    not_after: datetime
+    """End of the latest leaf of the slot, timezone-aware UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Installing CA certificates: what becomes an anchor, what is kept below one, and what is refused.
 
-Removing them, and telling which are in use, comes with the commands that need it.
+Removing them is `removal`'s.
 """
 
 from datetime import datetime
@@ -34,13 +34,16 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
     1. the text is exactly one certificate (InvalidFormat);
     2. it is a CA that fits the profile of a root or sub-CA, with a strong key (InvalidCertificateChain);
     3. it is valid at `at`; this enumeration has no word for "not yet" (Expired);
-    4. a root signed itself (InvalidSignature) and may be an anchor here (InvalidCertificateChain); another CA is
-       signed by a CA of that bundle (InvalidCertificateChain);
+    4. it isn't of a test PKI, unless allowed; a root signed itself (InvalidSignature); another CA is signed by a CA of
+       that bundle, or is the cross-signed form of one of its roots (InvalidCertificateChain);
     5. it isn't there already (Accepted, nothing to write);
     6. it fits into the store (CertificateStoreMaxLengthExceeded).
 
+    Parity's `accept_any_ca` leaves 2 and 4 out.
+
     Raises:
         VaultReadError: the bundle is there and can't be read.
+        VaultWriteError: nothing can be put behind what the bundle file holds.
     """
     # 1
     try:
@@ -53,8 +56,7 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
         )
     certificate = certificates[0]
     bundle = read_bundle(change, layout, kind)
-    refusal = _refuse_kind(certificate) or _refuse_time(certificate, at)  # 2, 3
-    refusal = refusal or _refuse_place(certificate, bundle, allow_test_pki=layout.config.allow_test_pki)  # 4
+    refusal = _refusal(certificate, bundle, layout, at)  # 2, 3, 4
     if refusal is not None:
         return refusal
     # 5
@@ -67,6 +69,13 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
     stage_ca(change, layout, bundle, certificate, new_word(at))
     update = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, ca_certificate_type=kind)
     return InstallOutcome(InstallCertificateResult.ACCEPTED, update=update)
+
+
+def _refusal(certificate: Certificate, bundle: Bundle, layout: Layout, at: datetime) -> InstallOutcome | None:
+    if layout.config.parity.accept_any_ca:
+        return _refuse_time(certificate, at)
+    refusal = _refuse_kind(certificate) or _refuse_time(certificate, at)
+    return refusal or _refuse_place(certificate, bundle, allow_test_pki=layout.config.allow_test_pki)
 
 
 def _refuse_kind(certificate: Certificate) -> InstallOutcome | None:
@@ -90,11 +99,10 @@ def _refuse_time(certificate: Certificate, at: datetime) -> InstallOutcome | Non
 
 
 def _refuse_place(certificate: Certificate, bundle: Bundle, *, allow_test_pki: bool) -> InstallOutcome | None:
-    if certificate.is_self_signed:
-        refused = TrustAnchors.admit((certificate,), allow_test_pki=allow_test_pki).refused
-        if refused:
-            return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, refused[0][1])
-    elif bundle.issuer_of(certificate) is None:
-        why = f"no CA of the {bundle.kind.value} bundle signed it"
-        return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, why)
-    return None
+    refused = TrustAnchors.admit((certificate,), allow_test_pki=allow_test_pki).refused
+    if refused:
+        return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, refused[0][1])
+    if certificate.is_self_signed or bundle.issuer_of(certificate) is not None or bundle.is_cross_form(certificate):
+        return None
+    why = f"no CA of the {bundle.kind.value} bundle signed it"
+    return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, why)

@@ -19,7 +19,7 @@ from chainpilot.pki.profiles.catalogue import (
     V2G_ROOT_CA,
     V2G_SUB_CA,
 )
-from chainpilot.pki.profiles.edition import MAX_ISO2_BYTES, IsoEdition, edition_of
+from chainpilot.pki.profiles.edition import MAX_ISO2_BYTES, IsoEdition, edition_for, edition_of
 from chainpilot.pki.profiles.linter import Finding, Profile, Rule, Severity, examine, lint
 from chainpilot.pki.profiles.recognition import (
     contract_leaf_profile,
@@ -49,6 +49,7 @@ __all__ = [
     "Rule",
     "Severity",
     "contract_leaf_profile",
+    "edition_for",
     "edition_of",
     "examine",
     "lint",

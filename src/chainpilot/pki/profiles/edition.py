@@ -8,7 +8,7 @@ from chainpilot.pki.der import decode_oid, read_one
 from chainpilot.pki.keys import KeySpec, PublicKey, key_spec_of
 from chainpilot.pki.profiles.linter import Objection
 
-__all__ = ["MAX_ISO2_BYTES", "IsoEdition", "edition_of", "fits_edition", "is_small", "keeps_to"]
+__all__ = ["MAX_ISO2_BYTES", "IsoEdition", "edition_for", "edition_of", "fits_edition", "is_small", "keeps_to"]
 
 MAX_ISO2_BYTES: Final = 800
 """DER bytes a certificate below the root may have in ISO 15118-2, so that it fits its messages (x509.md)."""
@@ -27,7 +27,12 @@ class IsoEdition(Enum):
 
 def edition_of(public_key: PublicKey) -> IsoEdition:
     """The edition that a key is made for: ISO 15118-20 with P-521 or Ed448, ISO 15118-2 with any other."""
-    return IsoEdition.ISO_20 if key_spec_of(public_key) in _KEYS_20 else IsoEdition.ISO_2
+    return edition_for(key_spec_of(public_key))
+
+
+def edition_for(spec: KeySpec | None) -> IsoEdition:
+    """The edition that keys of that kind are made for; None is a kind we don't generate."""
+    return IsoEdition.ISO_20 if spec in _KEYS_20 else IsoEdition.ISO_2
 
 
 def keeps_to(edition: IsoEdition) -> Objection:

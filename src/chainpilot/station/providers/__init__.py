@@ -4,7 +4,7 @@ Every key has a *key file* in the store's key directory. With `FileKeys` it is t
 hardware it is a small reference by which the key is found again. So the store's crash-safe change of files covers keys
 of every kind: a key counts from the moment its file is there, and its file is gone before the key is destroyed.
 
-A provider for TPM 2.0 would implement the same methods: `make` creates a key under the TPM's storage key and answers
+A provider for TPM 2.0 would implement the same interface: `make` creates a key under the TPM's storage key and answers
 the wrapped blob as a `TSS2 PRIVATE KEY` file with the suffix `.tkey`; `recognises` looks for that armour, which tells
 it from other providers of that suffix; `public_half` reads the public area in the file without asking the TPM;
 `signer` loads the blob and delegates; `destroy` and `strays` have nothing to do, since the TPM keeps no blob.

@@ -50,6 +50,11 @@ class FileKeys:
         """`.key`, as the reference writes it."""
         return ".key"
 
+    @property
+    def is_self_contained(self) -> bool:
+        """True: the file is the key."""
+        return True
+
     def make(self, spec: KeySpec, label: str) -> MadeKey:
         """See KeyProvider; the label is not used, since a file is found by its name."""
         scheme: KeySerializationEncryption = NoEncryption()

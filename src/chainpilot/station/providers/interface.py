@@ -29,6 +29,13 @@ class KeyProvider(Protocol):
     def suffix(self) -> str:
         """What the names of its new key files end with, such as `.key`; another provider may use the same."""
 
+    @property
+    def is_self_contained(self) -> bool:
+        """Whether `public_half` answers from the file alone, so that its answer may be kept as long as the file stays.
+
+        Otherwise the key may come and go with its hardware while the file stays as it is.
+        """
+
     def make(self, spec: KeySpec, label: str) -> MadeKey:
         """A new key of that kind. The caller writes its file; until then only `strays` knows of it.
 

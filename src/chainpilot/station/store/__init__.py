@@ -5,9 +5,12 @@ decided by the flows above; a file that can't be read is passed over and told of
 (station-store.md row 3).
 """
 
-from chainpilot.station.store.bundles import Bundle, read_bundle, stage_ca
-from chainpilot.station.store.keys import KeyRing, write_key
-from chainpilot.station.store.leaves import Leaves, StoredLeaf, read_leaves
+from chainpilot.station.store.bundles import Bundle, read_bundle, stage_ca, stage_without
+from chainpilot.station.store.crls import Crls, read_crls
+from chainpilot.station.store.hashlinks import has_hash_links, hash_name, stage_hash_links
+from chainpilot.station.store.keys import KeyRing, stage_key_removal
+from chainpilot.station.store.leaves import Leaves, Slot, StoredLeaf, read_leaves, slot_name
+from chainpilot.station.store.links import Links, links_of
 from chainpilot.station.store.pending import (
     PendingCsr,
     PendingRecordError,
@@ -19,18 +22,28 @@ from chainpilot.station.store.room import new_word, room_objection
 
 __all__ = [
     "Bundle",
+    "Crls",
     "KeyRing",
     "Leaves",
+    "Links",
     "PendingCsr",
     "PendingRecordError",
+    "Slot",
     "StoredLeaf",
     "decode_pending",
     "encode_pending",
+    "has_hash_links",
+    "hash_name",
+    "links_of",
     "new_word",
     "read_bundle",
+    "read_crls",
     "read_leaves",
     "read_pending",
     "room_objection",
+    "slot_name",
     "stage_ca",
-    "write_key",
+    "stage_hash_links",
+    "stage_key_removal",
+    "stage_without",
 ]

@@ -1,90 +1,146 @@
 """The bundles: one file or one directory of CA certificates per domain.
 
 A self-signed CA in a bundle is a root; other CAs are kept to complete chains and to be listed below their root, never
-as anchors (station-store.md row 8).
+as anchors (station-store.md rows 8 and 17).
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.identity import Name
+from chainpilot.pki.trust import TrustAnchors
 from chainpilot.station.layout import Layout
 from chainpilot.station.model import CaCertificateType, Finding
 from chainpilot.station.store.certificates import (
+    CertificateFile,
     certificates_in,
     has_armour,
     read_certificate_file,
     read_directory,
+    without,
 )
+from chainpilot.station.store.hashlinks import has_hash_links, stage_hash_links
 from chainpilot.station.vault import Change, Look, VaultWriteError
 
-__all__ = ["Bundle", "read_bundle", "stage_ca"]
+__all__ = ["Bundle", "read_bundle", "stage_ca", "stage_without"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Bundle:
-    """What a domain's bundle holds, each certificate once, in file order."""
+    """What a domain's bundle holds. What follows from its content is worked out once, when it is asked for."""
 
     kind: CaCertificateType
     path: Path
     is_directory: bool
-    roots: tuple[Certificate, ...]
-    """The self-signed CAs, valid or not."""
-    intermediates: tuple[Certificate, ...]
-    """The other CAs."""
-    is_plain: bool
-    """Whether it is a PEM file that holds CAs and nothing that had to be passed over."""
-    findings: tuple[Finding, ...]
+    files: tuple[CertificateFile, ...]
+    accept_any_ca: bool = False
+    """Parity: whatever stands in the bundle counts as an anchor."""
 
-    @property
+    @cached_property
     def certificates(self) -> tuple[Certificate, ...]:
-        """Every CA of the bundle."""
-        return (*self.roots, *self.intermediates)
+        """Every CA of the bundle once, in file order."""
+        held = (one for file in self.files for one in file.certificates)
+        return tuple(dict.fromkeys(one for one in held if one.is_ca or self.accept_any_ca))
 
-    @property
+    @cached_property
+    def roots(self) -> tuple[Certificate, ...]:
+        """The self-signed CAs, valid or not; with `accept_any_ca` all certificates."""
+        return tuple(one for one in self.certificates if one.is_self_signed or self.accept_any_ca)
+
+    @cached_property
+    def intermediates(self) -> tuple[Certificate, ...]:
+        """The other CAs."""
+        roots = frozenset(self.roots)
+        return tuple(one for one in self.certificates if one not in roots)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is passed over, and why."""
+        strangers = ((file, one) for file in self.files for one in file.certificates if not one.is_ca)
+        return (
+            *(finding for file in self.files for finding in file.findings),
+            *(Finding(str(file.path), f"{one.subject} is no CA; passed over") for file, one in strangers),
+        )
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all its files are PEM and hold CAs and nothing that had to be passed over."""
+        return not self.findings and all(file.is_pem or not file.size for file in self.files)
+
+    @cached_property
     def orphans(self) -> tuple[Certificate, ...]:
         """The sub-CAs that are below no root of this bundle."""
         below = {child for root in self.roots for child, _ in self.descendants(root)}
         return tuple(one for one in self.intermediates if one not in below)
 
+    @cached_property
+    def _by_subject(self) -> dict[Name, tuple[Certificate, ...]]:
+        return _grouped((one.subject_key, one) for one in self.certificates)
+
+    @cached_property
+    def _by_issuer(self) -> dict[Name, tuple[Certificate, ...]]:
+        """The sub-CAs by who is named as their issuer."""
+        return _grouped((one.issuer_key, one) for one in self.intermediates)
+
+    @cached_property
+    def _anchors(self) -> dict[bool, TrustAnchors]:
+        return {}
+
+    def anchors(self, *, allow_test_pki: bool) -> TrustAnchors:
+        """Where a path may end: the roots, those of a test PKI only where allowed."""
+        if allow_test_pki not in self._anchors:
+            self._anchors[allow_test_pki] = TrustAnchors.admit(
+                self.roots, allow_test_pki=allow_test_pki, accept_any=self.accept_any_ca
+            )
+        return self._anchors[allow_test_pki]
+
+    def named(self, subject: Name) -> tuple[Certificate, ...]:
+        """The CAs of that name."""
+        return self._by_subject.get(subject, ())
+
     def issuer_of(self, certificate: Certificate) -> Certificate | None:
         """The CA of this bundle that signed it."""
-        return next((one for one in self.certificates if certificate.was_signed_by(one)), None)
+        return next((one for one in self.named(certificate.issuer_key) if certificate.was_signed_by(one)), None)
+
+    def is_cross_form(self, certificate: Certificate) -> bool:
+        """Whether a root of this bundle has the same name and key: the certificate is that root signed by another."""
+        named = self.named(certificate.subject_key)
+        return any(one.spki_hash == certificate.spki_hash and one.is_self_signed for one in named)
+
+    def above(self, certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
+        """The sub-CAs of this bundle that may stand above some of these, by name; nothing else of a large bundle."""
+        found: dict[Certificate, None] = {}
+        waiting = list(certificates)
+        while waiting:
+            for one in self.named(waiting.pop().issuer_key):
+                if one not in found and not one.is_self_signed:
+                    found[one] = None
+                    waiting.append(one)
+        return tuple(found)
 
     def descendants(self, root: Certificate) -> tuple[tuple[Certificate, Certificate], ...]:
         """Every CA of this bundle below `root` with its issuer, nearest the root first."""
-        found: list[tuple[Certificate, Certificate]] = []
-        rest = list(self.intermediates)
+        found: dict[Certificate, Certificate] = {}
         above = [root]
-        while above:
-            issuer = above.pop(0)
-            children = [one for one in rest if one.was_signed_by(issuer)]
-            rest = [one for one in rest if one not in children]
-            found.extend((child, issuer) for child in children)
-            above.extend(children)
-        return tuple(found)
+        for issuer in above:
+            for one in self._by_issuer.get(issuer.subject_key, ()):
+                if one not in found and one != root and one.was_signed_by(issuer):
+                    found[one] = issuer
+                    above.append(one)
+        return tuple(found.items())
 
 
 def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     """Read a domain's bundle; one that isn't there is an empty one, a directory where its path has no suffix."""
     path = layout.bundles[kind]
-    is_directory = look.is_directory(path) or not path.suffix
+    is_directory = look.is_directory(path) or layout.is_directory_name(path)
     files = read_directory(look, path) if is_directory else (read_certificate_file(look, path),)
-    held = [(file, one) for file in files for one in file.certificates]
-    authorities = dict.fromkeys(one for _, one in held if one.is_ca)
-    self_signed = {one: one.is_self_signed for one in authorities}
-    findings = (
-        *(finding for file in files for finding in file.findings),
-        *(Finding(str(file.path), f"{one.subject} is no CA; passed over") for file, one in held if not one.is_ca),
-    )
-    return Bundle(
-        kind=kind,
-        path=path,
-        is_directory=is_directory,
-        roots=tuple(one for one in authorities if self_signed[one]),
-        intermediates=tuple(one for one in authorities if not self_signed[one]),
-        is_plain=not is_directory and not findings and all(file.is_pem for file in files),
-        findings=findings,
+    accept_any_ca = layout.config.parity.accept_any_ca
+    return look.derive(
+        ("bundle", kind, is_directory), files, lambda: Bundle(kind, path, is_directory, files, accept_any_ca)
     )
 
 
@@ -99,11 +155,14 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
     """
     pem = certificate.to_pem().encode("ascii")
     if bundle.is_directory:
-        change.put(layout.root_file(bundle.kind, word), pem)
+        path = layout.root_file(bundle.kind, word)
+        change.put(path, pem)
+        if has_hash_links(change, bundle.path):
+            stage_hash_links(change, bundle.path, (*bundle.files, CertificateFile(path, (certificate,))))
         return
     held = change.read(bundle.path) or b""
-    before = certificates_in(bundle.path, held)
     if held.strip() and not has_armour(held):
+        before = certificates_in(bundle.path, held)
         if before.findings:
             raise VaultWriteError(bundle.path, f"nothing is put behind what can't be read ({before.findings[0].why})")
         held = "".join(one.to_pem() for one in before.certificates).encode("ascii")
@@ -112,6 +171,28 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
     staged = held + pem
     if len(staged) > layout.config.max_file_bytes:
         raise VaultWriteError(bundle.path, f"would be longer than {layout.config.max_file_bytes} bytes, and not read")
-    if certificates_in(bundle.path, staged).certificates != (*before.certificates, certificate):
-        raise VaultWriteError(bundle.path, "what stands there would hide the certificate; repair the file first")
     change.put(bundle.path, staged)
+
+
+def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate]) -> None:
+    """Stage that some of the bundle's certificates go; an emptied bundle file stays, one of a directory goes.
+
+    Raises:
+        VaultReadError: a file can't be read.
+    """
+    gone = frozenset(unwanted)
+    for file in bundle.files:
+        if gone.isdisjoint(file.certificates):
+            continue
+        rest = without(file, change.read(file.path) or b"", gone)
+        if bundle.is_directory and not rest.strip():
+            change.remove(file.path)
+        else:
+            change.put(file.path, rest)
+
+
+def _grouped(pairs: Iterator[tuple[Name, Certificate]]) -> dict[Name, tuple[Certificate, ...]]:
+    groups: dict[Name, list[Certificate]] = {}
+    for key, certificate in pairs:
+        groups.setdefault(key, []).append(certificate)
+    return {key: tuple(group) for key, group in groups.items()}

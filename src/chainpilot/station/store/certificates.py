@@ -1,7 +1,11 @@
-"""Reading the certificates of one file, block by block: a broken one is told of and the others still count."""
+"""Reading the certificates of one file, block by block: a broken one is told of and the others still count.
+
+A file that changed is read anew; of its blocks only the changed ones are.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +16,28 @@ from chainpilot.station.layout import CERTIFICATE_SUFFIXES
 from chainpilot.station.model import Finding
 from chainpilot.station.vault import Look, VaultReadError
 
-__all__ = ["CertificateFile", "certificates_in", "has_armour", "read_certificate_file", "read_directory"]
+__all__ = [
+    "CertificateFile",
+    "certificate_files",
+    "certificates_in",
+    "has_armour",
+    "read_certificate_file",
+    "read_directory",
+    "without",
+]
 
-_BEGINS: Final = re.compile(rb"(?=-----BEGIN )")
+_BEGIN: Final = b"-----BEGIN "
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)-----")
+_END: Final = re.compile(rb"-----END [A-Z0-9 ]*-----[ \t]*\r?\n?")
 _CERTIFICATE_LABELS: Final = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What one armoured block holds, or why nothing."""
+
+    certificates: tuple[Certificate, ...] = ()
+    objection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,65 +45,117 @@ class CertificateFile:
     """A file's certificates in their order, and what could not be read in it."""
 
     path: Path
-    certificates: tuple[Certificate, ...]
+    certificates: tuple[Certificate, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_pem: bool = False
+    size: int = 0
+    """Bytes."""
+    _blocks: Mapping[bytes, _Block] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def count(self) -> int:
+        """Certificates it holds, the unreadable ones too: they take room."""
+        return len(self.certificates) + len(self.findings)
 
 
 def read_certificate_file(look: Look, path: Path) -> CertificateFile:
     """The certificates of a PEM or DER file; a missing or empty file has none."""
     try:
-        data = look.read(path)
+        return look.recall(path, _made) or CertificateFile(path)
     except VaultReadError as error:
         return CertificateFile(path, (), (Finding(str(path), error.why),))
-    return certificates_in(path, data or b"")
+
+
+def certificate_files(look: Look, directory: Path) -> tuple[Path, ...]:
+    """The files of a directory that are read as certificates, by name. Raises VaultReadError."""
+    names = look.names(directory)
+    return look.derive(("certificate files", directory), (names,), lambda: _with_certificate_suffix(names))
 
 
 def read_directory(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
     """The certificate files of a directory by name; one that can't be listed is a finding and no more."""
     try:
-        paths = look.names(directory)
+        paths = certificate_files(look, directory)
     except VaultReadError as error:
         return (CertificateFile(directory, (), (Finding(str(directory), error.why),)),)
-    return tuple(read_certificate_file(look, path) for path in paths if path.suffix in CERTIFICATE_SUFFIXES)
+    return tuple([read_certificate_file(look, path) for path in paths])
 
 
-def certificates_in(path: Path, data: bytes) -> CertificateFile:
-    """The certificates in what stands, or is to stand, in a file: PEM blocks, or DER values in a row."""
+def certificates_in(path: Path, data: bytes, before: CertificateFile | None = None) -> CertificateFile:
+    """The certificates in what stands, or is to stand, in a file: PEM blocks, or DER values in a row.
+
+    `before` is what was read there last: blocks that stand there still are not read again.
+    """
     if not data.strip():
-        return CertificateFile(path, ())
-    return _read_armoured(path, data) if has_armour(data) else _read_der(path, data)
+        return CertificateFile(path, size=len(data))
+    if has_armour(data):
+        return _read_armoured(path, data, before._blocks if before else {})  # noqa: SLF001 - of its own kind
+    return _read_der(path, data)
 
 
 def has_armour(data: bytes) -> bool:
     """Whether the content is PEM, so that another block may be put behind it."""
-    return b"-----BEGIN " in data
+    return _BEGIN in data
 
 
-def _read_armoured(path: Path, data: bytes) -> CertificateFile:
+def without(file: CertificateFile, data: bytes, unwanted: Iterable[Certificate]) -> bytes:
+    """The content of a file without some of its certificates; what stands between the blocks stays.
+
+    A file of DER certificates stays one.
+    """
+    gone = frozenset(unwanted)
+    if not has_armour(data):
+        return b"".join(one.der for one in file.certificates if one not in gone)
+    head, *blocks = data.split(_BEGIN)
+    return b"".join((head, *(_kept(file, block, gone) for block in blocks)))
+
+
+def _kept(file: CertificateFile, block: bytes, gone: frozenset[Certificate]) -> bytes:
+    """A block as it stood, or only what stood behind its end."""
+    if gone.isdisjoint(file._blocks.get(block, _Block()).certificates):  # noqa: SLF001 - of its own kind
+        return _BEGIN + block
+    end = _END.search(block)
+    return block[end.end() :] if end else b""
+
+
+def _made(path: Path, data: bytes, before: CertificateFile | None) -> CertificateFile:
+    return certificates_in(path, data, before)
+
+
+def _with_certificate_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path.suffix in CERTIFICATE_SUFFIXES)
+
+
+def _read_armoured(path: Path, data: bytes, known: Mapping[bytes, _Block]) -> CertificateFile:
     """A block ends where the next one begins: one that was cut short takes no other with it."""
-    _, *blocks = _BEGINS.split(data)
-    readings = [_read_block(path, number, block) for number, block in enumerate(blocks, start=1)]
-    certificates = tuple(certificate for reading in readings for certificate in reading.certificates)
-    findings = tuple(finding for reading in readings for finding in reading.findings)
+    _, *blocks = data.split(_BEGIN)
+    read = {block: known.get(block) or _read_block(_BEGIN + block) for block in blocks}
+    certificates = tuple([one for block in blocks for one in read[block].certificates])
+    findings = tuple(
+        Finding(str(path), f"block {number} passed over: {read[block].objection}")
+        for number, block in enumerate(blocks, start=1)
+        if read[block].objection is not None
+    )
     if not certificates and not findings:
         findings = (Finding(str(path), "holds no whole certificate"),)
-    return CertificateFile(path, certificates, findings, is_pem=True)
+    return CertificateFile(path, certificates, findings, is_pem=True, size=len(data), _blocks=read)
 
 
-def _read_block(path: Path, number: int, block: bytes) -> CertificateFile:
+def _read_block(block: bytes) -> _Block:
     """Armours of other things, a key's say, are passed over in silence; one that breaks off may have been anything."""
     label = _LABEL.match(block)
     if label is not None and label[1] not in _CERTIFICATE_LABELS:
-        return CertificateFile(path, ())
+        return _Block()
     try:
-        return CertificateFile(path, load_certificates(block))
+        return _Block(load_certificates(block))
     except (EncodingError, CertificateError) as error:
-        return CertificateFile(path, (), (Finding(str(path), f"block {number} passed over: {error.why}"),))
+        return _Block(objection=error.why)
 
 
 def _read_der(path: Path, data: bytes) -> CertificateFile:
     try:
-        return CertificateFile(path, tuple(load_certificate(element.encoding) for element in read_all(data)))
+        held = tuple(load_certificate(element.encoding) for element in read_all(data))
     except (CertificateError, DerError) as error:
-        return CertificateFile(path, (), (Finding(str(path), f"neither PEM nor DER certificates: {error.why}"),))
+        why = f"neither PEM nor DER certificates: {error.why}"
+        return CertificateFile(path, (), (Finding(str(path), why),), size=len(data))
+    return CertificateFile(path, held, size=len(data))

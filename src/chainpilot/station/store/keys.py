@@ -1,50 +1,70 @@
-"""Private key files: writing a new one, and finding the one that belongs to a certificate by its public key.
+"""Which key file belongs to a certificate: told by its public half, whoever keeps the key.
 
-Keys in hardware come with their provider; the bytes of a key never leave this module but into its file.
+The bytes of a key stay nowhere: what is remembered of a file is the fingerprint of its public key.
 """
 
+import functools
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_der_private_key,
-    load_pem_private_key,
-)
-
-from chainpilot.pki.keys import PrivateKey, SpkiHash, spki_hash
-from chainpilot.station.layout import KEY_SUFFIXES
+from chainpilot.pki.keys import SpkiHash, spki_hash
+from chainpilot.station.layout import KEY_SUFFIXES, Layout
 from chainpilot.station.model import Finding
-from chainpilot.station.store.certificates import has_armour
-from chainpilot.station.vault import Look, VaultReadError
+from chainpilot.station.providers import KeyFileError, KeyProvider, provider_of
+from chainpilot.station.vault import Change, Look, VaultReadError
 
-__all__ = ["KeyRing", "write_key"]
+__all__ = ["KeyRing", "stage_key_removal"]
 
 
-def write_key(key: PrivateKey, password: str) -> bytes:
-    """The key as PKCS#8 PEM, encrypted when `password` isn't empty."""
-    scheme: KeySerializationEncryption = NoEncryption()
-    if password:
-        scheme = BestAvailableEncryption(password.encode())
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, scheme)
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """The public half of a key file, or why there is none."""
+
+    spki_hash: SpkiHash | None
+    objection: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opening:
+    """Makes a `_Half` of a key file; one object for the same providers, so that it names what is remembered."""
+
+    providers: tuple[KeyProvider, ...]
+
+    def __call__(self, path: Path, data: bytes, before: _Half | None) -> _Half:
+        del path, before
+        try:
+            return _Half(spki_hash(provider_of(self.providers, data).public_half(data)))
+        except KeyFileError as error:
+            return _Half(None, error.why)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a key was found, and the directory's key files then."""
+
+    path: Path
+    among: tuple[Path, ...]
+
+
+_opening: Final = functools.lru_cache(maxsize=64)(_Opening)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of one directory, each opened at most once while this ring lives."""
+    """The keys of one directory, as far as a look has to see them."""
 
     look: Look
     directory: Path
-    password: str = field(repr=False)
-    _opened: dict[Path, SpkiHash | None] = field(default_factory=dict)
-    _findings: list[Finding] = field(default_factory=list)
+    opening: _Opening
+    _findings: dict[Finding, None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, look: Look, directory: Path, providers: tuple[KeyProvider, ...]) -> "KeyRing":
+        """The ring of a directory whose key files these providers open."""
+        return cls(look, directory, _opening(providers))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -52,49 +72,71 @@ class KeyRing:
         return tuple(self._findings)
 
     def find(self, wanted: SpkiHash, stems: Iterable[str] = ()) -> Path | None:
-        """The file of the key with that public key: those of the given stems first, then any."""
-        first = [self.directory / f"{stem}{suffix}" for stem in stems for suffix in sorted(KEY_SUFFIXES)]
-        for path in (*first, *self._all()):
-            if self._public_half(path) == wanted:
-                return path
-        return None
+        """The file of the key with that public key: those of the given stems first, then any.
+
+        The order is the reference's (station-store.md section 3). While no file of the directory came or went, the key
+        is looked for where it was last.
+        """
+        paths = self.paths()
+        last = self.look.memory.noted((self.directory, wanted))
+        if isinstance(last, _Place) and last.among is paths and self.holds(last.path, wanted):
+            return last.path
+        first = [self.directory / f"{stem}{suffix}" for stem in stems for suffix in KEY_SUFFIXES]
+        found = next((path for path in (*first, *paths) if self.holds(path, wanted)), None)
+        if found is not None:
+            self.look.memory.note((self.directory, wanted), _Place(found, paths))
+        return found
+
+    def all_of(self, wanted: SpkiHash, stems: Iterable[str] = ()) -> tuple[Path, ...]:
+        """Every file of the key with that public key."""
+        first = self.find(wanted, stems)
+        if first is None:
+            return ()
+        return tuple(dict.fromkeys((first, *(path for path in self.paths() if self.holds(path, wanted)))))
 
     def holds(self, path: Path, wanted: SpkiHash) -> bool:
         """Whether that file is the key with that public key."""
-        return self._public_half(path) == wanted
+        return self.public_half(path) == wanted
 
-    def _all(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[Path, ...]:
+        """The key files of the directory, by name."""
         try:
             names = self.look.names(self.directory)
         except VaultReadError as error:
-            self._findings.append(Finding(str(self.directory), error.why))
+            self._findings[Finding(str(self.directory), error.why)] = None
             return ()
-        return tuple(path for path in names if path.suffix in KEY_SUFFIXES)
+        return self.look.derive(("key files", self.directory), (names,), lambda: _with_key_suffix(names))
 
-    def _public_half(self, path: Path) -> SpkiHash | None:
-        if path not in self._opened:
-            self._opened[path] = self._open(path)
-        return self._opened[path]
-
-    def _open(self, path: Path) -> SpkiHash | None:
+    def public_half(self, path: Path) -> SpkiHash | None:
+        """The fingerprint of the public key of that file; None, and a finding, where it can't be told."""
         try:
-            data = self.look.read(path)
-            return _read_public_half(data, self.password) if data else None
+            half = self.look.recall(path, self.opening, secret=True)
         except VaultReadError as error:
-            self._findings.append(Finding(str(path), error.why))
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            self._findings.append(Finding(str(path), "not a private key, or not readable with the configured password"))
-        return None
+            half = _Half(None, error.why)
+        if half is None:
+            return None
+        if half.objection is not None:
+            self._findings[Finding(str(path), half.objection)] = None
+        return half.spki_hash
 
 
-def _read_public_half(data: bytes, password: str) -> SpkiHash:
-    load = load_pem_private_key if has_armour(data) else load_der_private_key
-    try:
-        key = load(data, password.encode() if password else None)
-    except TypeError:
-        if not password:
-            raise
-        key = load(data, None)  # a password is configured, and this key isn't encrypted
-    if not isinstance(key, get_args(PrivateKey)):
-        raise TypeError("a key of a kind that certificates don't have")
-    return spki_hash(key.public_key())
+def _with_key_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path.suffix in KEY_SUFFIXES)
+
+
+def stage_key_removal(change: Change, layout: Layout, path: Path) -> None:
+    """Stage that a key goes: its file in this change, and what a provider of hardware keeps behind it afterwards.
+
+    A key that can't be destroyed is told of by `KeyProvider.strays`.
+    """
+    data = change.read(path)
+    change.remove(path)
+    if data is not None:
+        with suppress(KeyFileError):
+            provider = provider_of(layout.keys, data)
+            change.afterwards(lambda: _destroy(provider, data))
+
+
+def _destroy(provider: KeyProvider, data: bytes) -> None:
+    with suppress(KeyFileError):
+        provider.destroy(data)

@@ -1,18 +1,37 @@
 """Leaf certificates in the store: which files belong to one leaf, which key is its own, which one is in use."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.identity import is_evseid, normal_evseid
+from chainpilot.pki.profiles import IsoEdition, edition_of
 from chainpilot.station.layout import Layout
-from chainpilot.station.model import Finding, LeafCertificateType
+from chainpilot.station.model import EncodingFormat, Finding, LeafCertificateType
 from chainpilot.station.store.certificates import CertificateFile, read_directory
 from chainpilot.station.store.keys import KeyRing
 from chainpilot.station.vault import Look
 
-__all__ = ["Leaves", "StoredLeaf", "read_leaves"]
+__all__ = ["Leaves", "Slot", "StoredLeaf", "read_leaves", "slot_name"]
+
+
+class Slot(NamedTuple):
+    """What a leaf is for: several of one use live side by side (station-store.md section 3)."""
+
+    kind: LeafCertificateType
+    name: str
+    """The common name as `slot_name` folds it."""
+    edition: IsoEdition | None
+    """Of an SECC leaf; None for others."""
+
+
+def slot_name(common_name: str | None) -> str:
+    """The name of a slot: the spellings of one EVSEID are one name."""
+    name = common_name or ""
+    return normal_evseid(name) if is_evseid(name) else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +39,26 @@ class StoredLeaf:
     """A leaf with its files: at least one of `chain_path` and `single_path` is there."""
 
     leaf: Certificate
+    slot: Slot
     stack: tuple[Certificate, ...]
     """The certificates of the chain file in file order; the leaf alone where there is no chain file."""
     chain_path: Path | None
     single_path: Path | None
+    files: tuple[CertificateFile, ...] = field(repr=False, compare=False)
+    """Every file whose first certificate it is."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files it stands in."""
-        return tuple(path for path in (self.chain_path, self.single_path) if path is not None)
+        """The files it stands in, those in use first."""
+        used = (path for path in (self.chain_path, self.single_path) if path is not None)
+        return tuple(dict.fromkeys((*used, *(file.path for file in self.files))))
+
+    def in_encoding(self, encoding: EncodingFormat) -> "StoredLeaf | None":
+        """The same leaf as the files of one encoding tell it; None when there is none."""
+        fitting = [file for file in self.files if file.is_pem is (encoding is EncodingFormat.PEM)]
+        if len(fitting) == len(self.files):
+            return self
+        return _entry(self.slot.kind, self.leaf, fitting) if fitting else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +69,7 @@ class Leaves:
     leaves: tuple[StoredLeaf, ...]
     keys: KeyRing
     findings: tuple[Finding, ...]
+    rank: Callable[[StoredLeaf], tuple[datetime, datetime]]
 
     def key_of(self, stored: StoredLeaf) -> Path | None:
         """The file of its private key."""
@@ -50,47 +81,65 @@ class Leaves:
 
     def valid_at(self, at: datetime) -> tuple[StoredLeaf, ...]:
         """Leaves within their validity, the one to use first: latest notBefore (OCPP A02.FR.09), then latest end."""
-        valid = (stored for stored in self.leaves if stored.leaf.valid_at(at))
-        return tuple(
-            sorted(valid, key=lambda stored: (stored.leaf.not_before, stored.leaf.not_after), reverse=True),
-        )
+        return tuple(sorted((one for one in self.leaves if one.leaf.valid_at(at)), key=self.rank, reverse=True))
 
-    def in_use(self, at: datetime) -> tuple[StoredLeaf, Path] | None:
-        """The valid leaf to use, with its key; None when no valid leaf has one."""
-        for stored in self.valid_at(at):
-            if (key := self.key_of(stored)) is not None:
-                return stored, key
-        return None
+    def newest_first(self) -> tuple[StoredLeaf, ...]:
+        """All of them, valid or not, the newest first."""
+        return tuple(sorted(self.leaves, key=self.rank, reverse=True))
+
+    def of(self, common_name: str) -> "Leaves":
+        """Only those with that common name; an empty name is every name."""
+        if not common_name:
+            return self
+        named = tuple(one for one in self.leaves if one.slot.name == slot_name(common_name))
+        return Leaves(self.kind, named, self.keys, self.findings, self.rank)
 
 
-def read_leaves(look: Look, layout: Layout, kind: LeafCertificateType, password: str) -> Leaves:
+def read_leaves(look: Look, layout: Layout, kind: LeafCertificateType) -> Leaves:
     """Read a domain's leaf directory; keys are opened only when asked for."""
     places = layout.leaves[kind]
     files = read_directory(look, places.certificates)
+    leaves, findings = look.derive(("leaves", kind), files, lambda: (_grouped(kind, files), _findings(files)))
     return Leaves(
         kind=kind,
-        leaves=_grouped(files),
-        keys=KeyRing(look, places.keys, password),
-        findings=tuple(finding for file in files for finding in file.findings),
+        leaves=leaves,
+        keys=KeyRing.of(look, places.keys, layout.keys),
+        findings=findings,
+        rank=_by_not_after if layout.config.parity.newest_by_not_after else _by_not_before,
     )
 
 
-def _grouped(files: Iterable[CertificateFile]) -> tuple[StoredLeaf, ...]:
+def _by_not_before(stored: StoredLeaf) -> tuple[datetime, datetime]:
+    return stored.leaf.not_before, stored.leaf.not_after
+
+
+def _by_not_after(stored: StoredLeaf) -> tuple[datetime, datetime]:
+    return stored.leaf.not_after, stored.leaf.not_before
+
+
+def _findings(files: Iterable[CertificateFile]) -> tuple[Finding, ...]:
+    return tuple(finding for file in files for finding in file.findings)
+
+
+def _grouped(kind: LeafCertificateType, files: Iterable[CertificateFile]) -> tuple[StoredLeaf, ...]:
     by_leaf: dict[Certificate, list[CertificateFile]] = {}
     for file in files:
         if file.certificates and not file.certificates[0].is_ca:
             by_leaf.setdefault(file.certificates[0], []).append(file)
-    return tuple(_entry(leaf, held) for leaf, held in by_leaf.items())
+    return tuple(_entry(kind, leaf, held) for leaf, held in by_leaf.items())
 
 
-def _entry(leaf: Certificate, files: list[CertificateFile]) -> StoredLeaf:
+def _entry(kind: LeafCertificateType, leaf: Certificate, files: list[CertificateFile]) -> StoredLeaf:
     chain = max((file for file in files if len(file.certificates) > 1), key=_length, default=None)
     single = next((file for file in files if len(file.certificates) == 1), None)
+    edition = edition_of(leaf.public_key) if kind is LeafCertificateType.V2G else None
     return StoredLeaf(
         leaf=leaf,
+        slot=Slot(kind, slot_name(leaf.subject.common_name), edition),
         stack=chain.certificates if chain else (leaf,),
         chain_path=chain.path if chain else None,
         single_path=single.path if single else None,
+        files=tuple(files),
     )
 
 

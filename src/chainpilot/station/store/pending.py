@@ -6,6 +6,7 @@ A record holds no secret; the key lies in its own file under the name `Layout.le
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,8 +14,10 @@ import msgspec
 from chainpilot.errors import OwnError
 from chainpilot.pki.csr import Csr, CsrError, inspect_csr
 from chainpilot.pki.encoding import PemLabel, pem_encode
+from chainpilot.pki.profiles import edition_of
 from chainpilot.station.layout import LEAF_TYPES, Layout
 from chainpilot.station.model import Finding, LeafCertificateType
+from chainpilot.station.store.leaves import Slot, slot_name
 from chainpilot.station.vault import Look, VaultReadError
 
 __all__ = ["PendingCsr", "PendingRecordError", "decode_pending", "encode_pending", "read_pending"]
@@ -44,6 +47,12 @@ class PendingCsr:
     """When a later request for its slot took its place, timezone-aware UTC; it is sent no more."""
     with_csms: bool = False
     """Whether it was handed to a CSMS that hasn't refused it."""
+
+    @property
+    def slot(self) -> Slot:
+        """What the certificate will be for."""
+        edition = edition_of(self.csr.public_key) if self.kind is LeafCertificateType.V2G else None
+        return Slot(self.kind, slot_name(self.csr.common_name), edition)
 
     @property
     def is_open(self) -> bool:
@@ -122,7 +131,20 @@ def read_pending(look: Look, layout: Layout) -> tuple[tuple[PendingCsr, ...], tu
         return (), (Finding(str(layout.pending), error.why),)
     for path in paths:
         try:
-            found.append(decode_pending(look.read(path) or b""))
-        except (PendingRecordError, VaultReadError) as error:
+            record = look.recall(path, _made)
+        except VaultReadError as error:
             findings.append(Finding(str(path), error.why))
+            continue
+        if isinstance(record, PendingCsr):
+            found.append(record)
+        elif record is not None:
+            findings.append(record)
     return tuple(sorted(found, key=lambda pending: pending.made_at)), tuple(findings)
+
+
+def _made(path: Path, data: bytes, before: object) -> PendingCsr | Finding:
+    del before
+    try:
+        return decode_pending(data)
+    except PendingRecordError as error:
+        return Finding(str(path), error.why)

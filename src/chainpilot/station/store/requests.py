@@ -2,30 +2,30 @@
 
 A request is open until its certificate is installed or a later request for its slot supersedes it. A superseded one is
 no longer sent, but its certificate may be on the way, so its key stays and the certificate is still taken. Keys go in
-`collect` alone, and in `supersede` past a bound on their number. Making a request and installing what comes back are
+`drop` alone, and in `supersede` past a bound on their number. Making a request and installing what comes back are
 `enrolment`'s.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from chainpilot.pki.identity import DistinguishedName, is_evseid, normal_evseid
-from chainpilot.pki.keys import SpkiHash
-from chainpilot.station.layout import LEAF_TYPES, Layout
+from chainpilot.pki.identity import DistinguishedName
+from chainpilot.pki.keys import KeySpec, SpkiHash, key_spec_of
+from chainpilot.station.layout import KEY_SUFFIXES, LEAF_TYPES, Layout
 from chainpilot.station.model import LeafCertificateType
-from chainpilot.station.store.keys import KeyRing
-from chainpilot.station.store.leaves import Leaves, read_leaves
+from chainpilot.station.store.keys import KeyRing, stage_key_removal
+from chainpilot.station.store.leaves import Leaves, Slot, read_leaves, slot_name
 from chainpilot.station.store.pending import PendingCsr, encode_pending, read_pending
 from chainpilot.station.vault import Change, Look
 
 __all__ = [
     "KEPT_SUPERSEDED",
     "MAX_SUPERSEDED",
-    "collect",
+    "RequestFor",
     "collectable",
+    "drop",
     "is_same_name",
     "mark",
     "open_requests",
@@ -40,6 +40,21 @@ MAX_SUPERSEDED: Final = 8
 """Superseded requests of a slot at most; the oldest go first, whatever their age."""
 
 
+@dataclass(frozen=True, slots=True)
+class RequestFor:
+    """What a signing request is asked for: the slot, everything its subject says, and the kind of key."""
+
+    slot: Slot
+    subject: DistinguishedName
+    key: KeySpec
+    suffix: str
+    """Of the key file: tells the provider."""
+
+    def is_met_by(self, pending: PendingCsr) -> bool:
+        """Whether that request says exactly this."""
+        return pending.csr.subject == self.subject and key_spec_of(pending.csr.public_key) is self.key
+
+
 def open_requests(look: Look, layout: Layout) -> tuple[PendingCsr, ...]:
     """The requests whose certificate is waited for, oldest first, however long that takes.
 
@@ -51,30 +66,31 @@ def open_requests(look: Look, layout: Layout) -> tuple[PendingCsr, ...]:
     return tuple(one for one in waiting if one.csr.spki_hash not in used)
 
 
-def reusable(look: Look, layout: Layout, leaves: Leaves, subject: DistinguishedName, at: datetime) -> PendingCsr | None:
-    """The newest open request for exactly that subject that has its key and no certificate yet.
+def reusable(look: Look, layout: Layout, leaves: Leaves, wanted: RequestFor, at: datetime) -> PendingCsr | None:
+    """The newest open request for exactly that subject and key that has its key and no certificate yet.
 
     Past its lifetime it no longer serves, unless it was handed to a CSMS that didn't refuse it: that may be at work.
     """
     used = _used_keys((leaves,))
-    for one in reversed(_slot(look, layout, leaves.kind, subject.common_name)):
+    for one in reversed(_slot(look, layout, wanted.slot)):
         serves = one.with_csms or one.is_fresh(at, layout.config.csr_lifetime_seconds)
-        if not (one.is_open and one.csr.subject == subject and serves) or one.csr.spki_hash in used:
+        if not (one.is_open and wanted.is_met_by(one) and serves) or one.csr.spki_hash in used:
             continue
-        if leaves.keys.find(one.csr.spki_hash, (_key(layout, one).stem,)) is not None:
+        path = leaves.keys.find(one.csr.spki_hash, (_stem(layout, one),))
+        if path is not None and wanted.suffix == path.suffix:
             return one
     return None
 
 
-def supersede(change: Change, layout: Layout, kind: LeafCertificateType, common_name: str, at: datetime) -> None:
+def supersede(change: Change, layout: Layout, wanted: Slot, at: datetime) -> None:
     """Stage that a slot's open requests are open no more; the latest `MAX_SUPERSEDED` stay answerable."""
-    slot = _slot(change, layout, kind, common_name)
+    slot = _slot(change, layout, wanted)
     given_up = [replace(one, superseded_at=at) for one in slot if one.is_open]
     for one in given_up:
         _write(change, layout, one)
     surplus = _newest_first((*given_up, *(one for one in slot if not one.is_open)))[MAX_SUPERSEDED:]
     if surplus:
-        _drop(change, layout, surplus)
+        drop(change, layout, surplus)
 
 
 def mark(change: Change, layout: Layout, word: str, *, with_csms: bool) -> None:
@@ -106,27 +122,20 @@ def collectable(look: Look, layout: Layout, at: datetime) -> tuple[PendingCsr, .
     lifetime = layout.config.csr_lifetime_seconds
     used = _used_keys(_all_leaves(look, layout))
     found = [one for one in pending if one.csr.spki_hash in used and one.is_past(at, lifetime)]
-    slots = {(one.kind, one.csr.common_name) for one in pending}
-    for kind, name in slots:
-        of_slot = (one for one in pending if (one.kind, one.csr.common_name) == (kind, name))
-        superseded = _newest_first(of_slot)
+    for slot in {one.slot for one in pending}:
+        superseded = _newest_first(one for one in pending if one.slot == slot)
         found.extend(one for one in superseded[KEPT_SUPERSEDED:MAX_SUPERSEDED] if one.is_past(at, lifetime))
         found.extend(superseded[MAX_SUPERSEDED:])
     return tuple({one.word: one for one in found}.values())
 
 
-def collect(change: Change, layout: Layout, at: datetime) -> None:
-    """Stage the removal of what is collectable, each with its key unless something uses it."""
-    _drop(change, layout, collectable(change, layout, at))
-
-
 def is_same_name(one: str, other: str) -> bool:
     """Equal, or two spellings of one EVSEID: a CA may leave its separators out."""
-    return one == other or (is_evseid(one) and is_evseid(other) and normal_evseid(one) == normal_evseid(other))
+    return slot_name(one) == slot_name(other)
 
 
-def _drop(change: Change, layout: Layout, requests: Iterable[PendingCsr]) -> None:
-    """Remove records, and keys that no certificate of any domain can use (station-store.md rows 4 and 13).
+def drop(change: Change, layout: Layout, requests: Iterable[PendingCsr]) -> None:
+    """Stage that records go, and keys that no certificate of any domain can use (station-store.md rows 4 and 13).
 
     A certificate file that can't be read may hold anything: then every key stays, and its record with it.
     """
@@ -142,22 +151,25 @@ def _drop(change: Change, layout: Layout, requests: Iterable[PendingCsr]) -> Non
 
 
 def _remove_key(change: Change, layout: Layout, pending: PendingCsr) -> None:
-    path = _key(layout, pending)
-    if KeyRing(change, path.parent, layout.config.private_key_password).holds(path, pending.csr.spki_hash):
-        change.remove(path)
+    directory = layout.leaves[pending.kind].keys
+    ring = KeyRing.of(change, directory, layout.keys)
+    for suffix in KEY_SUFFIXES:
+        path = directory / f"{_stem(layout, pending)}{suffix}"
+        if ring.holds(path, pending.csr.spki_hash):
+            stage_key_removal(change, layout, path)
 
 
 def _write(change: Change, layout: Layout, pending: PendingCsr) -> None:
     change.put(layout.pending_file(pending.word), encode_pending(pending), private=True)
 
 
-def _key(layout: Layout, pending: PendingCsr) -> Path:
-    return layout.leaf_files(pending.kind, pending.word).key
+def _stem(layout: Layout, pending: PendingCsr) -> str:
+    return layout.leaf_files(pending.kind, pending.word).key.stem
 
 
-def _slot(look: Look, layout: Layout, kind: LeafCertificateType, common_name: str | None) -> tuple[PendingCsr, ...]:
+def _slot(look: Look, layout: Layout, slot: Slot) -> tuple[PendingCsr, ...]:
     pending, _ = read_pending(look, layout)
-    return tuple(one for one in pending if one.kind is kind and one.csr.common_name == common_name)
+    return tuple(one for one in pending if one.slot == slot)
 
 
 def _newest_first(requests: Iterable[PendingCsr]) -> list[PendingCsr]:
@@ -167,7 +179,7 @@ def _newest_first(requests: Iterable[PendingCsr]) -> list[PendingCsr]:
 
 
 def _all_leaves(look: Look, layout: Layout) -> tuple[Leaves, ...]:
-    return tuple(read_leaves(look, layout, kind, layout.config.private_key_password) for kind in LEAF_TYPES)
+    return tuple(read_leaves(look, layout, kind) for kind in LEAF_TYPES)
 
 
 def _used_keys(leaves: Iterable[Leaves]) -> frozenset[SpkiHash]:

@@ -1,11 +1,14 @@
 """How much the store holds, and whether more fits: certificates and bytes of everything it keeps (row 10)."""
 
 import secrets
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from chainpilot.station.layout import CERTIFICATE_SUFFIXES, Layout
-from chainpilot.station.store.certificates import has_armour
+from chainpilot.station.layout import CERTIFICATE_SUFFIXES, LEAF_TYPES, Layout
+from chainpilot.station.model import CaCertificateType
+from chainpilot.station.store.bundles import read_bundle
+from chainpilot.station.store.certificates import CertificateFile, read_directory
 from chainpilot.station.vault import Look, VaultReadError
 
 __all__ = ["new_word", "room_objection"]
@@ -18,20 +21,40 @@ def new_word(at: datetime) -> str:
 
 def room_objection(look: Look, layout: Layout, *, certificates: int, size: int) -> str | None:
     """Why `certificates` more of them in `size` more bytes don't fit; None when they do."""
-    held = 0
-    held_bytes = 0
-    bundles = dict.fromkeys(layout.bundles.values())
-    directories = (*(path for path in bundles if look.is_directory(path)), *layout.leaf_directories, layout.pending)
-    paths = dict.fromkeys((*bundles, *(path for directory in directories for path in _names(look, directory))))
-    for path in paths:
-        held_bytes += look.size(path)
-        if path.suffix in CERTIFICATE_SUFFIXES:
-            held += _count(look, path)
+    held, held_bytes = 0, 0
+    for count, length in _certificate_files(look, layout):
+        held += count
+        held_bytes += length
+    held_bytes += sum(_other_bytes(look, layout))
     if held + certificates > layout.config.max_certificates:
         return f"the store holds {held} certificates of at most {layout.config.max_certificates}"
     if held_bytes + size > layout.config.max_bytes:
         return f"the store holds {held_bytes} bytes of at most {layout.config.max_bytes}"
     return None
+
+
+def _certificate_files(look: Look, layout: Layout) -> Iterator[tuple[int, int]]:
+    """Certificates and bytes of what lies in one place, each place once."""
+    places: dict[Path, tuple[CertificateFile, ...]] = {}
+    for kind in CaCertificateType:
+        places.setdefault(layout.bundles[kind], read_bundle(look, layout, kind).files)
+    for leaf_kind in LEAF_TYPES:
+        directory = layout.leaves[leaf_kind].certificates
+        places.setdefault(directory, read_directory(look, directory))
+    for place, files in places.items():
+        yield look.derive(("room", place), files, lambda held=files: _sum(held))  # type: ignore[misc]  # - a default binds it
+
+
+def _sum(files: tuple[CertificateFile, ...]) -> tuple[int, int]:
+    return sum(file.count for file in files), sum(file.size for file in files)
+
+
+def _other_bytes(look: Look, layout: Layout) -> Iterator[int]:
+    """Bytes of keys, records of requests and OCSP answers; they are added up when files came or went."""
+    for directory in dict.fromkeys((*layout.leaf_directories, layout.pending, *layout.ocsp_directories)):
+        names = _names(look, directory)
+        others = (path for path in names if path.suffix not in CERTIFICATE_SUFFIXES or path.parent.name == "ocsp")
+        yield look.derive(("bytes", directory), (names,), lambda held=others: sum(map(look.size, held)))  # type: ignore[misc]  # - a default binds it
 
 
 def _names(look: Look, directory: Path) -> tuple[Path, ...]:
@@ -40,13 +63,3 @@ def _names(look: Look, directory: Path) -> tuple[Path, ...]:
         return look.names(directory)
     except VaultReadError:
         return ()
-
-
-def _count(look: Look, path: Path) -> int:
-    try:
-        data = look.read(path) if not look.is_directory(path) else None
-    except VaultReadError:
-        return 1
-    if not data:
-        return 0
-    return data.count(b"-----BEGIN ") if has_armour(data) else 1

@@ -13,14 +13,16 @@ from chainpilot.clock import SYSTEM, Clock
 from chainpilot.station.vault.change import Change, Modes, complete_journal, make_directories, sweep
 from chainpilot.station.vault.errors import VaultBusy, VaultError, VaultReadError, VaultWriteError
 from chainpilot.station.vault.files import OS_FILES, FileOperations, OsFiles
-from chainpilot.station.vault.lock import held_exclusively, held_shared
+from chainpilot.station.vault.lock import LockFiles, held_exclusively, held_shared
 from chainpilot.station.vault.look import Look
+from chainpilot.station.vault.memory import Make, Memory, file_digest
 
 __all__ = [
     "OS_FILES",
     "Change",
     "FileOperations",
     "Look",
+    "Make",
     "Modes",
     "OsFiles",
     "Vault",
@@ -28,6 +30,7 @@ __all__ = [
     "VaultError",
     "VaultReadError",
     "VaultWriteError",
+    "file_digest",
 ]
 
 
@@ -66,15 +69,10 @@ class Vault:
         self._max_file_bytes = max_file_bytes
         self._files = files
         self._clock = clock
+        self._lock = LockFiles(state / "lock", state / "turnstile")
+        self._journal = state / "journal"
         self._is_swept = False
-
-    @property
-    def _lock(self) -> Path:
-        return self._state / "lock"
-
-    @property
-    def _journal(self) -> Path:
-        return self._state / "journal"
+        self._memory = Memory()
 
     @contextmanager
     def look(self) -> Iterator[Look]:
@@ -89,7 +87,7 @@ class Vault:
         while True:
             with held_shared(self._lock, self._lock_timeout, self._clock) as held:
                 if not held or not os.path.lexists(self._journal):
-                    yield Look(self._max_file_bytes)
+                    yield Look(self._max_file_bytes, self._memory)
                     return
             with self._alone():
                 pass
@@ -103,7 +101,14 @@ class Vault:
             VaultWriteError: the state directory can't be made or locked, or a half-done change not completed.
         """
         with self._alone():
-            yield Change(self._max_file_bytes, self._files, self._root, self._state, self._modes)
+            yield Change(
+                self._max_file_bytes,
+                self._memory,
+                files=self._files,
+                root=self._root,
+                state=self._state,
+                modes=self._modes,
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

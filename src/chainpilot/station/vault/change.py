@@ -11,7 +11,8 @@ import errno
 import logging
 import os
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -53,18 +54,26 @@ class _Put:
 
 
 @dataclass(frozen=True, slots=True)
+class _Link:
+    path: Path
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change(Look):
     """Reads, and stages what is to become of the files; nothing happens before `commit`.
 
     What was staged isn't seen by `read`. Handed out by a Vault and good until its block ends.
     """
 
+    _: KW_ONLY
     files: FileOperations
     root: Path
     state: Path
     modes: Modes
-    _puts: dict[Path, _Put] = field(default_factory=dict)
+    _puts: dict[Path, _Put | _Link] = field(default_factory=dict)
     _removals: dict[Path, None] = field(default_factory=dict)
+    _afterwards: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def journal(self) -> Path:
@@ -79,9 +88,17 @@ class Change(Look):
         real = Path(os.path.realpath(path))
         self._puts[real] = _Put(real, data, private)
 
+    def put_link(self, path: Path, target: str) -> None:
+        """Stage a symbolic link at `path`, in the place of whatever is there; its directory is there."""
+        self._puts[path] = _Link(path, target)
+
     def remove(self, path: Path) -> None:
         """Stage the removal of `path`; a name that isn't there is no error."""
         self._removals[path] = None
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Have something done once all that is staged is durable; it must not raise."""
+        self._afterwards.append(act)
 
     def commit(self) -> None:
         """Do all that was staged, durably.
@@ -108,10 +125,16 @@ class Change(Look):
                 for path in staged:
                     _remove_quietly(self.files, path)
             raise VaultWriteError(_blamed(error, staged, self.root), _words(error)) from error
+        while self._afterwards:
+            self._afterwards.pop(0)()
 
-    def _stage(self, put: _Put, staged: dict[Path, Path]) -> Place:
-        make_directories(self.files, put.path.parent, self.modes, private=put.private)
+    def _stage(self, put: _Put | _Link, staged: dict[Path, Path]) -> Place:
         temporary = _beside(put.path)
+        if isinstance(put, _Link):
+            staged[temporary] = put.path
+            self.files.symlink(temporary, put.target)
+            return Place(temporary, put.path)
+        make_directories(self.files, put.path.parent, self.modes, private=put.private)
         staged[temporary] = put.path
         mode = self.modes.key if put.private else self.modes.certificate
         self._write(temporary, put.data, mode, None if put.private else _about(put.path))
@@ -160,9 +183,12 @@ class Change(Look):
 
     def _keep(self, step: Step) -> Path | None:
         """Keep the file that a step replaces under a second name, else as a copy; None when there is none."""
-        if not isinstance(step, Place) or not step.final.exists():
+        if not isinstance(step, Place) or not os.path.lexists(step.final):
             return None
         kept = _beside(step.final)
+        if step.final.is_symlink():
+            self.files.symlink(kept, os.readlink(step.final))  # noqa: PTH115 - the text as it stands
+            return kept
         try:
             self.files.link(step.final, kept)
         except OSError:
@@ -229,7 +255,7 @@ def complete_journal(files: FileOperations, root: Path, journal: Path) -> bool:
         files.rename(journal, journal.with_name("journal.damaged"))
         return True
     for step in steps:
-        if (step.staged if isinstance(step, Place) else step.final).exists():
+        if os.path.lexists(step.staged if isinstance(step, Place) else step.final):
             _apply(files, step)
     _sync_directories(files, steps)
     files.unlink(journal)
@@ -259,11 +285,14 @@ def _apply(files: FileOperations, step: Step) -> None:
 
 def _revert(files: FileOperations, step: Step, kept: Path | None) -> None:
     if isinstance(step, Take):
-        if step.trash.exists():
+        if os.path.lexists(step.trash):
             files.rename(step.trash, step.final)
-    elif step.staged.exists():
+    elif os.path.lexists(step.staged):
         if kept is not None:
             _remove_quietly(files, kept)
+    elif kept is not None and step.final.is_symlink():
+        files.symlink(step.staged, os.readlink(step.final))  # noqa: PTH115 - the text as it stands
+        files.rename(kept, step.final)
     elif kept is not None:
         files.link(step.final, step.staged)
         files.rename(kept, step.final)

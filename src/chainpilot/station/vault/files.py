@@ -50,6 +50,10 @@ class FileOperations(Protocol):
         """Give the file at `source` a second name."""
         ...
 
+    def symlink(self, path: Path, target: str) -> None:
+        """Make a symbolic link that leads to `target`."""
+        ...
+
     def unlink(self, path: Path) -> None:
         """Take the name away; a name that isn't there is no error."""
         ...
@@ -114,6 +118,10 @@ class OsFiles:
     def link(self, source: Path, target: Path) -> None:
         """Make a hard link."""
         target.hardlink_to(source)
+
+    def symlink(self, path: Path, target: str) -> None:
+        """Make a symbolic link."""
+        path.symlink_to(target)
 
     def unlink(self, path: Path) -> None:
         """Remove the name if it is there."""

@@ -17,54 +17,59 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.station.vault.errors import VaultBusy
 
-__all__ = ["TURNSTILE", "held_exclusively", "held_shared"]
+__all__ = ["LockFiles", "held_exclusively", "held_shared"]
 
-TURNSTILE: Final = "turnstile"
-"""Name of the turnstile's file, beside the lock's."""
 _POLL_SECONDS: Final = 0.004
 """Between two attempts; flock itself knows no time limit."""
 _WRITING: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _READING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+@dataclass(frozen=True, slots=True)
+class LockFiles:
+    """The two files that a lock consists of, side by side."""
+
+    lock: Path
+    turnstile: Path
+
+
 @contextmanager
-def held_exclusively(path: Path, wait: float, clock: Clock) -> Iterator[None]:
+def held_exclusively(files: LockFiles, wait: float, clock: Clock) -> Iterator[None]:
     """Hold the lock alone; its file is made when it isn't there.
 
     Raises:
         VaultBusy: not free within `wait` seconds of the clock's monotonic time.
         OSError: the lock file can't be opened.
     """
-    patience = _Patience(path, wait, clock.monotonic() + wait, clock)
+    patience = _Patience(files, wait, clock.monotonic() + wait, clock)
     while True:
-        with _opened(path, _WRITING) as lock:
-            turnstile_path = path.with_name(TURNSTILE)
-            with _opened(turnstile_path, _WRITING) as turnstile:
-                patience.acquire(turnstile, fcntl.LOCK_EX, turnstile_path)
-                patience.acquire(lock, fcntl.LOCK_EX, path)
-            if _still_named(lock, path):
+        with _opened(files.lock, _WRITING) as lock:
+            with _opened(files.turnstile, _WRITING) as turnstile:
+                patience.acquire(turnstile, fcntl.LOCK_EX, files.turnstile)
+                patience.acquire(lock, fcntl.LOCK_EX, files.lock)
+            if _still_named(lock, files.lock):
                 yield
                 return
 
 
 @contextmanager
-def held_shared(path: Path, wait: float, clock: Clock) -> Iterator[bool]:
+def held_shared(files: LockFiles, wait: float, clock: Clock) -> Iterator[bool]:
     """Hold the lock among readers; answers False, and holds nothing, where there is no lock file to open.
 
     Raises:
         VaultBusy: writers held it, or waited for it, for longer than `wait` seconds of the clock's monotonic time.
     """
-    patience = _Patience(path, wait, clock.monotonic() + wait, clock)
+    patience = _Patience(files, wait, clock.monotonic() + wait, clock)
     while True:
         try:
-            descriptor = os.open(path, _READING)
+            descriptor = os.open(files.lock, _READING)
         except OSError:
             yield False
             return
         with _released(descriptor):
-            patience.pass_turnstile(path.with_name(TURNSTILE))
-            patience.acquire(descriptor, fcntl.LOCK_SH, path)
-            if _still_named(descriptor, path):
+            patience.pass_turnstile()
+            patience.acquire(descriptor, fcntl.LOCK_SH, files.lock)
+            if _still_named(descriptor, files.lock):
                 yield True
                 return
 
@@ -73,14 +78,13 @@ def held_shared(path: Path, wait: float, clock: Clock) -> Iterator[bool]:
 class _Patience:
     """How long one holder waits, for the turnstile and the lock together."""
 
-    lock: Path
+    files: LockFiles
     wait: float
     deadline: float
     clock: Clock
 
     def acquire(self, descriptor: int, kind: int, path: Path) -> None:
         """Return with the lock, or without it when `path` names another file by now."""
-        pause = threading.Event()
         while True:
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -88,15 +92,15 @@ class _Patience:
                 if not _still_named(descriptor, path):
                     return
                 if self.clock.monotonic() >= self.deadline:
-                    raise VaultBusy(self.lock, self.wait) from None
-                pause.wait(_POLL_SECONDS)
+                    raise VaultBusy(self.files.lock, self.wait) from None
+                threading.Event().wait(_POLL_SECONDS)
             else:
                 return
 
-    def pass_turnstile(self, path: Path) -> None:
+    def pass_turnstile(self) -> None:
         """Wait until no writer waits; a turnstile that can't be opened stops nobody."""
-        with suppress(OSError), _opened(path, _READING) as turnstile:
-            self.acquire(turnstile, fcntl.LOCK_SH, path)
+        with suppress(OSError), _opened(self.files.turnstile, _READING) as turnstile:
+            self.acquire(turnstile, fcntl.LOCK_SH, self.files.turnstile)
 
 
 @contextmanager
@@ -124,6 +128,6 @@ def _released(descriptor: int) -> Iterator[None]:
 def _still_named(descriptor: int, path: Path) -> bool:
     """Whether `path` still names what was locked: somebody may have removed the state directory meanwhile."""
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))  # noqa: PTH116 - at every command; half the cost
     except OSError:
         return False

@@ -1,23 +1,30 @@
 """Bounded reading of the store's files while no change can be half done."""
 
 import os
-import stat
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
-from chainpilot.station.vault.errors import VaultReadError
+from chainpilot.station.vault.memory import Make, Memory, read_file
 
 __all__ = ["Look"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """Reads; handed out by a Vault and good until its block ends.
 
-    A file that isn't there is an answer, not an error: operators and test rigs change files behind our back.
+    A file that isn't there is an answer, not an error: operators and test rigs change files behind our back. One look
+    is one moment: what was recalled in it once is not looked at again.
     """
 
     max_file_bytes: int
+    memory: Memory = field(repr=False)
+    _seen: dict[object, dict[Path, Any]] = field(default_factory=dict, repr=False)
 
     def read(self, path: Path) -> bytes | None:
         """The content of a regular file; None when there is none.
@@ -25,18 +32,29 @@ class Look:
         Raises:
             VaultReadError: it can't be read, isn't a regular file, or is longer than `max_file_bytes`.
         """
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise VaultReadError(path, f"can't be opened: {error.strerror}") from error
-        try:
-            return self._content(descriptor, path)
-        except OSError as error:
-            raise VaultReadError(path, f"can't be read: {error.strerror}") from error
-        finally:
-            os.close(descriptor)
+        content = read_file(path, self.max_file_bytes)
+        return content[0] if content is not None else None
+
+    def recall(self, path: Path, make: Make[T], *, secret: bool = False) -> T | None:
+        """What `make` makes of a file, made anew only when its content changed; None when there is none.
+
+        `secret` content doesn't stay in memory.
+
+        Raises:
+            VaultReadError: as `read`.
+        """
+        seen = self._seen.get(make)
+        if seen is None:
+            seen = self._seen[make] = {}
+        elif path in seen:
+            known: T | None = seen[path]
+            return known
+        value = seen[path] = self.memory.recall(path, make, self.max_file_bytes, secret=secret)
+        return value
+
+    def derive(self, key: object, parts: tuple[object, ...], factory: Callable[[], T]) -> T:
+        """What `factory` makes of recalled values, made anew only when one of them was."""
+        return self.memory.derive(key, parts, factory)
 
     def names(self, directory: Path) -> tuple[Path, ...]:
         """The files in a directory by name, directories and hidden files left out; none when it isn't there.
@@ -44,14 +62,14 @@ class Look:
         Raises:
             VaultReadError: the directory can't be listed.
         """
+        return self.memory.names(directory)
+
+    def link_target(self, path: Path) -> str | None:
+        """Where a symbolic link leads, as it is written; None when it is none."""
         try:
-            with os.scandir(directory) as entries:
-                found = sorted(entry.name for entry in entries if _may_be_a_file(entry))
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
-        except OSError as error:
-            raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
-        return tuple(directory / name for name in found)
+            return os.readlink(path)  # noqa: PTH115 - the text as it stands, no path made of it
+        except OSError:
+            return None
 
     def is_directory(self, path: Path) -> bool:
         """Whether a directory stands there, as far as can be seen."""
@@ -60,28 +78,16 @@ class Look:
         except OSError:
             return False
 
+    def changed_at(self, path: Path) -> datetime | None:
+        """When the file's content was last written, timezone-aware UTC; None when there is none."""
+        try:
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        except OSError:
+            return None
+
     def size(self, path: Path) -> int:
         """Bytes of the file; 0 when there is none."""
         try:
             return path.stat().st_size
         except OSError:
             return 0
-
-    def _content(self, descriptor: int, path: Path) -> bytes:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise VaultReadError(path, "is not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(self.max_file_bytes + 1)
-        if len(data) > self.max_file_bytes:
-            raise VaultReadError(path, f"is longer than {self.max_file_bytes} bytes")
-        return data
-
-
-def _may_be_a_file(entry: os.DirEntry[str]) -> bool:
-    """A link that leads in a circle can't be asked; reading it tells what is wrong with it, and with it alone."""
-    if entry.name.startswith("."):
-        return False
-    try:
-        return not entry.is_dir()
-    except OSError:
-        return True

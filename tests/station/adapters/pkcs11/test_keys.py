@@ -271,6 +271,7 @@ class TestRefusals:
         assert_signs(keys, keys.make(KeySpec.P256, "x").file)
 
     def test_a_pulled_token_is_told(self, tokens: SoftTokens, keys: Pkcs11Keys) -> None:
+        assert not keys.is_self_contained
         made = keys.make(KeySpec.P256, "x")
         tokens.remove("station")
         assert_not_made(keys, "no token labelled station is there")

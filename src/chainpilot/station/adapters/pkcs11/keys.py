@@ -40,6 +40,11 @@ class Pkcs11Keys:
         """`.tkey`, as EVerest names keys in hardware."""
         return ".tkey"
 
+    @property
+    def is_self_contained(self) -> bool:
+        """False: a token may be pulled, and a key on it destroyed."""
+        return False
+
     def make(self, spec: KeySpec, label: str) -> MadeKey:
         """See KeyProvider."""
         if not 0 < len(label) <= MAX_LABEL:

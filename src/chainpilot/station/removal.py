@@ -1,0 +1,138 @@
+"""Deleting by hash data: CAs with what stands below them, SECC leaves with their files (station-store.md section 4).
+
+Whether a CA is still needed is not asked here: a CSMS may clear a store. What nothing uses any more is housekeeping's.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.hashdata import CertificateHashData, hash_data
+from chainpilot.pki.keys import SpkiHash
+from chainpilot.station import ocsp_cache
+from chainpilot.station.layout import LEAF_TYPES, Layout
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateStoreUpdate,
+    CertificateStoreUpdateOperation,
+    DeleteCertificateResult,
+    DeleteOutcome,
+    LeafCertificateType,
+)
+from chainpilot.station.store import (
+    Bundle,
+    StoredLeaf,
+    has_hash_links,
+    links_of,
+    read_bundle,
+    read_leaves,
+    read_pending,
+    stage_hash_links,
+    stage_key_removal,
+    stage_without,
+)
+from chainpilot.station.vault import Change, Look
+
+__all__ = ["delete", "stage_leaf_removal"]
+
+
+def delete(change: Change, layout: Layout, wanted: CertificateHashData) -> DeleteOutcome:
+    """Stage the removal of every certificate with that hash data.
+
+    1. a CA of any domain: it and its descendants go from every bundle that holds it, leaves below it stay;
+    2. else an SECC leaf, valid or not: chain file, single file, OCSP answers, and the key unless something uses it;
+    3. else a CSMS leaf: Failed, since the station would lock itself out (OCPP M04.FR.06);
+    4. else NotFound.
+
+    Raises:
+        VaultReadError: a file can't be read.
+    """
+    wanted = wanted.normal()
+    updates = [
+        update for path in dict.fromkeys(layout.bundles.values()) for update in _from(change, layout, path, wanted)
+    ]
+    if updates:
+        return DeleteOutcome(DeleteCertificateResult.ACCEPTED, updates=tuple(updates))
+    for kind in (LeafCertificateType.V2G, LeafCertificateType.CSMS):
+        stored = _leaf(change, layout, kind, wanted)
+        if stored is None:
+            continue
+        if kind is LeafCertificateType.CSMS:
+            why = "it is the station's own client certificate (OCPP M04.FR.06)"
+            return DeleteOutcome(DeleteCertificateResult.FAILED, why)
+        stage_leaf_removal(change, layout, stored)
+        update = CertificateStoreUpdate(CertificateStoreUpdateOperation.DELETED, leaf_certificate_type=kind)
+        return DeleteOutcome(DeleteCertificateResult.ACCEPTED, updates=(update,))
+    return DeleteOutcome(DeleteCertificateResult.NOT_FOUND, "no installed certificate has that hash data")
+
+
+def stage_leaf_removal(change: Change, layout: Layout, stored: StoredLeaf) -> None:
+    """Stage that a leaf goes with all its files, and its key when no other certificate or request uses it."""
+    bundle = read_bundle(change, layout, CaCertificateType(stored.slot.kind.value))
+    for certificate, issuer in links_of(change, stored, bundle)[:1]:
+        for answer in ocsp_cache.answers_about(change, layout, certificate, issuer):
+            change.remove(answer.der)
+            change.remove(answer.hash)
+    for path in stored.paths:
+        change.remove(path)
+    if stored.leaf.spki_hash in _used_keys(change, layout, but=stored):
+        return
+    ring = read_leaves(change, layout, stored.slot.kind).keys
+    for path in ring.all_of(stored.leaf.spki_hash, (path.stem for path in stored.paths)):
+        stage_key_removal(change, layout, path)
+
+
+def _from(change: Change, layout: Layout, path: Path, wanted: CertificateHashData) -> Iterable[CertificateStoreUpdate]:
+    """Stage the removal from one bundle; an update for every domain that uses it, none when it isn't there."""
+    domains = layout.domains_of(path)
+    bundle = read_bundle(change, layout, domains[0])
+    target = _authority(bundle, wanted)
+    if target is None:
+        return ()
+    gone = _with_descendants(bundle, target)
+    stage_without(change, bundle, gone)
+    if bundle.is_directory and has_hash_links(change, path):
+        stage_hash_links(change, path, (file for file in bundle.files if not gone.issuperset(file.certificates)))
+    operation = CertificateStoreUpdateOperation.DELETED
+    return tuple(CertificateStoreUpdate(operation, ca_certificate_type=domain) for domain in domains)
+
+
+def _authority(bundle: Bundle, wanted: CertificateHashData) -> Certificate | None:
+    """The CA with that hash data: its serial number tells the candidates, hashing the rest would cost more."""
+    serial = int(wanted.serial_number, 16)
+    for certificate in bundle.certificates:
+        if certificate.serial_number != serial:
+            continue
+        issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
+        if issuer is not None and hash_data(certificate, issuer, wanted.hash_algorithm) == wanted:
+            return certificate
+    return None
+
+
+def _with_descendants(bundle: Bundle, target: Certificate) -> frozenset[Certificate]:
+    """The CA and what stands below it and below no other root, other forms of its own certificate included."""
+    below = {child for child, _ in bundle.descendants(target)}
+    forms = {one for one in bundle.named(target.subject_key) if one.spki_hash == target.spki_hash}
+    if not target.is_self_signed:
+        forms = {target}
+    gone = {target, *below, *(one for one in forms if not one.is_self_signed)}
+    if below:
+        others = (root for root in bundle.roots if root not in gone)
+        gone -= {child for root in others for child, _ in bundle.descendants(root)} - {target}
+    return frozenset(gone)
+
+
+def _leaf(look: Look, layout: Layout, kind: LeafCertificateType, wanted: CertificateHashData) -> StoredLeaf | None:
+    bundle = read_bundle(look, layout, CaCertificateType(kind.value))
+    for stored in read_leaves(look, layout, kind).leaves:
+        links = links_of(look, stored, bundle)
+        if links and hash_data(*links[0], wanted.hash_algorithm) == wanted:
+            return stored
+    return None
+
+
+def _used_keys(look: Look, layout: Layout, *, but: StoredLeaf) -> frozenset[SpkiHash]:
+    """The keys of all other leaves and of signing requests (station-store.md row 13)."""
+    others = (one for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).leaves if one.leaf != but.leaf)
+    requests = (pending.csr.spki_hash for pending in read_pending(look, layout)[0])
+    return frozenset((*(one.leaf.spki_hash for one in others), *requests))

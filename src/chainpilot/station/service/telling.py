@@ -1,0 +1,230 @@
+"""The commands that judge certificates and tell what the store holds."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from chainpilot.pki.hashdata import CertificateHashData
+from chainpilot.pki.trust import TrustAnchors
+from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateType,
+    CertificateValidationResult,
+    EncodingFormat,
+    Finding,
+    GetCertificateFullInfoResult,
+    GetCertificateInfoResult,
+    GetCertificateInfoStatus,
+    GetInstalledCertificatesResult,
+    GetInstalledCertificatesStatus,
+    LeafCertificateType,
+    LeafExpiring,
+    OCSPRequestDataList,
+    ValidationOutcome,
+)
+from chainpilot.station.service.access import Access, members, read_member
+from chainpilot.station.store import read_bundle
+from chainpilot.station.vault import Change
+
+__all__ = ["Telling"]
+
+
+class Telling(Access):
+    """Everything that only reads; get_verify_file and get_verify_location may bring a copy up to date."""
+
+    def verify_certificate(
+        self, certificate_chain: str, certificate_types: Iterable[LeafCertificateType | str]
+    ) -> CertificateValidationResult:
+        """Judge a chain against the union of the anchors of those domains."""
+        return self.validate(certificate_chain, certificate_types).result
+
+    def validate(
+        self, certificate_chain: str, certificate_types: Iterable[LeafCertificateType | str]
+    ) -> ValidationOutcome:
+        """verify_certificate with its reason."""
+        kinds = members(LeafCertificateType, certificate_types)
+        if kinds is None:
+            return ValidationOutcome(CertificateValidationResult.UNKNOWN, "not a list of leaf types")
+        return self._look(
+            "verify_certificate",
+            lambda look: judgement.validate(look, self._layout, certificate_chain, kinds, self._clock.now()),
+            lambda why: ValidationOutcome(CertificateValidationResult.UNKNOWN, why),
+        )
+
+    def trust_anchors(self, certificate_type: CaCertificateType) -> TrustAnchors:
+        """The anchors of a domain, with those that don't count and why.
+
+        Raises:
+            VaultError: the bundle can't be read.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            bundle = read_bundle(look, self._layout, certificate_type)
+            return judgement.anchors_of(look, (bundle,), allow_test_pki=self._layout.config.allow_test_pki)
+
+    def get_installed_certificates(
+        self, certificate_types: Iterable[CertificateType | str]
+    ) -> GetInstalledCertificatesResult:
+        """Hash data of what is installed, in the order of the types."""
+        kinds = members(CertificateType, certificate_types)
+        nothing = GetInstalledCertificatesResult(GetInstalledCertificatesStatus.NOT_FOUND)
+        if kinds is None:
+            return nothing
+        return self._look(
+            "get_installed_certificates",
+            lambda look: inventory.installed_certificates(look, self._layout, kinds, self._clock.now()),
+            lambda _: nothing,
+        )
+
+    def get_installed_sub_cas(self, tier: int) -> tuple[CertificateHashData, ...]:
+        """Hash data of the V2G sub-CAs, kept in the bundle or installed with a leaf.
+
+        Tier 1 is signed by a root, tier 2 further below: OCPP 2.0's CSOSubCA1 and CSOSubCA2.
+        """
+        return self._look(
+            "get_installed_sub_cas",
+            lambda look: inventory.installed_sub_cas(look, self._layout, tier, self._clock.now()),
+            lambda _: (),
+        )
+
+    def get_leaf_certificate_info(
+        self,
+        certificate_type: LeafCertificateType | str,
+        encoding: EncodingFormat | str = EncodingFormat.PEM,
+        include_ocsp: bool = False,  # noqa: FBT001, FBT002 - the interface's own argument
+        *,
+        common_name: str | None = None,
+    ) -> GetCertificateInfoResult:
+        """Paths of the leaf in use and of its key.
+
+        `common_name` asks for the leaf of one EVSE where it isn't the configured one; "" is any.
+        """
+        kind, form = read_member(LeafCertificateType, certificate_type), read_member(EncodingFormat, encoding)
+        if kind is None or form is None:
+            return GetCertificateInfoResult(GetCertificateInfoStatus.REJECTED, reason="an unknown type or encoding")
+        return self._look(
+            "get_leaf_certificate_info",
+            lambda look: inventory.leaf_info(
+                look,
+                self._layout,
+                kind,
+                self._clock.now(),
+                encoding=form,
+                include_ocsp=include_ocsp,
+                common_name=common_name,
+            ),
+            lambda why: GetCertificateInfoResult(GetCertificateInfoStatus.NOT_FOUND, reason=why),
+        )
+
+    def get_all_valid_certificates_info(
+        self,
+        certificate_type: LeafCertificateType | str,
+        encoding: EncodingFormat | str = EncodingFormat.PEM,
+        include_ocsp: bool = False,  # noqa: FBT001, FBT002 - the interface's own argument
+    ) -> GetCertificateFullInfoResult:
+        """Paths of the newest valid leaf per root, each with its root's PEM."""
+        kind, form = read_member(LeafCertificateType, certificate_type), read_member(EncodingFormat, encoding)
+        if kind is None or form is None:
+            return GetCertificateFullInfoResult(GetCertificateInfoStatus.REJECTED, (), "an unknown type or encoding")
+        return self._look(
+            "get_all_valid_certificates_info",
+            lambda look: inventory.all_valid_infos(
+                look, self._layout, kind, self._clock.now(), encoding=form, include_ocsp=include_ocsp
+            ),
+            lambda why: GetCertificateFullInfoResult(GetCertificateInfoStatus.NOT_FOUND, (), why),
+        )
+
+    def get_leaf_expiry_days_count(self, certificate_type: LeafCertificateType | str) -> int:
+        """Whole days until the leaf in use ends; 0 when there is none."""
+        kind = read_member(LeafCertificateType, certificate_type)
+        if kind is None:
+            return 0
+        return self._look(
+            "get_leaf_expiry_days_count",
+            lambda look: inventory.expiry_days(look, self._layout, kind, self._clock.now()),
+            lambda _: 0,
+        )
+
+    def leaves_due(self, before: datetime) -> tuple[LeafExpiring, ...]:
+        """The leaf slots whose latest leaf ends before that moment (timezone-aware), the earliest first."""
+        return self._look("leaves_due", lambda look: inventory.leaves_due(look, self._layout, before), lambda _: ())
+
+    def get_v2g_ocsp_request_data(self) -> OCSPRequestDataList:
+        """Every SECC leaf and its sub-CAs, with the responder to ask about each."""
+        return self._look(
+            "get_v2g_ocsp_request_data",
+            lambda look: ocsp_requests.v2g_request_data(look, self._layout, self._clock.now()),
+            lambda why: OCSPRequestDataList((), (why,)),
+        )
+
+    def get_mo_ocsp_request_data(self, certificate_chain: str) -> OCSPRequestDataList:
+        """A contract leaf and its sub-CAs, when the chain leads to a V2G or MO anchor."""
+        return self._look(
+            "get_mo_ocsp_request_data",
+            lambda look: ocsp_requests.mo_request_data(look, self._layout, certificate_chain, self._clock.now()),
+            lambda why: OCSPRequestDataList((), (why,)),
+        )
+
+    def is_ca_certificate_installed(self, certificate_type: CaCertificateType | str) -> bool:
+        """Whether a domain has an anchor that counts and is valid now."""
+        kind = read_member(CaCertificateType, certificate_type)
+        if kind is None:
+            return False
+        return self._look(
+            "is_ca_certificate_installed",
+            lambda look: inventory.has_valid_ca(look, self._layout, kind, self._clock.now()),
+            lambda _: False,
+        )
+
+    def get_verify_file(self, certificate_type: CaCertificateType | str) -> str:
+        """Path of a PEM file with the domain's anchors; "" when no anchor counts and is valid.
+
+        A bundle file in which everything counts is answered itself. Of one that is a directory, or holds what a program
+        that reads the file would trust and the store doesn't, a copy of the anchors is kept in the state directory and
+        brought up to date at every call; siblings under another user reach it by the configured group.
+        """
+        return self._verify_path("get_verify_file", certificate_type, verification_files.stage_verify_file)
+
+    def get_verify_location(self, certificate_type: CaCertificateType | str) -> str:
+        """Path of a bundle file, or of a directory with OpenSSL's hash links; "" when no anchor counts and is valid.
+
+        Links are made in a bundle's own directory where everything in it counts, else in a copy (see get_verify_file).
+        """
+        return self._verify_path("get_verify_location", certificate_type, verification_files.stage_verify_location)
+
+    def _verify_path(
+        self, command: str, certificate_type: CaCertificateType | str, stage: verification_files.Stage
+    ) -> str:
+        kind = read_member(CaCertificateType, certificate_type)
+        if kind is None:
+            return ""
+
+        def written(change: Change) -> Path:
+            return stage(change, self._layout, kind)
+
+        found = self._look(
+            command,
+            lambda look: verification_files.verify_path(look, self._layout, kind, self._clock.now()),
+            lambda _: Path(),
+        )
+        if found is None:
+            found = self._change(command, written, lambda _: Path())
+        return "" if found == Path() else str(found)
+
+    def verify_file_signature(self, file_path: str, signing_certificate: str, signature: str) -> bool:
+        """Whether a base64 signature over the file (SHA-256; RSA PKCS#1 v1.5 or ECDSA) is the certificate's.
+
+        Whether the signer may sign firmware is verify_certificate's to say, in the domain MF.
+        """
+        return file_signature.holds(file_path, signing_certificate, signature)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What in the store is passed over, and why: broken files, leaves without a key, anchors that don't count.
+
+        Raises:
+            VaultError: the store can't be read at all.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return inventory.findings(look, self._layout)

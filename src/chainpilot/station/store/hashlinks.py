@@ -1,0 +1,75 @@
+"""The names by which OpenSSL finds a CA in a directory: `<8 hex of the subject's hash>.N`, links to the files.
+
+Other programs make them with `openssl rehash`; a directory that has them keeps them right through our changes.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from chainpilot.pki.certificate import Certificate
+from chainpilot.station.store.certificates import CertificateFile
+from chainpilot.station.vault import Change, Look, VaultReadError
+
+__all__ = ["has_hash_links", "hash_name", "stage_hash_links", "wanted_links"]
+
+_HASH_LINK: Final = re.compile(r"[0-9a-f]{8}\.[0-9]{1,6}")
+
+
+def hash_name(certificate: Certificate) -> str:
+    """The hash of its subject as OpenSSL's directories name it: eight hexadecimal digits."""
+    return f"{certificate.openssl.subject_name_hash():08x}"
+
+
+def wanted_links(files: Iterable[CertificateFile], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Link names with the file names they lead to, numbered without a gap but for names that are `taken`."""
+    links: dict[str, str] = {}
+    used = set(taken)
+    for file in files:
+        for certificate in file.certificates:
+            if certificate.is_ca:
+                number, stem = 0, hash_name(certificate)
+                while f"{stem}.{number}" in used:
+                    number += 1
+                used.add(f"{stem}.{number}")
+                links[f"{stem}.{number}"] = file.path.name
+    return links
+
+
+def has_hash_links(look: Look, directory: Path) -> bool:
+    """Whether a directory has such links."""
+    return any(target is not None for target in _found(look, directory).values())
+
+
+def stage_hash_links(change: Change, directory: Path, files: Iterable[CertificateFile]) -> bool:
+    """Stage that a directory's links lead to exactly these files' CAs; answers whether anything has to change.
+
+    A file that bears such a name and is no link is somebody's own copy and stays.
+    """
+    found = _found(change, directory)
+    copies = [name for name, target in found.items() if target is None]
+    wanted = wanted_links(files, copies)
+    return _stage(change, directory, {name: target for name, target in found.items() if target is not None}, wanted)
+
+
+def _stage(change: Change, directory: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    surplus = [name for name in found if name not in wanted]
+    missing = {name: target for name, target in wanted.items() if found.get(name) != target}
+    for name, target in missing.items():
+        change.put_link(directory / name, target)
+    for name in surplus:
+        change.remove(directory / name)
+    return bool(surplus or missing)
+
+
+def _found(look: Look, directory: Path) -> dict[str, str | None]:
+    """Everything of that form of name: where a link leads, None for a file."""
+    try:
+        names = look.names(directory)
+    except VaultReadError:
+        return {}
+    links = look.derive(
+        ("hash links", directory), (names,), lambda: tuple(one for one in names if _HASH_LINK.fullmatch(one.name))
+    )
+    return {path.name: look.link_target(path) for path in links}

@@ -1,0 +1,245 @@
+"""What was made of files, kept until the files change: no answer comes from what no longer lies there.
+
+A file is known by device, inode, size, mtime and ctime in nanoseconds (station-store.md section 5). File systems stamp
+with a clock that ticks every few milliseconds, so a file read within a moment of its last change might change again
+without a trace: such a one is read again, and what was made of it serves on when its bytes are the same. What the
+values mean is the store's matter; verdicts never come in here.
+"""
+
+import hashlib
+import operator
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from chainpilot.clock import file_clock
+from chainpilot.station.vault.errors import VaultReadError
+
+__all__ = ["MAX_REMEMBERED", "Make", "Memory", "file_digest", "read_file"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_REMEMBERED: Final = 20_000
+"""Files whose values are kept at most, of each kind; a full store has 2000 certificates and a few files each."""
+_UNSETTLED: Final = 20_000_000
+"""Nanoseconds after a change in which another one may carry the same time: older kernels' file clocks tick in 4 ms."""
+_UNSETTLED_SECONDS: Final = 2_000_000_000
+"""The same where a file system keeps whole seconds, or every other one (FAT)."""
+_SECOND: Final = 1_000_000_000
+
+_Stamp = tuple[int, int, int, int, int]
+
+
+class Make(Protocol[T_co]):
+    """Makes a value of a file's content; `before` is what it made of the earlier content, for what stayed the same."""
+
+    def __call__(self, path: Path, data: bytes, before: Any, /) -> T_co:
+        """Answer the value; never raises for anything that may lie in a file."""
+        ...
+
+
+@dataclass(slots=True)
+class _Remembered:
+    stamp: _Stamp
+    settled: bool
+    content: bytes
+    """The bytes themselves, or a digest where they are secret."""
+    value: Any
+
+
+@dataclass(slots=True)
+class _Listing:
+    stamp: _Stamp
+    settled: bool
+    names: tuple[Path, ...]
+    links: frozenset[Path]
+    """Those that are symbolic links: what they lead to may change while the directory doesn't."""
+
+
+class Memory:
+    """The values made of one store's files; safe between threads, which at worst make a value twice."""
+
+    def __init__(self) -> None:
+        self._made: dict[object, dict[Path, _Remembered]] = {}
+        self._listings: dict[Path, _Listing] = {}
+        self._derived: dict[object, tuple[tuple[object, ...], Any]] = {}
+        self._notes: dict[object, object] = {}
+
+    def recall(self, path: Path, make: Make[T], limit: int, *, secret: bool = False) -> T | None:
+        """What `make` makes of a file; None when there is none.
+
+        Args:
+            path: a file, or a link to one.
+            make: the same object at every call for the same kind of value.
+            limit: bytes read at most.
+            secret: the content must not stay in memory; a digest is kept instead.
+
+        Raises:
+            VaultReadError: it can't be read, isn't a regular file, or is longer than `limit`.
+        """
+        try:
+            about = os.stat(path)  # noqa: PTH116 - Path.stat costs twice as much, a thousand times a command
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise VaultReadError(path, f"can't be opened: {error.strerror}") from error
+        made = self._made.get(make)
+        if made is None:
+            made = self._made.setdefault(make, {})
+        known = made.get(path)
+        if known is not None and known.settled and known.stamp == _stamp(about):
+            value: T = known.value
+            return value
+        content = read_file(path, limit)
+        if content is None:
+            return None
+        data, stamp, settled = content
+        kept = hashlib.sha256(data).digest() if secret else data
+        if known is not None and known.content == kept:
+            value = known.value
+        else:
+            value = make(path, data, known.value if known is not None else None)
+        if len(made) >= MAX_REMEMBERED:
+            made.clear()
+        made[path] = _Remembered(stamp, settled, kept, value)
+        return value
+
+    def names(self, directory: Path) -> tuple[Path, ...]:
+        """The files in a directory by name, directories and hidden files left out; none when it isn't there.
+
+        Raises:
+            VaultReadError: the directory can't be listed.
+        """
+        try:
+            stamp = _stamp(os.stat(directory))  # noqa: PTH116 - see recall
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
+        known = self._listings.get(directory)
+        if known is None or not known.settled or known.stamp != stamp:
+            known = self._listed(directory, stamp, known)
+        elsewhere = {path for path in known.links if _leads_to_directory(path)}
+        return tuple(path for path in known.names if path not in elsewhere) if elsewhere else known.names
+
+    def _listed(self, directory: Path, stamp: _Stamp, before: _Listing | None) -> _Listing:
+        settled = _is_settled(stamp, file_clock())
+        try:
+            with os.scandir(directory) as entries:
+                found = sorted((entry.name, entry.is_symlink()) for entry in entries if not _is_passed_over(entry))
+        except (FileNotFoundError, NotADirectoryError):
+            found = []
+        except OSError as error:
+            raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
+        if before is not None and [path.name for path in before.names] == [name for name, _ in found]:
+            names = before.names
+        else:
+            known = {path.name: path for path in before.names} if before is not None else {}
+            names = tuple(known.get(name) or directory / name for name, _ in found)
+            self._forget(known.values(), names)
+        links = frozenset(path for path, (_, is_link) in zip(names, found, strict=True) if is_link)
+        listing = _Listing(stamp, settled, names, links)
+        self._listings[directory] = listing
+        return listing
+
+    def _forget(self, before: Iterable[Path], now: tuple[Path, ...]) -> None:
+        gone = set(before).difference(now)
+        for made in tuple(self._made.values()):
+            for path in gone:
+                made.pop(path, None)
+
+    def note(self, key: object, value: object) -> None:
+        """Keep where something was found last: a hint to look there first, never an answer."""
+        if len(self._notes) >= MAX_REMEMBERED:
+            self._notes.clear()
+        self._notes[key] = value
+
+    def noted(self, key: object) -> object:
+        """What was noted last; None when nothing was."""
+        return self._notes.get(key)
+
+    def derive(self, key: object, parts: tuple[object, ...], factory: Callable[[], T]) -> T:
+        """What `factory` makes of `parts`; made anew only when one of them is another object than last time."""
+        known = self._derived.get(key)
+        if known is not None and len(known[0]) == len(parts) and all(map(operator.is_, known[0], parts)):
+            value: T = known[1]
+            return value
+        value = factory()
+        self._derived[key] = (parts, value)
+        return value
+
+
+def read_file(path: Path, limit: int) -> tuple[bytes, _Stamp, bool] | None:
+    """Content and stamp of a regular file, and whether that stamp will tell every later change; None for no file.
+
+    Raises:
+        VaultReadError: it can't be read, isn't a regular file, or is longer than `limit` bytes.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise VaultReadError(path, f"can't be opened: {error.strerror}") from error
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise VaultReadError(path, "is not a regular file")
+        now = file_clock()
+        data = b"" if about.st_size > limit else _content(descriptor, limit)
+    except OSError as error:
+        raise VaultReadError(path, f"can't be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    if about.st_size > limit or len(data) > limit:
+        raise VaultReadError(path, f"is longer than {limit} bytes")
+    stamp = _stamp(about)
+    return data, stamp, _is_settled(stamp, now)
+
+
+def file_digest(path: Path) -> bytes:
+    """SHA-256 over a regular file of any length, read in pieces.
+
+    Raises:
+        VaultReadError: it isn't there, can't be read or isn't a regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise VaultReadError(path, "is not a regular file")
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise VaultReadError(path, f"can't be read: {error.strerror}") from error
+
+
+def _content(descriptor: int, limit: int) -> bytes:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(limit + 1)
+
+
+def _stamp(about: os.stat_result) -> _Stamp:
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def _is_settled(stamp: _Stamp, now: int) -> bool:
+    """Whether any change from `now` on carries a later ctime; a clock that was set back makes it not so."""
+    *_, mtime, ctime = stamp
+    keeps_seconds = not mtime % _SECOND and not ctime % _SECOND
+    return now - ctime > (_UNSETTLED_SECONDS if keeps_seconds else _UNSETTLED)
+
+
+def _is_passed_over(entry: os.DirEntry[str]) -> bool:
+    return entry.name.startswith(".") or entry.is_dir(follow_symlinks=False)
+
+
+def _leads_to_directory(path: Path) -> bool:
+    """A link that leads in a circle can't be asked; reading it tells what is wrong with it, and with it alone."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
