@@ -15,7 +15,7 @@ from benchmarks.store.run import Patience, run
 __all__ = ["main"]
 
 _WHOLE: Final = Patience(ALL_ROOTS, rounds=7, round_seconds=0.03, writes=11, cold=3)
-_QUICK: Final = Patience(QUICK_ROOTS, rounds=3, round_seconds=0.01, writes=5, cold=1)
+_QUICK: Final = Patience(QUICK_ROOTS, rounds=3, round_seconds=0.02, writes=5, cold=1)
 _RESULT: Final = Path("build/store-benchmark.json")
 
 
