@@ -52,6 +52,8 @@ ocsp -index index.txt -CA certificate.pem -rsigner certificate.pem -rkey ec_pkcs
 -respout ocsp_response.der -ndays 7
 ca -config ca.cnf -gencrl -keyfile ec_pkcs8.pem -cert certificate.pem -out crl.pem
 crl -in crl.pem -outform DER -out crl.der
+req -x509 -sha1 -key ec_pkcs8.pem -subj /C=DE/O=Op/CN=Root/DC=V2G -days 30 -out sha1_root.pem
+x509 -req -sha1 -in request.pem -CA certificate.pem -CAkey ec_pkcs8.pem -set_serial 7 -days 30 -out sha1_leaf.pem
 req -x509 -key rsa_pkcs8.pem -subj /CN=Recipient -out recipient.pem
 smime -encrypt -in certificate.pem -outform PEM -out enveloped.pem recipient.pem
 """

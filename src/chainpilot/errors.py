@@ -31,6 +31,7 @@ ChainpilotError
 │   ├── FolderInUse  (cli.demo.stage)
 │   ├── FolderRefused  (cli.demo.stage)
 │   ├── DemoFailed  (cli.demo.timeline)
+│   ├── SourceError  (cli.inspect.source)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.tls)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)

@@ -25,7 +25,6 @@ from chainpilot.pki.artifact import (
     Bag,
     Carrier,
     Domain,
-    Edition,
     Flaw,
     Item,
     Key,
@@ -44,6 +43,7 @@ from chainpilot.pki.certificate import Certificate, load_certificate
 from chainpilot.pki.csr import CsrDefect
 from chainpilot.pki.keys import spki_hash
 from chainpilot.pki.ocsp import OcspRequestSummary
+from chainpilot.pki.profiles import IsoEdition
 from forge import forge, v2g_hierarchy
 from specimens import write_specimens
 
@@ -421,7 +421,7 @@ def test_the_roles_and_domains_of_a_v2g_hierarchy_are_told() -> None:
     assert told["V2G Root"].role is Role.ROOT
     assert told["CPO Sub1"].role is Role.SUB_CA
     leaf = told["DE*ICE*E0001"]
-    assert (leaf.role, leaf.domain, leaf.edition) == (Role.SECC, Domain.V2G, Edition.ISO15118_2)
+    assert (leaf.role, leaf.domain, leaf.edition) == (Role.SECC, Domain.V2G, IsoEdition.ISO_2)
     assert leaf.evidence == "its domain component is CPO"
 
 
@@ -461,7 +461,7 @@ def test_a_cross_certificate_is_no_root() -> None:
 
 def test_keys_of_iso_15118_20_are_told() -> None:
     for key in (ec.generate_private_key(ec.SECP521R1()), ed448.Ed448PrivateKey.generate()):
-        assert purpose_of(forge("DE*ICE*E1", key=key).certificate).edition is Edition.ISO15118_20
+        assert purpose_of(forge("DE*ICE*E1", key=key).certificate).edition is IsoEdition.ISO_20
 
 
 def judged(*certificates: Certificate) -> tuple[Arrangement, tuple[int, ...], tuple[Flaw, ...]]:

@@ -1,4 +1,4 @@
-"""The command line: `chainpilot demo`, `chainpilot testpki run`.
+"""The command line: `chainpilot demo`, `chainpilot inspect`, `chainpilot testpki run`.
 
 A command's packages are imported when that command runs, so that a station without the back office's extras can use its
 own commands. What a command does stands in a module of its own name.
@@ -7,6 +7,7 @@ own commands. What a command does stands in a module of its own name.
 import os
 import sys
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,7 +24,6 @@ app = typer.Typer(
     help="Keeps the certificates of Plug & Charge in order, from the charging station to the PKI and back.",
     epilog="Start with: chainpilot demo",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -71,6 +71,45 @@ def demo(
     from chainpilot.cli.demo import run_demo  # noqa: PLC0415 - a command's packages load when it runs
 
     raise typer.Exit(run_demo(directory=directory, stay=stay, as_json=json))
+
+
+class Digest(Enum):
+    """The values of `pki.hashdata.HashAlgorithm`, which loads when a command runs."""
+
+    SHA256 = "SHA256"
+    SHA384 = "SHA384"
+    SHA512 = "SHA512"
+
+
+@app.command()
+def inspect(
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Judge validity at this time, ISO 8601, UTC unless it names a zone."),
+    ] = None,
+    digest: Annotated[
+        Digest, typer.Option("--hash", case_sensitive=False, help="The digest of the hash data.")
+    ] = Digest.SHA256,
+) -> None:
+    """Explain a certificate, stack, bundle, CSR, PKCS#7, CRL, OCSP request or response, or key.
+
+    Reads PEM, DER, hexadecimal and base64, several in a row too, and tells what each is, for which domain, how long it
+    is valid, what a linter says, how a stack links, and what to do where something is wrong. Of a private key only the
+    public half is shown; nothing is sent anywhere.
+
+    \b
+    Examples:
+      chainpilot inspect client/cso/CPO_CERT_SECC_LEAF_CHAIN.pem
+      openssl s_client -showcerts -connect HOST:443 </dev/null | chainpilot inspect - --json
+
+    Exit code: 0 nothing is wrong, 1 something needs a person, 2 usage, 3 no such file, 4 not allowed.
+    """  # noqa: D301 - the backspace is the help's own mark for lines that stay as they are
+    from chainpilot.cli.inspect import run_inspect  # noqa: PLC0415 - a command's packages load when it runs
+
+    raise typer.Exit(run_inspect(file, as_json=json, at=at, algorithm=digest.value))
 
 
 @testpki.command("run")
@@ -130,6 +169,7 @@ _EXTRAS: Final = {"uvloop": "all", "websockets": "all", "sqlalchemy": "all", "ht
 def main() -> None:
     """The program `chainpilot`; what we know to go wrong becomes a sentence and an exit code, anything else a trace."""
     _open_standard_streams()
+    _let_the_shell_be_named()
     try:
         try:
             app()
@@ -149,6 +189,11 @@ def main() -> None:
             f"chainpilot: this command needs {error.name}; install chainpilot with its extra [{extra}]", err=True
         )
         sys.exit(Exit.USAGE)
+
+
+def _let_the_shell_be_named() -> None:
+    """Typer's completion options then take the shell as their value, so that no package has to detect it."""
+    os.environ.setdefault("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
 
 
 def _give_up_what_can_not_be_written() -> None:

@@ -14,7 +14,7 @@ from chainpilot.pki.artifact.links import (
     issuers_within,
     judge_stack,
 )
-from chainpilot.pki.artifact.purpose import Domain, Edition, Purpose, Role, purpose_of
+from chainpilot.pki.artifact.purpose import Domain, Purpose, Role, purpose_of
 from chainpilot.pki.artifact.reader import read_artifacts
 from chainpilot.pki.artifact.shapes import Kind
 from chainpilot.pki.artifact.values import (
@@ -38,7 +38,6 @@ __all__ = [
     "Bag",
     "Carrier",
     "Domain",
-    "Edition",
     "Flaw",
     "Item",
     "Key",

@@ -10,8 +10,9 @@ from typing import Final
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.identity import Name
+from chainpilot.pki.signatures import SOUND_DIGESTS
 
-__all__ = ["MAX_NAMESAKES", "Arrangement", "Flaw", "Stack", "issuers_within", "judge_stack"]
+__all__ = ["MAX_NAMESAKES", "Arrangement", "Flaw", "Stack", "is_its_own_issuer", "issuers_within", "judge_stack"]
 
 MAX_NAMESAKES: Final = 16
 """CAs of one name whose signature is tried at most for a certificate: rollovers leave two or three."""
@@ -51,6 +52,20 @@ class Stack:
     """Whether the chain ends in a root, which stations have themselves."""
 
 
+def is_its_own_issuer(certificate: Certificate) -> bool:
+    """Whether it is a root.
+
+    Old web roots are signed over SHA-1, which no library checks any more; there the key identifiers must do, and a
+    root's own signature proves nothing anyway.
+    """
+    if certificate.is_self_signed:
+        return True
+    wanted = certificate.extensions.authority_key_id
+    names_itself = wanted is None or wanted == certificate.extensions.subject_key_id
+    is_checked = certificate.signature_hash is None or certificate.signature_hash in SOUND_DIGESTS
+    return certificate.is_self_issued and names_itself and not is_checked
+
+
 def issuers_within(certificates: Sequence[Certificate]) -> tuple[int | None, ...]:
     """For each certificate the place of the one that signed it, itself for a root; None where it isn't there."""
     by_subject: dict[Name, list[int]] = {}
@@ -81,7 +96,7 @@ def judge_stack(certificates: Sequence[Certificate], issuers: Sequence[int | Non
 
 def _issuer(place: int, certificates: Sequence[Certificate], namesakes: Sequence[int]) -> int | None:
     certificate = certificates[place]
-    if place in namesakes and certificate.was_signed_by(certificate):
+    if is_its_own_issuer(certificate):
         return place
     wanted = certificate.extensions.authority_key_id
     # those whose key identifier fits come first, so that a crowd of namesakes hides nobody
@@ -100,7 +115,7 @@ def _judge(certificates: Sequence[Certificate], issuers: Sequence[int | None], l
         for place, certificate in enumerate(certificates)
         if certificate not in members and not _is_kin(certificate, members)
     )
-    has_root = members[-1].is_self_signed
+    has_root = is_its_own_issuer(members[-1])
     return Stack(Arrangement.STACK, chain, tuple(_flaws(chain, strangers, has_root=has_root)), strangers, has_root)
 
 
