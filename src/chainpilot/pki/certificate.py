@@ -19,7 +19,7 @@ from chainpilot.pki.der import DerError, Element, read_one, read_parts
 from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
 from chainpilot.pki.extensions import Extensions, read_extensions
 from chainpilot.pki.identity import DistinguishedName, Name, name_key, read_name
-from chainpilot.pki.keys import PublicKey, SpkiHash
+from chainpilot.pki.keys import PublicKey, SpkiHash, key_weakness
 
 __all__ = [
     "MAX_CERTIFICATE_BYTES",
@@ -61,6 +61,7 @@ class Certificate:
 
     __slots__ = (
         "_checked",
+        "_weakness",
         "_x509",
         "der",
         "extensions",
@@ -82,6 +83,7 @@ class Certificate:
     )
 
     _checked: dict[SpkiHash, bool]
+    _weakness: tuple[str | None] | None
     _x509: x509.Certificate
     der: bytes
     subject: DistinguishedName
@@ -114,6 +116,7 @@ class Certificate:
         values: dict[str, object] = {
             "der": der,
             "_checked": {},
+            "_weakness": None,
             "_x509": parsed,
             "openssl": openssl,
             "subject": DistinguishedName.from_name(subject),
@@ -161,6 +164,13 @@ class Certificate:
     def ocsp_urls(self) -> tuple[str, ...]:
         """The OCSP responders it names, in order."""
         return self.extensions.ocsp_urls
+
+    @property
+    def key_weakness(self) -> str | None:
+        """Why its key is too weak or of a kind we don't accept, as a sentence; None when it is good."""
+        if self._weakness is None:
+            object.__setattr__(self, "_weakness", (key_weakness(self.public_key),))
+        return self._weakness[0] if self._weakness is not None else None
 
     @property
     def fingerprint(self) -> str:

@@ -28,6 +28,8 @@ MAX_DEPTH: Final = 16
 """Nesting allowed in indefinite-length values; a real certs-only bag needs five."""
 MAX_OID: Final = 64
 """Octets of an object identifier; the longest in use have twenty, and decimal digits cost quadratic time."""
+_new: Final = tuple.__new__
+"""Makes an Element without the detour over its constructor: a third of the reader's time."""
 _INDEFINITE: Final = 0x80
 _END_OF_CONTENTS: Final = b"\x00\x00"
 
@@ -142,7 +144,7 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Element, int]:
     end = body + length
     if end > len(data):
         raise DerError(f"a value of {length} bytes is cut off after {len(data) - body}")
-    return Element(tag, data[body:end], data[start:end]), end
+    return _new(Element, (tag, data[body:end], data[start:end])), end
 
 
 def _length(data: bytes, offset: int) -> tuple[int, int]:

@@ -155,8 +155,8 @@ def _packed(text: str) -> str:
 
 def _from_base64(packed: str) -> bytes:
     try:
-        return base64.b64decode(packed, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return binascii.a2b_base64(packed, strict_mode=True)
+    except ValueError as error:
         raise EncodingError("broken base64") from error
 
 

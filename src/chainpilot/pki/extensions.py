@@ -5,7 +5,6 @@ certificates carry and OpenSSL accepts (x509.md duty 7). Policies, CRL points an
 """
 
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -108,7 +107,7 @@ def read_extensions(encoded: Element | None) -> Extensions:
         extended_key_usage=_extended_key_usage(values.get(_EXTENDED_KEY_USAGE)),
         subject_key_id=_subject_key_id(values.get(_SUBJECT_KEY_ID)),
         authority_key_id=_authority_key_id(values.get(_AUTHORITY_KEY_ID)),
-        ocsp_urls=tuple(_ocsp_urls(values.get(_AUTHORITY_INFO_ACCESS))),
+        ocsp_urls=_ocsp_urls(values.get(_AUTHORITY_INFO_ACCESS)),
         is_test=TEST_EXTENSION_OID in values,
         present=frozenset(values),
         critical=frozenset(critical),
@@ -154,14 +153,18 @@ def _subject_key_id(value: bytes | None) -> bytes | None:
     return None if value is None else read_one(value).content
 
 
+@functools.lru_cache(maxsize=256)
 def _authority_key_id(value: bytes | None) -> bytes | None:
     if value is None:
         return None
     return next((part.content for part in read_one(value).children() if part.tag == _KEY_ID), None)
 
 
-def _ocsp_urls(value: bytes | None) -> Iterable[str]:
-    for description in read_one(value).children() if value is not None else ():
-        method, *location = description.children()
-        if decode_oid(method) == _OCSP_ACCESS and location and location[0].tag == _URI:
-            yield location[0].content.decode("ascii", "replace")
+@functools.lru_cache(maxsize=256)
+def _ocsp_urls(value: bytes | None) -> tuple[str, ...]:
+    described = (one.children() for one in (read_one(value).children() if value is not None else ()))
+    return tuple(
+        location[0].content.decode("ascii", "replace")
+        for method, *location in described
+        if decode_oid(method) == _OCSP_ACCESS and location and location[0].tag == _URI
+    )

@@ -18,7 +18,6 @@ from chainpilot.pki.chain import Chain
 from chainpilot.pki.crl import Crl, NoCurrentCrl, Revoked, revocation
 from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.identity import Name
-from chainpilot.pki.keys import key_weakness
 from chainpilot.pki.trust import TrustAnchors
 
 __all__ = ["MAX_PATHS", "Reason", "Refusal", "Rules", "VerifiedChain", "verify"]
@@ -174,9 +173,10 @@ def _issuers(path: tuple[Certificate, ...], named: Iterable[Certificate], at: da
     Among namesakes only those whose key signed count, so that a crowd of them can't use up the budget; when none did,
     or there is but one, OpenSSL is asked all the same and words the refusal.
     """
-    candidates = sorted((other for other in named if other not in path), key=lambda other: not other.valid_at(at))
+    candidates = [other for other in named if other not in path]
     if len(candidates) < 2:
         return candidates
+    candidates.sort(key=lambda other: not other.valid_at(at))
     return [other for other in candidates if path[-1].was_signed_by(other)] or candidates
 
 
@@ -239,7 +239,7 @@ def _translate(path: tuple[Certificate, ...], code: int, depth: int, words: str)
 def _algorithm_refusal(path: tuple[Certificate, ...]) -> Refusal | None:
     """Duty 4: what OpenSSL accepts and we don't; an anchor's own signature proves nothing, its key counts."""
     for depth, certificate in enumerate(path):
-        if (weakness := key_weakness(certificate.public_key)) is not None:
+        if (weakness := certificate.key_weakness) is not None:
             return Refusal(Reason.WEAK_ALGORITHM, f"{certificate.subject} has {weakness}", depth)
         digest = certificate.signature_hash
         if certificate is not path[-1] and digest is not None and digest not in _SOUND_DIGESTS:
