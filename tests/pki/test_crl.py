@@ -130,7 +130,7 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut off": (lambda: revocation_list(ISSUER)[:-1], "not a usable CRL"),
     "PEM that never ends": (lambda: pem(revocation_list(ISSUER))[:-5], "never ends"),
     "PEM of broken base64": (lambda: pem(revocation_list(ISSUER)).replace(b"A", b"!"), "base64"),
-    "bits left over in the signature": (lambda: revocation_list(ISSUER, unused=1), "whole octets"),
+    "bits left over in the signature": (lambda: revocation_list(ISSUER, unused=1), "not a usable CRL"),
     "another algorithm inside": (
         lambda: revocation_list(ISSUER, inside=sequence(bytes.fromhex("06082a8648ce3d040303"))),
         "do not match",

@@ -380,6 +380,10 @@ MATRIX: dict[str, tuple[Callable[[], bytes], OcspDefect]] = {
     "a delegate of the CA above": (lambda: by_delegate(delegate(V2G.sub1)), OcspDefect.WRONG_SIGNER),
     "a delegate of a delegate": (by_delegate_of_a_delegate, OcspDefect.WRONG_SIGNER),
     "a forged delegate": (forged_delegate, OcspDefect.WRONG_SIGNER),
+    "a delegate whose certificate names another CA": (
+        lambda: signed_by_delegate(issuer_name=x509.load_der_x509_certificate(OTHER.certificate.der).subject),
+        OcspDefect.WRONG_SIGNER,
+    ),
     "a delegate for other purposes": (
         lambda: signed_by_delegate(eku=(ExtendedKeyUsageOID.CLIENT_AUTH,)),
         OcspDefect.WRONG_SIGNER,

