@@ -290,6 +290,50 @@ def test_a_leaf_with_its_key_belongs_together_and_a_foreign_key_does_not() -> No
     assert told(key_pem(HIERARCHY.leaf))["ok"]
 
 
+def test_of_many_renewals_with_one_key_a_few_are_named() -> None:
+    renewals = [forge("DE*ICE*E1", HIERARCHY.sub2, key=HIERARCHY.leaf.key).certificate for _ in range(12)]
+    assert re.search(r"same key +a certificate \(2\), .*, a certificate \(9\), and 3 more\n", shown(*renewals))
+    assert told(pem(*renewals))["objects"][0]["same_key_as"] == list(range(2, 13))
+
+
+def test_a_ca_says_how_many_may_stand_below_it() -> None:
+    told_by = {
+        0: "yes, with no CA below it",
+        1: "yes, with at most one CA below it",
+        3: "yes, with at most 3 CAs below it",
+    }
+    for length, words in told_by.items():
+        assert f"CA           {words}\n" in shown(forge("V2G Root", ca=True, path_length=length).certificate)
+    assert "CA           yes\n" in shown(ROOT)
+
+
+def with_path_length(length: int) -> Certificate:
+    """A root with that path length, whatever its size."""
+    number = length.to_bytes(length.bit_length() // 8 + 1, "big", signed=True)
+    body = b"\x01\x01\xff\x02\x82" + len(number).to_bytes(2, "big") + number
+    raw = x509.UnrecognizedExtension(x509.BasicConstraints.oid, b"\x30\x82" + len(body).to_bytes(2, "big") + body)
+    return forge("V2G Root", extensions=((raw, True),)).certificate
+
+
+@pytest.mark.parametrize(("length", "is_told"), [(998, True), (999, True), (1000, False), (-1, False)])
+def test_a_path_length_beyond_sense_is_told_as_such(length: int, *, is_told: bool) -> None:
+    certificate = with_path_length(length)
+    assert ("with a senseless path length" not in shown(certificate)) is is_told
+    assert told(pem(certificate))["objects"][0]["path_length"] == length
+
+
+def test_numbers_of_ten_thousand_digits_stop_nobody() -> None:
+    certificate = with_path_length(1 << 60000)
+    assert "with a senseless path length" in shown(certificate)
+    assert told(pem(certificate))["objects"][0]["path_length"] == 1000
+
+
+def test_a_senseless_number_of_a_list_stops_nobody() -> None:
+    data = revocation_list(HIERARCHY.sub2, number=1 << 60000)
+    assert "number       1000000" in seen(data)
+    assert told(data)["objects"][0]["crl_number"].startswith("1000000")
+
+
 def test_a_certificate_that_is_there_twice_is_told_once() -> None:
     output = shown(LEAF, LEAF)
     assert "it is object 1 once more" in output
@@ -399,7 +443,7 @@ def test_a_responder_that_answers_nothing_is_told() -> None:
     assert "the responder says tryLater: ask again later" in seen(data)
 
 
-def revocation_list(signer: Forged, *serials: int) -> bytes:
+def revocation_list(signer: Forged, *serials: int, number: int | None = None) -> bytes:
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(parsed(SUB2).subject)
@@ -409,6 +453,8 @@ def revocation_list(signer: Forged, *serials: int) -> bytes:
     for serial in serials:
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOON).build()
         builder = builder.add_revoked_certificate(entry)
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
     assert isinstance(signer.key, ec.EllipticCurvePrivateKey)
     return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
@@ -524,6 +570,9 @@ def test_a_missing_file_is_told_with_the_name_that_may_be_meant(tmp_path: Path) 
     wanted = f"chainpilot: there is no file {tmp_path / 'laef.pem'}; did you mean {tmp_path / 'leaf.pem'}?\n"
     assert (done.stdout, done.stderr) == ("", wanted)
     assert inspect(tmp_path / "nowhere" / "x").stderr.endswith("; is the path right?\n")
+    as_json = inspect(tmp_path / "laef.pem", "--json")
+    assert (as_json.returncode, as_json.stderr) == (3, "")
+    assert json.loads(as_json.stdout)["why"].startswith("there is no file ")
 
 
 def test_a_directory_is_told_with_a_file_in_it(tmp_path: Path) -> None:
@@ -599,6 +648,16 @@ def test_a_full_disk_is_told_in_a_sentence(specimens: Path) -> None:
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         assert done.returncode == 1
         assert done.stderr == "chainpilot: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_a_reader_that_leaves_early_leaves_no_trace(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "many.pem"
+    path.write_bytes(pem(*[forge(f"DE*ICE*E{number}", HIERARCHY.sub2).certificate for number in range(100)]))
+    command = f"'{PROGRAM}' inspect '{path}' {option} | head -n 1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
 
 
 def test_the_help_teaches_with_two_examples_that_work(specimens: Path) -> None:

@@ -17,7 +17,7 @@ import chainpilot
 from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.errors import ChainpilotError
 
-__all__ = ["app", "main"]
+__all__ = ["Digest", "app", "main"]
 
 app = typer.Typer(
     name="chainpilot",

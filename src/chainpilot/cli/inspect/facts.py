@@ -8,7 +8,7 @@ from chainpilot.cli.inspect.answers import issuer_named, subject_named, verdict_
 from chainpilot.cli.inspect.complaints import fitting_profile
 from chainpilot.cli.inspect.names import alternative_names
 from chainpilot.cli.inspect.survey import Entry, Survey
-from chainpilot.cli.inspect.words import moment, name_words, plain, short_name, usage_word, usages
+from chainpilot.cli.inspect.words import MAX_PATH_LENGTH, moment, name_words, plain, short_name, usage_word, usages
 from chainpilot.pki.artifact import Key, OcspAnswer, RevocationList, SigningRequest, key_words
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.der import read_one
@@ -20,6 +20,8 @@ __all__ = ["Fact", "facts_of"]
 
 Fact = tuple[str, str]
 """A label and what stands behind it; an empty label goes on with the one before."""
+_MAX_PARTNERS: Final = 8
+"""Other objects with the same key that people are shown: a certificate, its request and key, and a few renewals."""
 _MAX_REVOKED: Final = 10
 """Entries of a revocation list that people are shown; programs get them all."""
 
@@ -79,13 +81,21 @@ def _issuer(entry: Entry, certificate: Certificate) -> str:
 
 def _extensions(extensions: Extensions) -> Iterator[Fact]:
     if extensions.is_ca:
-        below = extensions.path_length
-        yield "CA", "yes" if below is None else f"yes, with at most {below} CA{'' if below == 1 else 's'} below it"
+        yield "CA", f"yes{_depth(extensions.path_length)}"
     if extensions.key_usage is not None:
         critical = "" if extensions.key_usage_is_critical else " (not critical)"
         yield "key usage", f"{', '.join(usages(extensions.key_usage)) or 'none'}{critical}"
     if extensions.extended_key_usage is not None:
         yield "used for", ", ".join(sorted(map(usage_word, extensions.extended_key_usage))) or "nothing"
+
+
+def _depth(path_length: int | None) -> str:
+    if path_length is None:
+        return ""
+    if not 0 <= path_length <= MAX_PATH_LENGTH:
+        return ", with a senseless path length"
+    words = {0: "no CA", 1: "at most one CA"}.get(path_length, f"at most {path_length} CAs")
+    return f", with {words} below it"
 
 
 def _profile(entry: Entry) -> Iterator[Fact]:
@@ -103,9 +113,12 @@ def _count_findings(number: int) -> str:
 
 
 def _partners(entry: Entry, survey: Survey) -> Iterator[Fact]:
-    if numbers := survey.partners(entry):
-        kinds = (f"{survey.entry(number).item.kind.words} ({number})" for number in numbers)
-        yield "same key", ", ".join(kinds)
+    numbers = survey.partners(entry)
+    shown = [f"{survey.entry(number).item.kind.words} ({number})" for number in numbers[:_MAX_PARTNERS]]
+    if len(numbers) > len(shown):
+        shown.append(f"and {len(numbers) - len(shown)} more")
+    if shown:
+        yield "same key", ", ".join(shown)
 
 
 def _request(entry: Entry, request: SigningRequest, survey: Survey) -> Iterator[Fact]:
@@ -132,7 +145,7 @@ def _revoked(revoked: RevocationList) -> Iterator[Fact]:
     yield "issuer", name_words(revoked.issuer) or "none"
     yield "counts", f"{moment(crl.this_update)} to {moment(crl.next_update)} UTC"
     if crl.number is not None:
-        yield "number", str(crl.number)
+        yield "number", f"{crl.number:x}"
     shown = list(crl.revoked.items())[:_MAX_REVOKED]
     for place, (serial, how) in enumerate(shown):
         yield "" if place else "revoked", f"{serial:x} on {moment(how.revoked_at)} UTC, {how.reason.value}"

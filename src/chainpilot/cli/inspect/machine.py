@@ -13,7 +13,7 @@ from chainpilot.cli.inspect.complaints import fitting_profile
 from chainpilot.cli.inspect.names import alternative_names
 from chainpilot.cli.inspect.survey import Entry, Survey
 from chainpilot.cli.inspect.titles import title_of
-from chainpilot.cli.inspect.words import iso, name_words, usage_word, usages
+from chainpilot.cli.inspect.words import MAX_PATH_LENGTH, iso, name_words, usage_word, usages
 from chainpilot.pki.artifact import (
     Key,
     OcspAnswer,
@@ -155,13 +155,18 @@ def _extensions(extensions: Extensions) -> _Json:
     subject_id, authority_id = extensions.subject_key_id, extensions.authority_key_id
     return {
         "is_ca": extensions.is_ca,
-        "path_length": extensions.path_length,
+        "path_length": _path_length(extensions.path_length),
         "key_usage": usages(extensions.key_usage) if extensions.key_usage is not None else None,
         "key_usage_is_critical": extensions.key_usage_is_critical,
         "extended_key_usage": sorted(map(usage_word, purposes)) if purposes is not None else None,
         "subject_key_id": subject_id.hex() if subject_id is not None else None,
         "authority_key_id": authority_id.hex() if authority_id is not None else None,
     }
+
+
+def _path_length(length: int | None) -> int | None:
+    """A senseless one is brought into the bounds that programs count in."""
+    return None if length is None else max(-1, min(length, MAX_PATH_LENGTH + 1))
 
 
 def _hash_data(entry: Entry) -> _Json | None:
@@ -219,7 +224,7 @@ def _revoked(revoked: RevocationList) -> _Json:
         "issuer": _name(revoked.issuer),
         "this_update": iso(crl.this_update),
         "next_update": iso(crl.next_update),
-        "crl_number": crl.number,
+        "crl_number": f"{crl.number:x}" if crl.number is not None else None,
         "revoked": [
             {"serial_number": f"{serial:x}", "revoked_at": iso(how.revoked_at), "reason": how.reason.value}
             for serial, how in crl.revoked.items()

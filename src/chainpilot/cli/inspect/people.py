@@ -162,10 +162,10 @@ def _folded(console: Console, line: _Line, width: int | None) -> Iterator[Text]:
     head, body = line
     room = None if width is None else max(_NARROWEST, width - cell_len(head.plain))
     if room is None or cell_len(body.plain) <= room:
-        yield _stripped(head + body)
+        yield _stripped(Text.assemble(head, body))
         return
     for place, part in enumerate(body.wrap(console, room, overflow="fold")):
-        yield _stripped((head if place == 0 else Text(" " * cell_len(head.plain))) + part)
+        yield _stripped(Text.assemble(head if place == 0 else " " * cell_len(head.plain), part))
 
 
 def _stripped(line: Text) -> Text:

@@ -112,7 +112,7 @@ class Survey:
                 yield entry, certificate
 
     def partners(self, entry: Entry) -> tuple[int, ...]:
-        """The numbers of the other objects with the same key."""
+        """The numbers of the other objects with the same key, a certificate that is there twice counted once."""
         holders = self.by_key.get(entry.spki_hash, ()) if entry.spki_hash is not None else ()
         return tuple(number for number in holders if number != entry.number)
 
@@ -131,7 +131,7 @@ def look_over(source: str, items: Sequence[Item], *, at: datetime, algorithm: Ha
     row = [entry.certificate for entry in standing if entry.certificate is not None]
     by_key: dict[SpkiHash, tuple[int, ...]] = {}
     for entry in entries:
-        if (key := entry.spki_hash) is not None:
+        if (key := entry.spki_hash) is not None and entry.same_as is None:
             by_key[key] = (*by_key.get(key, ()), entry.number)
     stack = judge_stack(row, issuers_within(row))
     return Survey(source, at, entries, stack, tuple(entry.number for entry in standing), by_key)

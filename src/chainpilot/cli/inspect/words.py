@@ -7,6 +7,7 @@ from chainpilot.pki.extensions import EkuOid, KeyUsageBit
 from chainpilot.pki.identity import DistinguishedName, Name
 
 __all__ = [
+    "MAX_PATH_LENGTH",
     "day",
     "ending",
     "iso",
@@ -41,6 +42,8 @@ _PURPOSES: Final = {
     "1.3.6.1.5.5.7.3.8": "timeStamping",
 }
 _SPECIAL: Final = frozenset(',+"\\<>;')
+MAX_PATH_LENGTH: Final = 999
+"""Path lengths told as they are: no chain is longer, and a number of ten thousand digits can't be written down."""
 _YEARS_FROM: Final = 731
 """Days from which on years are told: nobody counts a thousand days."""
 
