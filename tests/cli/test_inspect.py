@@ -557,6 +557,22 @@ def test_a_locale_without_umlauts_shows_the_rest(tmp_path: Path) -> None:
     assert "Gr\\xf6\\xdfe" in done.stdout
 
 
+def with_serial_zero(issuer: Forged) -> bytes:
+    """The DER of a leaf whose serial number is 0."""
+    der = forge("DE*ICE*E1", issuer, serial=0x7F).certificate.der
+    place = der.index(b"\x02\x01\x7f")
+    return der[: place + 2] + b"\x00" + der[place + 3 :]
+
+
+def test_the_library_s_own_warnings_stay_away(tmp_path: Path) -> None:
+    """A serial number of zero is one that the library warns of."""
+    der = with_serial_zero(HIERARCHY.sub2)
+    (tmp_path / "odd.der").write_bytes(der)
+    done = inspect(tmp_path / "odd.der", "--at", AT)
+    assert done.stderr == ""
+    assert "serial       0\n" in done.stdout
+
+
 def test_standard_input_is_read(specimens: Path) -> None:
     done = inspect("-", "--json", stdin=(specimens / "request.pem").read_bytes())
     whole = json.loads(done.stdout)

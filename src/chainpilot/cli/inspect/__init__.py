@@ -38,14 +38,17 @@ def run_inspect(source: str, *, as_json: bool, at: str | None, algorithm: str) -
     except ValueError:
         typer.echo(f"chainpilot: {at!r} is no time; write it as 2027-01-06 or 2027-01-06T12:00:00Z (--at)", err=True)
         return Exit.USAGE
-    try:
-        survey = explain(name, read_source(source), at=moment, algorithm=HashAlgorithm(algorithm))
-    except (SourceError, ArtifactError) as error:
-        return _refuse(name, moment, error, as_json=as_json)
-    if as_json:
-        typer.echo(machine.as_json(survey))
-    else:
-        _show_people(survey, is_another_time=at is not None)
+    with warnings.catch_warnings():
+        # the library warns about odd certificates in its own words; ours are in the report
+        warnings.simplefilter("ignore")
+        try:
+            survey = explain(name, read_source(source), at=moment, algorithm=HashAlgorithm(algorithm))
+        except (SourceError, ArtifactError) as error:
+            return _refuse(name, moment, error, as_json=as_json)
+        if as_json:
+            typer.echo(machine.as_json(survey))
+        else:
+            _show_people(survey, is_another_time=at is not None)
     return Exit.DONE if survey.is_good else Exit.NEEDS_SOMEBODY
 
 
@@ -55,11 +58,8 @@ def explain(name: str, data: bytes, *, at: datetime, algorithm: HashAlgorithm = 
     Raises:
         ArtifactError: nothing we know.
     """
-    with warnings.catch_warnings():
-        # the library warns about odd certificates in its own words; ours are in the report
-        warnings.simplefilter("ignore")
-        survey = look_over(name, read_artifacts(data), at=at, algorithm=algorithm)
-        return replace(survey, problems=complain(survey))
+    survey = look_over(name, read_artifacts(data), at=at, algorithm=algorithm)
+    return replace(survey, problems=complain(survey))
 
 
 def parse_time(text: str) -> datetime:
