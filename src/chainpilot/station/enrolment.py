@@ -36,6 +36,7 @@ from chainpilot.station.store import (
     Leaves,
     PendingCsr,
     Slot,
+    destroy_key,
     encode_pending,
     new_word,
     read_leaves,
@@ -120,6 +121,7 @@ def _begun(
     try:
         wanted.subject.to_name()  # before a key is made that nobody could use
         made = provider.make(wanted.key, path.stem)
+        change.otherwise(lambda: destroy_key(provider, made.file))
         csr = inspect_csr(build_csr(made.signer, wanted.subject))
     except KeyMakingError as error:
         return _no_request(GetCertificateSignRequestStatus.KEY_GEN_ERROR, error.why)

@@ -3,6 +3,7 @@
 Reading only; the paths of OpenSSL's own readers are `verification_files`', OCSP answers `ocsp_cache`'s.
 """
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +34,7 @@ from chainpilot.station.store import (
     Leaves,
     Slot,
     StoredLeaf,
+    Way,
     links_of,
     read_bundle,
     read_crls,
@@ -82,7 +84,7 @@ def installed_sub_cas(look: Look, layout: Layout, tier: int, at: datetime) -> tu
     leaves = read_leaves(look, layout, LeafCertificateType.V2G)
     found = {child: issuer for root in bundle.roots for child, issuer in bundle.descendants(root)}
     for stored in leaves.valid_at(at):
-        found |= dict(links_of(look, stored, bundle)[1:])
+        found |= dict(links_of(look, layout, stored).way[1:])
     roots = frozenset(bundle.roots)
     return tuple(hash_data(one, issuer) for one, issuer in found.items() if (1 if issuer in roots else 2) == tier)
 
@@ -115,10 +117,9 @@ def all_valid_infos(
     if isinstance(offered, GetCertificateInfoResult):
         return GetCertificateFullInfoResult(offered.status, (), offered.reason)
     leaves, first, others = offered
-    bundle = read_bundle(look, layout, CaCertificateType(kind.value))
     newest: dict[Certificate, StoredLeaf] = {}
     for stored in (first, *others):
-        newest.setdefault(_root_of(look, stored, bundle) or stored.leaf, stored)
+        newest.setdefault(links_of(look, layout, stored).root or stored.leaf, stored)
     infos = (_info(look, layout, leaves, stored, at, include_ocsp=include_ocsp) for stored in newest.values())
     return GetCertificateFullInfoResult(_STATUS.ACCEPTED, tuple(infos))
 
@@ -193,15 +194,14 @@ def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[Ce
 def _leaf_entries(look: Look, layout: Layout, at: datetime) -> Iterator[CertificateHashDataChain]:
     """Valid SECC leaves with a key; one whose issuer isn't at hand has no hash data and is left out."""
     leaves = read_leaves(look, layout, LeafCertificateType.V2G)
-    bundle = read_bundle(look, layout, CaCertificateType.V2G)
     for stored in leaves.valid_at(at):
-        links = links_of(look, stored, bundle)
-        if links and leaves.key_of(stored) is not None:
-            yield look.derive(("leaf entry", stored.leaf), (links,), lambda found=links: _leaf_entry(found))  # type: ignore[misc]  # - a default binds it
+        links = links_of(look, layout, stored)
+        if links.way and leaves.key_of(stored) is not None:
+            yield look.derive(("leaf entry", stored.leaf), (links,), functools.partial(_leaf_entry, links.way))
 
 
-def _leaf_entry(links: tuple[tuple[Certificate, Certificate], ...]) -> CertificateHashDataChain:
-    leaf, *children = (hash_data(one, issuer) for one, issuer in links)
+def _leaf_entry(way: Way) -> CertificateHashDataChain:
+    leaf, *children = (hash_data(one, issuer) for one, issuer in way)
     return CertificateHashDataChain(CertificateType.V2G_CERTIFICATE_CHAIN, leaf, tuple(children))
 
 
@@ -235,15 +235,10 @@ def _offered(
     return leaves, first, usable
 
 
-def _root_of(look: Look, stored: StoredLeaf, bundle: Bundle) -> Certificate | None:
-    links = links_of(look, stored, bundle)
-    return links[-1][1] if links and links[-1][1] in bundle.roots else None
-
-
 def _info(
     look: Look, layout: Layout, leaves: Leaves, stored: StoredLeaf, at: datetime, *, include_ocsp: bool
 ) -> CertificateInfo:
-    root = _root_of(look, stored, read_bundle(look, layout, CaCertificateType(leaves.kind.value)))
+    root = links_of(look, layout, stored).root
     return CertificateInfo(
         key=str(leaves.key_of(stored)),
         certificate_root=root.to_pem() if root is not None else None,

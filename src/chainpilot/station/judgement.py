@@ -25,7 +25,7 @@ from chainpilot.station.model import (
     ValidationOutcome,
 )
 from chainpilot.station.requirements import profile_of
-from chainpilot.station.store import Bundle, read_bundle, read_crls
+from chainpilot.station.store import Bundle, read_bundle, read_bundle_about, read_crls
 from chainpilot.station.vault import Look
 
 __all__ = [
@@ -79,15 +79,15 @@ and leaves of CSMS and V2G are linted when they are installed."""
 
 @dataclass(frozen=True, slots=True)
 class StackRefusal:
-    """A text that is no chain: whether it could not be read, or its certificates are in the wrong order."""
+    """A text that is no chain: it could not be read, or its certificates are too many or in the wrong order."""
 
     why: str
-    is_order: bool = False
+    is_readable: bool = False
 
     @property
     def outcome(self) -> ValidationOutcome:
         """The refusal in verify_certificate's words."""
-        word = CertificateValidationResult.INVALID_CHAIN if self.is_order else CertificateValidationResult.UNKNOWN
+        word = CertificateValidationResult.INVALID_CHAIN if self.is_readable else CertificateValidationResult.UNKNOWN
         return ValidationOutcome(word, self.why)
 
 
@@ -101,7 +101,7 @@ def read_stack(text: str) -> Chain | StackRefusal:
     except (EncodingError, CertificateError) as error:
         return StackRefusal(error.why)
     except ChainError as error:
-        return StackRefusal(error.why, is_order=error.defect is ChainDefect.LEAF_NOT_FIRST)
+        return StackRefusal(error.why, is_readable=error.defect is not ChainDefect.EMPTY)
 
 
 def anchors_of(look: Look, bundles: tuple[Bundle, ...], *, allow_test_pki: bool) -> TrustAnchors:
@@ -139,12 +139,23 @@ def judge(
 
     A chain whose only anchor was refused answers IssuerNotFound and says why the anchor doesn't count.
     """
+    partial = tuple(read_bundle_about(look, layout, domain, chain.certificates) for domain in domains)
+    verdict = _judged(look, layout, chain, partial, at)
+    if isinstance(verdict, VerifiedChain):
+        return verdict
+    # what makes a chain good was found where it lies; what is missing may have come to any file of a directory
+    whole = tuple(read_bundle(look, layout, domain) for domain in domains)
+    is_whole = all(one is other for one, other in zip(partial, whole, strict=True))
+    return verdict if is_whole else _judged(look, layout, chain, whole, at)
+
+
+def _judged(
+    look: Look, layout: Layout, chain: Chain, bundles: tuple[Bundle, ...], at: datetime
+) -> VerifiedChain | ValidationOutcome:
     config = layout.config
-    bundles = tuple(read_bundle(look, layout, domain) for domain in domains)
     anchors = anchors_of(look, bundles, allow_test_pki=config.allow_test_pki)
     kept = tuple(one for bundle in bundles for one in bundle.above(chain.certificates))
-    whole = Chain(chain.leaf, (*chain.intermediates, *kept))
-    verdict = verify(whole, anchors, at, _rules(look, layout))
+    verdict = verify(Chain(chain.leaf, (*chain.intermediates, *kept)), anchors, at, _rules(look, layout))
     if not isinstance(verdict, VerifiedChain):
         return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors))
     if not config.allow_test_pki and (test := _first_test(verdict)) is not None:

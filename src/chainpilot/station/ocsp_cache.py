@@ -86,8 +86,7 @@ def entries(look: Look, layout: Layout, stored: StoredLeaf, at: datetime) -> tup
 
     None where a certificate's issuer isn't at hand: it has no hash data then.
     """
-    bundle = read_bundle(look, layout, CaCertificateType(stored.slot.kind.value))
-    issuers = dict(links_of(look, stored, bundle))
+    issuers = dict(links_of(look, layout, stored).way)
     found: list[CertificateOCSP] = []
     for certificate in stored.stack:
         issuer = certificate if certificate.is_self_signed else issuers.get(certificate)
@@ -152,10 +151,9 @@ def _places(look: Look, layout: Layout, subject: CertificateHashData) -> Iterato
 
 def _installed(look: Look, layout: Layout) -> Iterator[_Place]:
     for kind in LEAF_TYPES:
-        bundle = read_bundle(look, layout, CaCertificateType(kind.value))
         directory = layout.leaves[kind].certificates / "ocsp"
         for stored in read_leaves(look, layout, kind).leaves:
-            yield from (_Place(one, issuer, directory) for one, issuer in links_of(look, stored, bundle))
+            yield from (_Place(one, issuer, directory) for one, issuer in links_of(look, layout, stored).way)
     for domain in CaCertificateType:
         bundle = read_bundle(look, layout, domain)
         directory = (bundle.path if bundle.is_directory else bundle.path.parent) / "ocsp"

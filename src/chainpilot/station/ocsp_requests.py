@@ -19,7 +19,7 @@ from chainpilot.station.model import (
     OCSPRequestData,
     OCSPRequestDataList,
 )
-from chainpilot.station.store import Links, links_of, read_bundle, read_leaves
+from chainpilot.station.store import Way, links_of, read_leaves
 from chainpilot.station.vault import Look
 
 __all__ = ["MAX_URL", "mo_request_data", "v2g_request_data"]
@@ -30,17 +30,16 @@ MAX_URL: Final = 512
 
 def v2g_request_data(look: Look, layout: Layout, at: datetime) -> OCSPRequestDataList:
     """Every SECC leaf that hasn't ended, those that begin later too, and its sub-CAs; each once, no root."""
-    bundle = read_bundle(look, layout, CaCertificateType.V2G)
     leaves = read_leaves(look, layout, LeafCertificateType.V2G).newest_first()
     asked: dict[CertificateHashData, Certificate] = {}
     left_out: list[str] = []
     for stored in leaves:
         if at > stored.leaf.not_after:
             continue
-        links = links_of(look, stored, bundle)
-        if not links:
+        way = links_of(look, layout, stored).way
+        if not way:
             left_out.append(f"{stored.leaf.subject}: its issuer isn't at hand")
-        asked |= {hash_data(one, issuer): one for one, issuer in links}
+        asked |= {hash_data(one, issuer): one for one, issuer in way}
     return _listed(asked, layout, left_out)
 
 
@@ -52,10 +51,10 @@ def mo_request_data(look: Look, layout: Layout, text: str, at: datetime) -> OCSP
     verdict = judge(look, layout, chain, (CaCertificateType.MO, CaCertificateType.V2G), at)
     if not isinstance(verdict, VerifiedChain):
         return OCSPRequestDataList((), (verdict.reason or verdict.result.value,))
-    return _listed({hash_data(one, issuer): one for one, issuer in _links(verdict.chain, verdict.anchor)}, layout, ())
+    return _listed({hash_data(one, issuer): one for one, issuer in _way(verdict.chain, verdict.anchor)}, layout, ())
 
 
-def _links(chain: Chain, anchor: Certificate) -> Links:
+def _way(chain: Chain, anchor: Certificate) -> Way:
     return tuple(zip(chain.certificates, (*chain.intermediates, anchor), strict=True))
 
 

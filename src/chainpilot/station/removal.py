@@ -12,7 +12,6 @@ from chainpilot.pki.keys import SpkiHash
 from chainpilot.station import ocsp_cache
 from chainpilot.station.layout import LEAF_TYPES, Layout
 from chainpilot.station.model import (
-    CaCertificateType,
     CertificateStoreUpdate,
     CertificateStoreUpdateOperation,
     DeleteCertificateResult,
@@ -68,8 +67,7 @@ def delete(change: Change, layout: Layout, wanted: CertificateHashData) -> Delet
 
 def stage_leaf_removal(change: Change, layout: Layout, stored: StoredLeaf) -> None:
     """Stage that a leaf goes with all its files, and its key when no other certificate or request uses it."""
-    bundle = read_bundle(change, layout, CaCertificateType(stored.slot.kind.value))
-    for certificate, issuer in links_of(change, stored, bundle)[:1]:
+    for certificate, issuer in links_of(change, layout, stored).way[:1]:
         for answer in ocsp_cache.answers_about(change, layout, certificate, issuer):
             change.remove(answer.der)
             change.remove(answer.hash)
@@ -99,9 +97,8 @@ def _from(change: Change, layout: Layout, path: Path, wanted: CertificateHashDat
 
 def _authority(bundle: Bundle, wanted: CertificateHashData) -> Certificate | None:
     """The CA with that hash data: its serial number tells the candidates, hashing the rest would cost more."""
-    serial = int(wanted.serial_number, 16)
     for certificate in bundle.certificates:
-        if certificate.serial_number != serial:
+        if f"{certificate.serial_number:x}" != wanted.serial_number:
             continue
         issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
         if issuer is not None and hash_data(certificate, issuer, wanted.hash_algorithm) == wanted:
@@ -123,10 +120,9 @@ def _with_descendants(bundle: Bundle, target: Certificate) -> frozenset[Certific
 
 
 def _leaf(look: Look, layout: Layout, kind: LeafCertificateType, wanted: CertificateHashData) -> StoredLeaf | None:
-    bundle = read_bundle(look, layout, CaCertificateType(kind.value))
     for stored in read_leaves(look, layout, kind).leaves:
-        links = links_of(look, stored, bundle)
-        if links and hash_data(*links[0], wanted.hash_algorithm) == wanted:
+        way = links_of(look, layout, stored).way
+        if way and hash_data(*way[0], wanted.hash_algorithm) == wanted:
             return stored
     return None
 

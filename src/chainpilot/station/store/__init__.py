@@ -5,12 +5,12 @@ decided by the flows above; a file that can't be read is passed over and told of
 (station-store.md row 3).
 """
 
-from chainpilot.station.store.bundles import Bundle, read_bundle, stage_ca, stage_without
+from chainpilot.station.store.bundles import Bundle, read_bundle, read_bundle_about, stage_ca, stage_without
 from chainpilot.station.store.crls import Crls, read_crls
 from chainpilot.station.store.hashlinks import has_hash_links, hash_name, stage_hash_links
-from chainpilot.station.store.keys import KeyRing, stage_key_removal
+from chainpilot.station.store.keys import KeyRing, destroy_key, stage_key_removal
 from chainpilot.station.store.leaves import Leaves, Slot, StoredLeaf, read_leaves, slot_name
-from chainpilot.station.store.links import Links, links_of
+from chainpilot.station.store.links import Links, Way, links_of
 from chainpilot.station.store.pending import (
     PendingCsr,
     PendingRecordError,
@@ -30,13 +30,16 @@ __all__ = [
     "PendingRecordError",
     "Slot",
     "StoredLeaf",
+    "Way",
     "decode_pending",
+    "destroy_key",
     "encode_pending",
     "has_hash_links",
     "hash_name",
     "links_of",
     "new_word",
     "read_bundle",
+    "read_bundle_about",
     "read_crls",
     "read_leaves",
     "read_pending",

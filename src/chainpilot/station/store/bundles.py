@@ -5,9 +5,11 @@ as anchors (station-store.md rows 8 and 17).
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.identity import Name
@@ -16,6 +18,7 @@ from chainpilot.station.layout import Layout
 from chainpilot.station.model import CaCertificateType, Finding
 from chainpilot.station.store.certificates import (
     CertificateFile,
+    certificate_files,
     certificates_in,
     has_armour,
     read_certificate_file,
@@ -23,9 +26,11 @@ from chainpilot.station.store.certificates import (
     without,
 )
 from chainpilot.station.store.hashlinks import has_hash_links, stage_hash_links
-from chainpilot.station.vault import Change, Look, VaultWriteError
+from chainpilot.station.vault import Change, Look, VaultReadError, VaultWriteError
 
-__all__ = ["Bundle", "read_bundle", "stage_ca", "stage_without"]
+__all__ = ["Bundle", "read_bundle", "read_bundle_about", "stage_ca", "stage_without"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +91,10 @@ class Bundle:
         return _grouped((one.issuer_key, one) for one in self.intermediates)
 
     @cached_property
+    def _files_by_subject(self) -> dict[Name, tuple[CertificateFile, ...]]:
+        return _grouped((one.subject_key, file) for file in self.files for one in file.certificates)
+
+    @cached_property
     def _anchors(self) -> dict[bool, TrustAnchors]:
         return {}
 
@@ -100,6 +109,10 @@ class Bundle:
     def named(self, subject: Name) -> tuple[Certificate, ...]:
         """The CAs of that name."""
         return self._by_subject.get(subject, ())
+
+    def is_root(self, certificate: Certificate) -> bool:
+        """Whether it is one of the roots of this bundle."""
+        return (certificate.is_self_signed or self.accept_any_ca) and certificate in self.named(certificate.subject_key)
 
     def issuer_of(self, certificate: Certificate) -> Certificate | None:
         """The CA of this bundle that signed it."""
@@ -121,6 +134,12 @@ class Bundle:
                     waiting.append(one)
         return tuple(found)
 
+    def files_above(self, certificates: Iterable[Certificate]) -> tuple[CertificateFile, ...]:
+        """The files that hold what may stand above some of these, by name: sub-CAs and anchors."""
+        below = tuple(certificates)
+        names = {one.issuer_key for one in (*below, *self.above(below))}
+        return tuple(dict.fromkeys(file for name in names for file in self._files_by_subject.get(name, ())))
+
     def descendants(self, root: Certificate) -> tuple[tuple[Certificate, Certificate], ...]:
         """Every CA of this bundle below `root` with its issuer, nearest the root first."""
         found: dict[Certificate, Certificate] = {}
@@ -135,13 +154,43 @@ class Bundle:
 
 def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     """Read a domain's bundle; one that isn't there is an empty one, a directory where its path has no suffix."""
+    return look.once(("bundle", kind), lambda: _read_bundle(look, layout, kind))
+
+
+def read_bundle_about(
+    look: Look, layout: Layout, kind: CaCertificateType, certificates: Iterable[Certificate]
+) -> Bundle:
+    """The bundle as far as it may hold what stands above these certificates.
+
+    Of a directory only the files are looked at that held such CAs last time: what is found in them is there. That
+    nothing is found says nothing: others may have changed, and `read_bundle` tells.
+    """
+    path = layout.bundles[kind]
+    last = look.memory.noted(("bundle", path))
+    if not isinstance(last, _LastBundle) or not look.is_directory(path):
+        return read_bundle(look, layout, kind)
+    try:
+        is_complete = certificate_files(look, path) is last.paths
+    except VaultReadError:
+        return read_bundle(look, layout, kind)
+    files = last.bundle.files_above(certificates)
+    if is_complete and all(read_certificate_file(look, file.path) is file for file in files):
+        return last.bundle
+    return read_bundle(look, layout, kind)
+
+
+def _read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     path = layout.bundles[kind]
     is_directory = look.is_directory(path) or layout.is_directory_name(path)
     files = read_directory(look, path) if is_directory else (read_certificate_file(look, path),)
     accept_any_ca = layout.config.parity.accept_any_ca
-    return look.derive(
+    bundle = look.derive(
         ("bundle", kind, is_directory), files, lambda: Bundle(kind, path, is_directory, files, accept_any_ca)
     )
+    if is_directory:
+        with suppress(VaultReadError):
+            look.memory.note(("bundle", path), _LastBundle(certificate_files(look, path), bundle))
+    return bundle
 
 
 def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certificate, word: str) -> None:
@@ -191,8 +240,16 @@ def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate
             change.put(file.path, rest)
 
 
-def _grouped(pairs: Iterator[tuple[Name, Certificate]]) -> dict[Name, tuple[Certificate, ...]]:
-    groups: dict[Name, list[Certificate]] = {}
-    for key, certificate in pairs:
-        groups.setdefault(key, []).append(certificate)
+@dataclass(frozen=True, slots=True)
+class _LastBundle:
+    """A bundle that is a directory, and the listing it was read from."""
+
+    paths: tuple[Path, ...]
+    bundle: Bundle
+
+
+def _grouped(pairs: Iterator[tuple[Name, T]]) -> dict[Name, tuple[T, ...]]:
+    groups: dict[Name, list[T]] = {}
+    for key, one in pairs:
+        groups.setdefault(key, []).append(one)
     return {key: tuple(group) for key, group in groups.items()}

@@ -74,11 +74,16 @@ def certificate_files(look: Look, directory: Path) -> tuple[Path, ...]:
 
 def read_directory(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
     """The certificate files of a directory by name; one that can't be listed is a finding and no more."""
+    return look.once(("directory", directory), lambda: _read_directory(look, directory))
+
+
+def _read_directory(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
     try:
         paths = certificate_files(look, directory)
     except VaultReadError as error:
         return (CertificateFile(directory, (), (Finding(str(directory), error.why),)),)
-    return tuple([read_certificate_file(look, path) for path in paths])
+    known = look.recall_all(directory, paths, _made)
+    return tuple([one or read_certificate_file(look, path) for path, one in zip(paths, known, strict=True)])
 
 
 def certificates_in(path: Path, data: bytes, before: CertificateFile | None = None) -> CertificateFile:

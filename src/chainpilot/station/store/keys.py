@@ -16,7 +16,7 @@ from chainpilot.station.model import Finding
 from chainpilot.station.providers import KeyFileError, KeyProvider, provider_of
 from chainpilot.station.vault import Change, Look, VaultReadError
 
-__all__ = ["KeyRing", "stage_key_removal"]
+__all__ = ["KeyRing", "destroy_key", "stage_key_removal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,27 @@ class _Half:
     objection: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """A key file that only names a key in hardware: whether that is still there is asked at every look."""
+
+    provider: KeyProvider
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Opening:
     """Makes a `_Half` of a key file; one object for the same providers, so that it names what is remembered."""
 
     providers: tuple[KeyProvider, ...]
 
-    def __call__(self, path: Path, data: bytes, before: _Half | None) -> _Half:
+    def __call__(self, path: Path, data: bytes, before: object) -> _Half | _Reference:
         del path, before
         try:
-            return _Half(spki_hash(provider_of(self.providers, data).public_half(data)))
+            provider = provider_of(self.providers, data)
         except KeyFileError as error:
             return _Half(None, error.why)
+        return _half(provider, data) if provider.is_self_contained else _Reference(provider, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +122,20 @@ class KeyRing:
             half = self.look.recall(path, self.opening, secret=True)
         except VaultReadError as error:
             half = _Half(None, error.why)
+        if isinstance(half, _Reference):
+            half = self.look.once(("key", path), functools.partial(_half, half.provider, half.data))
         if half is None:
             return None
         if half.objection is not None:
             self._findings[Finding(str(path), half.objection)] = None
         return half.spki_hash
+
+
+def _half(provider: KeyProvider, data: bytes) -> _Half:
+    try:
+        return _Half(spki_hash(provider.public_half(data)))
+    except KeyFileError as error:
+        return _Half(None, error.why)
 
 
 def _with_key_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -134,9 +152,10 @@ def stage_key_removal(change: Change, layout: Layout, path: Path) -> None:
     if data is not None:
         with suppress(KeyFileError):
             provider = provider_of(layout.keys, data)
-            change.afterwards(lambda: _destroy(provider, data))
+            change.afterwards(lambda: destroy_key(provider, data))
 
 
-def _destroy(provider: KeyProvider, data: bytes) -> None:
+def destroy_key(provider: KeyProvider, data: bytes) -> None:
+    """Destroy the key of a file that is gone or never came to be; one that can't be is told of by `strays`."""
     with suppress(KeyFileError):
         provider.destroy(data)

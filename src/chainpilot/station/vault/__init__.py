@@ -101,7 +101,7 @@ class Vault:
             VaultWriteError: the state directory can't be made or locked, or a half-done change not completed.
         """
         with self._alone():
-            yield Change(
+            change = Change(
                 self._max_file_bytes,
                 self._memory,
                 files=self._files,
@@ -109,6 +109,10 @@ class Vault:
                 state=self._state,
                 modes=self._modes,
             )
+            try:
+                yield change
+            finally:
+                change.end()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

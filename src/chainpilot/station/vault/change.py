@@ -74,6 +74,7 @@ class Change(Look):
     _puts: dict[Path, _Put | _Link] = field(default_factory=dict)
     _removals: dict[Path, None] = field(default_factory=dict)
     _afterwards: list[Callable[[], None]] = field(default_factory=list)
+    _otherwise: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def journal(self) -> Path:
@@ -100,6 +101,15 @@ class Change(Look):
         """Have something done once all that is staged is durable; it must not raise."""
         self._afterwards.append(act)
 
+    def otherwise(self, act: Callable[[], None]) -> None:
+        """Have something done should the change end without being made; it must not raise."""
+        self._otherwise.append(act)
+
+    def end(self) -> None:
+        """Do what was asked for should the change not have been made: its block ends."""
+        while self._otherwise:
+            self._otherwise.pop()()
+
     def commit(self) -> None:
         """Do all that was staged, durably.
 
@@ -125,6 +135,7 @@ class Change(Look):
                 for path in staged:
                     _remove_quietly(self.files, path)
             raise VaultWriteError(_blamed(error, staged, self.root), _words(error)) from error
+        self._otherwise.clear()
         while self._afterwards:
             self._afterwards.pop(0)()
 

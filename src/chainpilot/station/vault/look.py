@@ -24,6 +24,7 @@ class Look:
 
     max_file_bytes: int
     memory: Memory = field(repr=False)
+    _once: dict[object, Any] = field(default_factory=dict, repr=False)
     _seen: dict[object, dict[Path, Any]] = field(default_factory=dict, repr=False)
 
     def read(self, path: Path) -> bytes | None:
@@ -50,6 +51,17 @@ class Look:
             known: T | None = seen[path]
             return known
         value = seen[path] = self.memory.recall(path, make, self.max_file_bytes, secret=secret)
+        return value
+
+    def recall_all(self, directory: Path, paths: tuple[Path, ...], make: Make[T]) -> tuple[T | None, ...]:
+        """What is remembered of a directory's files and still holds; None where `recall` has to look."""
+        return self.memory.recall_all(directory, paths, make)
+
+    def once(self, key: object, factory: Callable[[], T]) -> T:
+        """What `factory` answers the first time in this look."""
+        if key not in self._once:
+            self._once[key] = factory()
+        value: T = self._once[key]
         return value
 
     def derive(self, key: object, parts: tuple[object, ...], factory: Callable[[], T]) -> T:

@@ -51,6 +51,14 @@ class _Remembered:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The files of a directory with what is remembered of each; the records are those of `Memory`, kept up to date."""
+
+    paths: tuple[Path, ...]
+    records: tuple[tuple[str, _Remembered], ...]
+
+
 @dataclass(slots=True)
 class _Listing:
     stamp: _Stamp
@@ -65,6 +73,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._made: dict[object, dict[Path, _Remembered]] = {}
+        self._batches: dict[tuple[object, Path], _Batch] = {}
         self._listings: dict[Path, _Listing] = {}
         self._derived: dict[object, tuple[tuple[object, ...], Any]] = {}
         self._notes: dict[object, object] = {}
@@ -103,10 +112,29 @@ class Memory:
             value = known.value
         else:
             value = make(path, data, known.value if known is not None else None)
+        if known is not None:
+            known.stamp, known.settled, known.content, known.value = stamp, settled, kept, value
+            return value
         if len(made) >= MAX_REMEMBERED:
             made.clear()
+            self._batches.clear()
         made[path] = _Remembered(stamp, settled, kept, value)
         return value
+
+    def recall_all(self, directory: Path, paths: tuple[Path, ...], make: Make[T]) -> tuple[T | None, ...]:
+        """What is remembered of every file of a directory, None where it has to be recalled one by one.
+
+        The same as `recall` for each, at a third of the cost: a bundle may have a thousand files.
+        """
+        made = self._made.get(make, {})
+        batch = self._batches.get((make, directory))
+        if batch is None or batch.paths is not paths:
+            known = [(str(path), made.get(path)) for path in paths]
+            records = tuple((name, record) for name, record in known if record is not None)
+            if len(records) < len(paths):
+                return (None,) * len(paths)
+            batch = self._batches[make, directory] = _Batch(paths, records)
+        return tuple([record.value if _is_as_it_was(name, record) else None for name, record in batch.records])
 
     def names(self, directory: Path) -> tuple[Path, ...]:
         """The files in a directory by name, directories and hidden files left out; none when it isn't there.
@@ -171,6 +199,16 @@ class Memory:
         value = factory()
         self._derived[key] = (parts, value)
         return value
+
+
+def _is_as_it_was(name: str, record: _Remembered) -> bool:
+    if not record.settled:
+        return False
+    try:
+        about = os.stat(name)  # noqa: PTH116 - see Memory.recall
+    except OSError:
+        return False
+    return record.stamp == (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 def read_file(path: Path, limit: int) -> tuple[bytes, _Stamp, bool] | None:
