@@ -13,6 +13,7 @@ from chainpilot.station import housekeeping, ocsp_cache
 from chainpilot.station.housekeeping import Surplus
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import LeafExpiring, OcspOutcome
+from chainpilot.station.service.access import read_named, read_text
 from chainpilot.station.service.installing import Installing
 from chainpilot.station.service.telling import Telling
 from chainpilot.station.vault import OS_FILES, Change, FileOperations
@@ -40,14 +41,18 @@ class EvseSecurity(Installing, Telling):
 
     def cache_ocsp(self, certificate_hash_data: CertificateHashData, ocsp_response: str) -> OcspOutcome:
         """update_ocsp_cache with whether the answer was taken, and why not."""
-        outcome = self._change(
-            "update_ocsp_cache",
-            lambda change: ocsp_cache.take(
-                change, self._layout, certificate_hash_data, ocsp_response, self._clock.now()
-            ),
-            lambda why: OcspOutcome(accepted=False, reason=why),
-            accepts=lambda answer: answer.accepted,
-        )
+        subject = read_named(certificate_hash_data)
+        if subject is None:
+            outcome = OcspOutcome(accepted=False, reason="not hash data of a known algorithm")
+        else:
+            outcome = self._change(
+                "update_ocsp_cache",
+                lambda change: ocsp_cache.take(
+                    change, self._layout, subject, read_text(ocsp_response), self._clock.now()
+                ),
+                lambda why: OcspOutcome(accepted=False, reason=why),
+                accepts=lambda answer: answer.accepted,
+            )
         if not outcome.accepted:
             _log.warning("update_ocsp_cache: %r", outcome.reason)
         return outcome

@@ -10,12 +10,13 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from chainpilot.clock import SYSTEM, Clock
+from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.station.events import Publication, Subscriber
 from chainpilot.station.layout import Layout, StoreConfig
 from chainpilot.station.model import CertificateStoreUpdate, LeafExpiring
 from chainpilot.station.vault import OS_FILES, Change, FileOperations, Look, Modes, Vault, VaultBusy, VaultError
 
-__all__ = ["DISK", "Access", "members", "read_member"]
+__all__ = ["DISK", "Access", "members", "read_member", "read_named", "read_text"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -122,3 +123,23 @@ def members(kind: type[E], values: object) -> tuple[E, ...] | None:
     found = [read_member(kind, value) for value in values]
     named = tuple(dict.fromkeys(one for one in found if one is not None))
     return named if None not in found else None
+
+
+def read_text(value: object) -> str:
+    """The text itself; an empty one for whatever is none, so that every command has its own word for it."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: no encoding holds it
+        return ""
+    return value
+
+
+def read_named(value: object) -> CertificateHashData | None:
+    """Hash data in the form we write them; None for whatever names no certificate."""
+    if not isinstance(value, CertificateHashData):
+        return None
+    algorithm = read_member(HashAlgorithm, value.hash_algorithm)
+    texts = [read_text(one) for one in (value.issuer_name_hash, value.issuer_key_hash, value.serial_number)]
+    return CertificateHashData(algorithm, *texts).normal() if algorithm is not None else None

@@ -18,7 +18,7 @@ from chainpilot.station.model import (
     InstallOutcome,
     LeafCertificateType,
 )
-from chainpilot.station.service.access import Access, read_member
+from chainpilot.station.service.access import Access, read_member, read_named, read_text
 from chainpilot.station.store import PendingCsr, requests
 from chainpilot.station.vault import Change
 
@@ -45,7 +45,7 @@ class Installing(Access):
             return _told("install_ca_certificate", _unknown_type(certificate_type))
         return self._install(
             "install_ca_certificate",
-            lambda change: trust.install_ca(change, self._layout, certificate, kind, self._clock.now()),
+            lambda change: trust.install_ca(change, self._layout, read_text(certificate), kind, self._clock.now()),
         )
 
     def update_leaf_certificate(
@@ -57,12 +57,15 @@ class Installing(Access):
             return _told("update_leaf_certificate", _unknown_type(certificate_type)).result
         return self.update_leaf(certificate_chain, kind).result
 
-    def update_leaf(self, certificate_chain: str, certificate_type: LeafCertificateType | None) -> InstallOutcome:
+    def update_leaf(self, certificate_chain: str, certificate_type: LeafCertificateType | str | None) -> InstallOutcome:
         """update_leaf_certificate with its reason; without a type the leaf's key tells it."""
+        kind = read_member(LeafCertificateType, certificate_type)
+        if kind is None and certificate_type is not None:
+            return _told("update_leaf_certificate", _unknown_type(certificate_type))
         return self._install(
             "update_leaf_certificate",
             lambda change: enrolment.complete(
-                change, self._layout, certificate_chain, certificate_type, self._clock.now()
+                change, self._layout, read_text(certificate_chain), kind, self._clock.now()
             ),
         )
 
@@ -72,12 +75,16 @@ class Installing(Access):
 
     def delete(self, certificate_hash_data: CertificateHashData) -> DeleteOutcome:
         """delete_certificate with its reason."""
-        outcome = self._change(
-            "delete_certificate",
-            lambda change: removal.delete(change, self._layout, certificate_hash_data),
-            lambda why: DeleteOutcome(DeleteCertificateResult.FAILED, why),
-            accepts=lambda answer: answer.result is DeleteCertificateResult.ACCEPTED,
-        )
+        wanted = read_named(certificate_hash_data)
+        if wanted is None:
+            outcome = DeleteOutcome(DeleteCertificateResult.FAILED, "not hash data of a known algorithm")
+        else:
+            outcome = self._change(
+                "delete_certificate",
+                lambda change: removal.delete(change, self._layout, wanted),
+                lambda why: DeleteOutcome(DeleteCertificateResult.FAILED, why),
+                accepts=lambda answer: answer.result is DeleteCertificateResult.ACCEPTED,
+            )
         if outcome.result is not DeleteCertificateResult.ACCEPTED:
             _log.warning("delete_certificate: %s, %r", outcome.result.value, outcome.reason)
         self._publish(outcome.updates)
@@ -111,7 +118,7 @@ class Installing(Access):
         """
         kind = read_member(LeafCertificateType, certificate_type)
         if kind is None:
-            status, why = GetCertificateSignRequestStatus.GENERATION_ERROR, f"{certificate_type!r} is no leaf type"
+            status, why = GetCertificateSignRequestStatus.GENERATION_ERROR, f"{certificate_type!r:.60} is no leaf type"
             return GetCertificateSignRequestResult(status, reason=why)
         result = self._change(
             "generate_certificate_signing_request",
@@ -119,7 +126,7 @@ class Installing(Access):
                 change,
                 self._layout,
                 kind,
-                Names(country, organization, common),
+                Names(read_text(country), read_text(organization), read_text(common)),
                 self._clock.now(),
                 key=key,
                 in_hardware=use_tpm,
@@ -148,7 +155,7 @@ class Installing(Access):
 
 
 def _unknown_type(value: object) -> InstallOutcome:
-    return InstallOutcome(InstallCertificateResult.WRITE_ERROR, f"{value!r} is no certificate type")
+    return InstallOutcome(InstallCertificateResult.WRITE_ERROR, f"{value!r:.60} is no certificate type")
 
 
 def _told(command: str, outcome: InstallOutcome) -> InstallOutcome:

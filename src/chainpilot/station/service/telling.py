@@ -23,7 +23,7 @@ from chainpilot.station.model import (
     OCSPRequestDataList,
     ValidationOutcome,
 )
-from chainpilot.station.service.access import Access, members, read_member
+from chainpilot.station.service.access import Access, members, read_member, read_text
 from chainpilot.station.store import read_bundle
 from chainpilot.station.vault import Change
 
@@ -48,7 +48,7 @@ class Telling(Access):
             return ValidationOutcome(CertificateValidationResult.UNKNOWN, "not a list of leaf types")
         return self._look(
             "verify_certificate",
-            lambda look: judgement.validate(look, self._layout, certificate_chain, kinds, self._clock.now()),
+            lambda look: judgement.validate(look, self._layout, read_text(certificate_chain), kinds, self._clock.now()),
             lambda why: ValidationOutcome(CertificateValidationResult.UNKNOWN, why),
         )
 
@@ -162,7 +162,9 @@ class Telling(Access):
         """A contract leaf and its sub-CAs, when the chain leads to a V2G or MO anchor."""
         return self._look(
             "get_mo_ocsp_request_data",
-            lambda look: ocsp_requests.mo_request_data(look, self._layout, certificate_chain, self._clock.now()),
+            lambda look: ocsp_requests.mo_request_data(
+                look, self._layout, read_text(certificate_chain), self._clock.now()
+            ),
             lambda why: OCSPRequestDataList((), (why,)),
         )
 
@@ -217,7 +219,7 @@ class Telling(Access):
 
         Whether the signer may sign firmware is verify_certificate's to say, in the domain MF.
         """
-        return file_signature.holds(file_path, signing_certificate, signature)
+        return file_signature.holds(read_text(file_path), read_text(signing_certificate), read_text(signature))
 
     def findings(self) -> tuple[Finding, ...]:
         """What in the store is passed over, and why: broken files, leaves without a key, anchors that don't count.
