@@ -15,7 +15,7 @@ from chainpilot.station.model import (
     LeafCertificateType,
 )
 
-__all__ = ["Argument", "Call", "check", "hash_data", "is_there", "ready"]
+__all__ = ["Argument", "Call", "check", "hash_data", "ready"]
 
 Argument = str | HashFields
 """A chain, a root or a common name; for deleting the hash data. Calls without one take ""."""
@@ -37,11 +37,6 @@ def check(row: RowName, roots: int, answer: Any) -> None:
     told, right = _words(row, answer), _right(row, roots)
     if told != right:
         raise SystemExit(f"{row.value} with {roots} roots answered {told!r}; {right!r} would be right")
-
-
-def is_there(row: RowName) -> bool:
-    """Whether the store has the command."""
-    return hasattr(EvseSecurity, _command(row))
 
 
 def hash_data(names: HashFields) -> CertificateHashData:
@@ -66,7 +61,7 @@ def _leaf_with_ocsp(store: EvseSecurity, _: str) -> Call:
 
 
 def _ocsp_data(store: EvseSecurity, _: str) -> Call:
-    return _named(store, RowName.OCSP_DATA)
+    return store.get_v2g_ocsp_request_data
 
 
 def _csr(store: EvseSecurity, common_name: str) -> Call:
@@ -78,8 +73,8 @@ def _install(store: EvseSecurity, root: str) -> Call:
 
 
 def _delete(store: EvseSecurity, names: HashFields) -> Call:
-    wanted, delete = hash_data(names), _named(store, RowName.DELETE)
-    return lambda: delete(wanted)
+    wanted = hash_data(names)
+    return lambda: store.delete_certificate(wanted)
 
 
 _CALLS: Final[Mapping[RowName, Callable[[EvseSecurity, Any], Call]]] = {
@@ -98,16 +93,6 @@ _CALLS: Final[Mapping[RowName, Callable[[EvseSecurity, Any], Call]]] = {
 }
 
 
-def _named(store: EvseSecurity, row: RowName) -> Callable[..., Any]:
-    command: Callable[..., Any] = getattr(store, _command(row))
-    return command
-
-
-def _command(row: RowName) -> str:
-    """A row's name begins with its command."""
-    return row.value.partition(",")[0]
-
-
 def _right(row: RowName, roots: int) -> str:
     match row:
         case RowName.VERIFY | RowName.VERIFY_CHANGED:
@@ -115,7 +100,7 @@ def _right(row: RowName, roots: int) -> str:
         case RowName.INSTALLED | RowName.INSTALLED_CHANGED:
             return f"Accepted, {roots} V2G, 3 others, chains of [3]"
         case RowName.LEAF_OCSP:
-            return "Accepted, 3 OCSP entries"
+            return "Accepted, 3 OCSP responses"
         case RowName.OCSP_DATA:
             return "3 entries"
         case _:
@@ -129,7 +114,8 @@ def _words(row: RowName, answer: Any) -> str:
         case RowName.INSTALLED | RowName.INSTALLED_CHANGED:
             return _listed(answer)
         case RowName.LEAF_OCSP if answer.info is not None:
-            return f"{answer.status.value}, {len(answer.info.ocsp or ())} OCSP entries"
+            responses = [one for one in answer.info.ocsp or () if one.ocsp_path is not None]
+            return f"{answer.status.value}, {len(responses)} OCSP responses"
         case RowName.OCSP_DATA:
             return f"{len(answer.ocsp_request_data_list)} entries"
         case _:

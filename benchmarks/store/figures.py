@@ -11,15 +11,17 @@ COLD: Final = "cold"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One call under one condition; milliseconds a call, medians. Everything is None where the store lacks the call."""
+    """One call under one condition; milliseconds a call, medians."""
 
     row: str
     roots: int
     bundle: str
     state: str
     """`warm`, or `cold`: the first call of a new process, opening the store included."""
-    cpu_ms: float | None = None
-    wall_ms: float | None = None
+    cpu_ms: float
+    wall_ms: float
+    calls: int
+    """How many were timed."""
     ceiling_ratio: float | None = None
     """CPU time in those of the pre-parsed verification beside it; None for cold calls."""
     fsync_ms: float | None = None
@@ -28,8 +30,6 @@ class Figure:
     """Wall time less that write's."""
     fsync_ratio: float | None = None
     """Wall time in those of that write."""
-    calls: int = 0
-    """How many were timed."""
 
 
 @dataclass(frozen=True, slots=True)

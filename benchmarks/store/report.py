@@ -11,22 +11,21 @@ from benchmarks.store.plan import ROWS, TARGETS, Measure, Row, Target
 
 __all__ = ["Verdict", "judge", "tell", "to_json"]
 
-_MISSING: Final = "not there yet"
 _UNITS: Final = {Measure.CPU: "ms", Measure.RATIO: "x ceiling", Measure.ABOVE_FSYNC: "ms above fsync"}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One target held against one figure; `value` is None where the store lacks the call."""
+    """One target held against one figure."""
 
     target: Target
     figure: Figure
-    value: float | None
+    value: float
 
     @property
     def is_met(self) -> bool:
         """Within the limit, the limit itself included."""
-        return self.value is not None and self.value <= self.target.limit
+        return self.value <= self.target.limit
 
     @property
     def bound(self) -> str:
@@ -36,8 +35,6 @@ class Verdict:
     @property
     def words(self) -> str:
         """The target and how it went."""
-        if self.value is None:
-            return f"{self.bound}: {_MISSING}"
         return f"{self.bound}: {'within' if self.is_met else 'OVER'}"
 
 
@@ -113,7 +110,7 @@ def _calls(figures: Figures) -> Iterator[str]:
                 row.title,
                 str(warm.roots),
                 warm.bundle,
-                _MISSING if warm.cpu_ms is None else _number(warm.cpu_ms),
+                _number(warm.cpu_ms),
                 _number(warm.wall_ms),
                 _number(warm.ceiling_ratio),
                 _number(first.cpu_ms if first else None),
@@ -129,12 +126,11 @@ def _writes(figures: Figures) -> Iterator[str]:
     lines: list[tuple[str, ...]] = [("call", "roots", "bundle", "wall", "bare", "above", "x bare", "target")]
     for row, warm in _by_row(figures):
         verdicts = [verdict for verdict in _verdicts(warm) if verdict.target.measure is Measure.ABOVE_FSYNC]
-        if warm.fsync_ms is None and not verdicts:
+        if warm.fsync_ms is None:
             continue
-        numbers = (warm.fsync_ms, warm.above_fsync_ms, warm.fsync_ratio)
-        wall = _MISSING if warm.wall_ms is None else _number(warm.wall_ms)
+        numbers = (warm.wall_ms, warm.fsync_ms, warm.above_fsync_ms, warm.fsync_ratio)
         target = "; ".join(verdict.words for verdict in verdicts)
-        lines.append((row.title, str(warm.roots), warm.bundle, wall, *map(_number, numbers), target))
+        lines.append((row.title, str(warm.roots), warm.bundle, *map(_number, numbers), target))
     return _aligned(lines)
 
 
@@ -142,8 +138,8 @@ def _summary(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
     missed = [verdict for verdict in verdicts if not verdict.is_met]
     yield f"{len(verdicts) - len(missed)} of {len(verdicts)} targets met."
     for one in missed:
-        found = _MISSING if one.value is None else _number(one.value)
-        yield f"  missed: {one.figure.row}, roots {one.figure.roots}, {one.figure.bundle}: {found}, {one.bound}"
+        where = f"{one.figure.row}, roots {one.figure.roots}, {one.figure.bundle}"
+        yield f"  missed: {where}: {_number(one.value)}, {one.bound}"
 
 
 def _by_row(figures: Figures) -> Iterator[tuple[Row, Figure]]:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from benchmarks.store.cold import ColdFound, ColdJob
-from benchmarks.store.commands import hash_data, is_there
+from benchmarks.store.commands import hash_data
 from benchmarks.store.figures import COLD, Figure, Figures
 from benchmarks.store.ground import BESIDE, CROWD, CROWD_UNNAMED, Ground
 from benchmarks.store.machine import machine_facts
@@ -117,9 +117,8 @@ def _take_into_use(ground: Ground, material: Material) -> None:
     answer = store.install_ca_certificate(material.roots[-1], CaCertificateType.V2G)
     if answer.value != "Accepted":
         raise SystemExit(f"the store doesn't take the root that it holds: {answer.value}")
-    if hasattr(store, "update_ocsp_cache"):
-        for one in material.responses:
-            store.update_ocsp_cache(hash_data(one.names), one.response)
+    for one in material.responses:
+        store.update_ocsp_cache(hash_data(one.names), one.response)
 
 
 def _measure_warm(patience: Patience, ground: Ground, material: Path) -> WarmFound:
@@ -162,10 +161,9 @@ class _ColdCalls:
                     before.restore()
             before.restore()
         for row, calls in found.items():
-            figure = Figure(row.value, ground.roots, ground.bundle.value, COLD)
-            if calls:
-                cost = medians(one.cost for one in calls)
-                figure = Figure(
+            cost = medians(one.cost for one in calls)
+            self.figures.append(
+                Figure(
                     row.value,
                     ground.roots,
                     ground.bundle.value,
@@ -174,7 +172,7 @@ class _ColdCalls:
                     wall_ms=cost.wall_ms,
                     calls=len(calls),
                 )
-            self.figures.append(figure)
+            )
 
     def _jobs(self, ground: Ground) -> Iterator[tuple[RowName, ColdJob]]:
         spare = self._material.spares[0]
@@ -183,7 +181,7 @@ class _ColdCalls:
             RowName.CSR: next(self._names),
             RowName.INSTALL: spare.pem,
         }
-        for row in (row for row in _COLD_ROWS if is_there(row)):
+        for row in _COLD_ROWS:
             yield (
                 row,
                 ColdJob(

@@ -1,6 +1,5 @@
 """Taking the time of calls: CPU and wall, a call, in milliseconds."""
 
-import gc
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +24,6 @@ class Cost:
 
 def take(calls: Sequence[Callable[[], T]]) -> tuple[Cost, list[T]]:
     """Make the calls in a row; answers the mean cost of one, and every answer."""
-    gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
     answers = [call() for call in calls]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

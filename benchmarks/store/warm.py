@@ -4,6 +4,7 @@ Every number of roots and kind of bundle has a process of its own, and no leaf i
 remembered of one condition serves another.
 """
 
+import gc
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Final
 import msgspec
 
 from benchmarks.store.ceilings import Ceiling, DurableWrite
-from benchmarks.store.commands import Call, check, is_there, ready
+from benchmarks.store.commands import Call, check, ready
 from benchmarks.store.figures import WARM, Figure
 from benchmarks.store.ground import BESIDE, CROWD, CROWD_UNNAMED, Ground
 from benchmarks.store.material import Material
@@ -121,6 +122,7 @@ class _Session:
 
         `change` is made, untimed, at the last moment.
         """
+        gc.collect()  # what was left lying before this sample is not its cost
         self._signatures.append(self._ceiling.signature())
         low = self._ceiling.chain()
         before = take([fsync])[0].wall_ms if fsync else None
@@ -142,11 +144,10 @@ class _Session:
         return take([self._call(row)])[0].wall_ms / 1000
 
     def _reads(self) -> None:
-        rows = [row for row in _READS if is_there(row)]
         settle()
-        calls = {row: self._calls_a_round(self._warm_up(row), MOST_CALLS) for row in rows}
+        calls = {row: self._calls_a_round(self._warm_up(row), MOST_CALLS) for row in _READS}
         for _ in range(self._job.rounds):
-            for row in rows:
+            for row in _READS:
                 self._take(row, [self._call(row) for _ in range(calls[row])], self._job.roots)
 
     def _calls_a_round(self, seconds: float, most: int) -> int:
@@ -178,22 +179,16 @@ class _Session:
 
     def _installs(self) -> None:
         """A root comes and goes again, each time another one; the bare write has the new bundle's size."""
-        before, store = self._ground.snapshot(), self._stores[BESIDE]
+        store = self._stores[BESIDE]
         write = DurableWrite(self._ground.scratch, self._ground.content_with(self._material.spares[0].pem))
         for spare in self._material.spares[: self._job.writes]:
             for row, argument in ((RowName.INSTALL, spare.pem), (RowName.DELETE, spare.names)):
-                if is_there(row):
-                    settle()
-                    self._call(RowName.INSTALLED)()
-                    self._take(row, [ready(row, store, argument)], self._job.roots, fsync=write)
-                else:
-                    before.restore()
+                settle()
+                self._call(RowName.INSTALLED)()
+                self._take(row, [ready(row, store, argument)], self._job.roots, fsync=write)
 
     def _figure(self, row: RowName) -> Figure:
         samples = self._samples[row]
-        figure = Figure(row.value, self._job.roots, self._job.bundle, WARM)
-        if not samples:
-            return figure
         cost = medians(sample.cost for sample in samples)
         ratio = median(sample.cost.cpu_ms / sample.ceiling_cpu_ms for sample in samples)
         bare = [(sample.cost.wall_ms, sample.fsync_ms) for sample in samples if sample.fsync_ms is not None]
