@@ -253,11 +253,17 @@ def test_what_isnt_named_isnt_revoked_until_the_lists_end() -> None:
 
 
 def test_no_list_says_nothing() -> None:
-    assert_cannot_tell(ask(), "no list by")
+    assert_cannot_tell(ask(), "there is no list by")
 
 
 def test_another_cas_list_says_nothing() -> None:
-    assert_cannot_tell(ask(revocation_list(V2G.sub1, entry(SERIAL))), "no list by")
+    assert_cannot_tell(ask(revocation_list(V2G.sub1, entry(SERIAL))), "there is no list by")
+
+
+def test_a_list_by_the_issuers_key_in_another_name_says_nothing() -> None:
+    der = revocation_list(ISSUER, name=V2G.sub1.certificate.subject_der)
+    assert load_crl(der).was_signed_by(ISSUER.certificate)
+    assert_cannot_tell(ask(der), "there is no list by")
 
 
 def test_a_list_in_the_issuers_name_by_another_key_says_nothing() -> None:
@@ -317,6 +323,9 @@ def test_a_certificate_of_another_issuer_isnt_looked_up() -> None:
     assert_cannot_tell(ask(der, issuer=V2G.sub1), "was not issued by")
     namesake = forge("CPO Sub2", V2G.sub1, ca=True)
     assert_cannot_tell(ask(revocation_list(namesake), issuer=namesake), "was not issued by")
+    renamed = forge("Renamed", V2G.sub1, ca=True, key=ISSUER.key)
+    assert LEAF.was_signed_by(renamed.certificate)
+    assert_cannot_tell(ask(revocation_list(renamed), issuer=renamed), "was not issued by")
 
 
 def test_both_ends_of_a_list_are_inclusive_and_its_begin_tolerant() -> None:
