@@ -15,6 +15,7 @@ from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.pki.profiles import IsoEdition
 
 __all__ = [
+    "NEEDED",
     "OURS",
     "CaCertificateType",
     "CertificateHashData",
@@ -53,6 +54,8 @@ __all__ = [
 
 OURS: Final[Mapping[str, bool]] = MappingProxyType({"ours": True})
 """Metadata of a field that stays on this side of the interface: the reason it has no place for."""
+NEEDED: Final[Mapping[str, bool]] = MappingProxyType({"needed": True})
+"""Metadata of a list that is always there over the interface, if empty."""
 
 
 class EncodingFormat(Enum):
@@ -182,7 +185,7 @@ class GetInstalledCertificatesResult:
     """Answer of get_installed_certificates; both keys are always present."""
 
     status: GetInstalledCertificatesStatus
-    certificate_hash_data_chain: tuple[CertificateHashDataChain, ...] = ()
+    certificate_hash_data_chain: tuple[CertificateHashDataChain, ...] = field(default=(), metadata=NEEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,7 @@ class GetCertificateFullInfoResult:
     """Answer of get_all_valid_certificates_info; both keys are always present."""
 
     status: GetCertificateInfoStatus
-    info: tuple[CertificateInfo, ...] = ()
+    info: tuple[CertificateInfo, ...] = field(default=(), metadata=NEEDED)
     reason: str | None = field(default=None, metadata=OURS)
 
 
@@ -260,7 +263,7 @@ class OCSPRequestData:
 class OCSPRequestDataList:
     """Answer of the OCSP request data commands."""
 
-    ocsp_request_data_list: tuple[OCSPRequestData, ...] = ()
+    ocsp_request_data_list: tuple[OCSPRequestData, ...] = field(default=(), metadata=NEEDED)
     left_out: tuple[str, ...] = field(default=(), metadata=OURS)
     """A sentence for every certificate that can't be asked about, and why."""
 
