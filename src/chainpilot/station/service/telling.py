@@ -24,6 +24,7 @@ from chainpilot.station.model import (
     ValidationOutcome,
 )
 from chainpilot.station.service.access import Access, members, read_member, read_text
+from chainpilot.station.snapshot import Snapshot, take
 from chainpilot.station.store import read_bundle
 from chainpilot.station.vault import Change
 
@@ -230,3 +231,13 @@ class Telling(Access):
         """
         with self._vault.look() as look:
             return inventory.findings(look, self._layout)
+
+    def snapshot(self, *, detailed: bool = False) -> Snapshot:
+        """Everything the store holds at one moment; `detailed` adds OCSP standing, key places, findings and surplus.
+
+        Raises:
+            VaultError: the store can't be read at all.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return take(look, self._layout, self._clock.now(), detailed=detailed)
