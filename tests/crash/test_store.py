@@ -1,26 +1,38 @@
 """Stop a change of the store after every single file operation: it opens with the old or the new state."""
 
+import base64
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 
 from certs import Pki, root, v2g_pki
+from chainpilot.pki.certificate import Certificate, load_certificates
+from chainpilot.pki.hashdata import hash_data
 from chainpilot.station import EvseSecurity
-from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
+from chainpilot.station.model import (
+    CaCertificateType,
+    DeleteCertificateResult,
+    InstallCertificateResult,
+    LeafCertificateType,
+)
 from chainpilot.station.store.requests import KEPT_SUPERSEDED
 from clocks import SetClock
-from stores import EVSE, KillingFiles, StoppingFiles, leaf_files, open_store, store_with, tree
+from forge import Forged
+from ocsp_answers import answer, cert_id, single
+from stores import EVSE, KillingFiles, StoppingFiles, enrol, leaf_files, open_store, store_with, tree
 
 V2G = LeafCertificateType.V2G
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 """The forked child runs one command and ends; it waits for no thread of its parent (the warning is Python 3.12's)."""
-MAX_OPERATIONS = 60
+MAX_OPERATIONS = 120
 """More than any change has; reaching it means that a change never ends."""
 
 Command = Callable[[EvseSecurity], bool]
@@ -31,22 +43,56 @@ def v2g() -> Pki:
     return v2g_pki()
 
 
+def opened(directory: Path, **settings: Any) -> EvseSecurity:
+    """A store whose MO bundle is a directory."""
+    return open_store(directory, mo_ca_bundle="ca/mo", **settings)
+
+
 def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
-    """A store with one root, one open request and four superseded ones, and the commands to be stopped."""
-    store = store_with(directory, (CaCertificateType.V2G, v2g))
-    earlier = open_store(directory, clock=SetClock(SetClock().now() - timedelta(days=1)))
+    """A store in use, and the commands to be stopped.
+
+    Two V2G roots, the second with a sub-CA in the bundle; two MO roots in a directory with hash links; a leaf with its
+    OCSP answer, one open request and four superseded ones.
+    """
+    second = v2g_pki()
+    installed = (
+        (v2g.root, CaCertificateType.V2G),
+        (second.root, CaCertificateType.V2G),
+        (second.sub1, CaCertificateType.V2G),
+        (root("MO Root"), CaCertificateType.MO),
+        (root("Second MO Root"), CaCertificateType.MO),
+    )
+    store = opened(directory)
+    for forged, kind in installed:
+        assert store.install_ca(forged.certificate.to_pem(), kind).accepted
+    assert store.get_verify_location(CaCertificateType.MO) == str(directory / "ca/mo")
+    leaf = load_certificates(enrol(store, v2g, common="DE*CHP*E1234*3"))[0]
+    good = ocsp_answer(v2g.issuing, leaf, SetClock().now() - timedelta(hours=2))
+    assert store.cache_ocsp(hash_data(leaf, v2g.issuing.certificate), good).accepted
+    earlier = opened(directory, clock=SetClock(SetClock().now() - timedelta(days=1)))
     for number in range(4):
         earlier.generate_certificate_signing_request(V2G, "DE", f"Former Operator {number}", EVSE)
     csr = store.generate_certificate_signing_request(V2G, "DE", "Operator", EVSE).csr
     assert csr is not None
-    return commands(v2g.enrol(csr), root("Second Root").certificate.to_pem())
+    return commands(v2g, v2g.enrol(csr), leaf, second)
 
 
-def commands(chain: str, second: str) -> dict[str, Command]:
+def commands(v2g: Pki, chain: str, leaf: Certificate, second: Pki) -> dict[str, Command]:
     """Each answers whether it did what it should."""
+    third = root("Third Root").certificate.to_pem()
+    later = ocsp_answer(v2g.issuing, leaf, SetClock().now())
+    named = hash_data(leaf, v2g.issuing.certificate)
+    deleted = DeleteCertificateResult.ACCEPTED
     return {
         "update_leaf_certificate": lambda store: store.update_leaf(chain, V2G).accepted,
-        "install_ca_certificate": lambda store: store.install_ca(second, CaCertificateType.V2G).accepted,
+        "install_ca_certificate": lambda store: store.install_ca(third, CaCertificateType.V2G).accepted,
+        "install_into_directory": lambda store: store.install_ca(third, CaCertificateType.MO).accepted,
+        "delete_root_with_sub_ca": lambda store: (
+            store.delete_certificate(hash_data(second.root.certificate, second.root.certificate)) is deleted
+        ),
+        "delete_leaf": lambda store: store.delete_certificate(named) is deleted,
+        "update_ocsp_cache": lambda store: store.cache_ocsp(named, later).accepted,
+        "get_verify_location": relinked,
         "generate_certificate_signing_request": lambda store: (
             store.generate_certificate_signing_request(V2G, "DE", "Operator", "DE*CHP*E1234*2").csr is not None
         ),
@@ -58,34 +104,76 @@ def commands(chain: str, second: str) -> dict[str, Command]:
     }
 
 
+def ocsp_answer(issuer: Forged, leaf: Certificate, at: datetime) -> str:
+    """That the leaf is good, as OCPP carries it."""
+    about = single(cert_id(leaf, issuer.certificate), since=at, until=at + timedelta(days=7))
+    return base64.b64encode(answer(issuer, about, produced=at)).decode()
+
+
+def relinked(store: EvseSecurity) -> bool:
+    """A link that leads elsewhere is set right; before the command it was somebody's mistake."""
+    location = Path(store.get_verify_location(CaCertificateType.MO))
+    return location == store.layout.bundles[CaCertificateType.MO] and not list(location.glob("*.9"))
+
+
+def misplace_a_link(directory: Path) -> None:
+    """A gap in the numbers: OpenSSL finds nothing behind it."""
+    link = next((directory / "ca/mo").glob("*.0"))
+    link.rename(link.with_suffix(".9"))
+
+
 def marked(store: EvseSecurity) -> bool:
     store.mark_request(store.open_requests()[0], with_csms=True)
     return store.open_requests()[0].with_csms
 
 
 def tidied(store: EvseSecurity) -> bool:
+    """The superseded requests beyond the kept ones go; the open one's key and the leaf's stay."""
     store.run_housekeeping()
-    return len(list(store.layout.leaves[V2G].keys.glob("*.key"))) == 1 + KEPT_SUPERSEDED
+    return len(list(store.layout.leaves[V2G].keys.glob("*.key"))) == 2 + KEPT_SUPERSEDED
 
 
-COMMANDS = tuple(commands("", ""))
+COMMANDS = (
+    "update_leaf_certificate",
+    "install_ca_certificate",
+    "install_into_directory",
+    "delete_root_with_sub_ca",
+    "delete_leaf",
+    "update_ocsp_cache",
+    "get_verify_location",
+    "generate_certificate_signing_request",
+    "replace_signing_request",
+    "mark_request",
+    "run_housekeeping",
+)
+
+
+def ready(directory: Path, v2g: Pki, command: str) -> Command:
+    """A prepared store, and the command to be stopped in copies of it."""
+    run = prepared(directory, v2g)
+    assert tuple(run) == COMMANDS
+    if command == "get_verify_location":
+        misplace_a_link(directory)
+    return run[command]
 
 
 def state(directory: Path) -> dict[str, int]:
     """What the store holds, in words that don't depend on random names: files by kind, and by size of bundles."""
-    reopened = open_store(directory)
+    reopened = opened(directory)
     counts: dict[str, int] = {"open": len(reopened.open_requests()), "unreadable": len(reopened.findings())}
     with_lock = reopened.generate_certificate_signing_request(LeafCertificateType.MO, "DE", "O", "CN")
     assert with_lock.csr is None, "opens the store for a change, which finishes or removes what was left"
     for name, data in leaf_files(directory).items():
-        kind = Path(name).suffix if "client" in name else f"{name} {len(data)}"
+        path = Path(name)
+        kind = path.suffix if "client" in name or "MO_ROOT_" in path.stem else f"{name} {len(data)}"
+        kind = f"{kind} {zlib.crc32(data)}" if "ocsp" in name else kind
         counts[kind] = counts.get(kind, 0) + 1
     counts["chainpilot files"] = sum(1 for name in tree(directory) if ".chainpilot" in name)
     counts["for another operator"] = sum(
         pending.csr.subject.organization != "Operator" for pending in reopened.open_requests()
     )
     counts["with a CSMS"] = sum(pending.with_csms for pending in reopened.open_requests())
-    counts["leaf"] = reopened.get_leaf_certificate_info(V2G).info is not None
+    counts["leaves"] = len(reopened.leaves_due(datetime.max.replace(tzinfo=UTC)))
     return counts
 
 
@@ -93,17 +181,17 @@ def state(directory: Path) -> dict[str, int]:
 def test_a_process_killed_after_any_file_operation_leaves_the_old_or_the_new_state(
     tmp_path: Path, v2g: Pki, command: str
 ) -> None:
-    run = prepared(tmp_path / "before", v2g)[command]
+    run = ready(tmp_path / "before", v2g, command)
     old = state(tmp_path / "before")
-    copytree(tmp_path / "before", tmp_path / "after")
-    assert run(open_store(tmp_path / "after"))
+    copytree(tmp_path / "before", tmp_path / "after", symlinks=True)
+    assert run(opened(tmp_path / "after"))
     new = state(tmp_path / "after")
     assert old != new
     seen = []
     for allowed in range(MAX_OPERATIONS):
         place = tmp_path / f"killed-{allowed}"
-        copytree(tmp_path / "before", place)
-        if _killed(run, open_store(place, files=KillingFiles(allowed))):
+        copytree(tmp_path / "before", place, symlinks=True)
+        if _killed(run, opened(place, files=KillingFiles(allowed))):
             seen.append(state(place))
             assert seen[-1] in (old, new), f"after {allowed} file operations"
         else:
@@ -130,16 +218,16 @@ def _killed(run: Command, store: EvseSecurity) -> bool:
 def test_a_disk_that_fails_at_any_operation_leaves_what_the_answer_says(
     tmp_path: Path, v2g: Pki, command: str, *, recovers: bool
 ) -> None:
-    run = prepared(tmp_path / "before", v2g)[command]
+    run = ready(tmp_path / "before", v2g, command)
     old = state(tmp_path / "before")
-    copytree(tmp_path / "before", tmp_path / "after")
-    assert run(open_store(tmp_path / "after"))
+    copytree(tmp_path / "before", tmp_path / "after", symlinks=True)
+    assert run(opened(tmp_path / "after"))
     new = state(tmp_path / "after")
     for allowed in range(MAX_OPERATIONS):
         place = tmp_path / f"failed-{allowed}"
-        copytree(tmp_path / "before", place)
+        copytree(tmp_path / "before", place, symlinks=True)
         files = StoppingFiles(allowed, recovers=recovers)
-        accepted = run(open_store(place, files=files))
+        accepted = run(opened(place, files=files))
         if not files.stopped:
             break
         after = state(place)
