@@ -32,6 +32,7 @@ ChainpilotError
 │   ├── FolderRefused  (cli.demo.stage)
 │   ├── DemoFailed  (cli.demo.timeline)
 │   ├── SourceError  (cli.inspect.source)
+│   ├── NotCarriedOut  (cli.station.work.material)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.tls)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)

@@ -358,6 +358,14 @@ def test_a_list_that_has_ended_or_is_forged_doesnt_hide_one_in_force() -> None:
     assert isinstance(ask(ended, ahead, forged, current), Revoked)
 
 
+def test_a_certificate_that_was_revoked_stays_so_when_the_list_has_ended() -> None:
+    old: dict[str, Any] = {"since": SINCE - timedelta(days=9), "until": NOON - SECOND}
+    assert isinstance(ask(revocation_list(ISSUER, entry(SERIAL), **old)), Revoked)
+    assert_cannot_tell(ask(revocation_list(ISSUER, entry(SERIAL, reason=6), **old)), "in force")
+    ahead: dict[str, Any] = {"since": NOON + timedelta(days=1), "until": NEXT + timedelta(days=9)}
+    assert_cannot_tell(ask(revocation_list(ISSUER, entry(SERIAL), **ahead)), "in force")
+
+
 def test_names_are_compared_without_regard_to_case() -> None:
     shouted = ISSUER.certificate.subject_der.replace(b"CPO Sub2", b"CPO SUB2")
     assert isinstance(ask(revocation_list(ISSUER, entry(SERIAL), name=shouted)), Revoked)

@@ -10,9 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from certs import v2g_pki
 from chainpilot.pki.certificate import load_certificates
+from chainpilot.pki.hashdata import HashAlgorithm, hash_data
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,
+    DeleteCertificateResult,
     GetCertificateInfoStatus,
     InstallCertificateResult,
     LeafCertificateType,
@@ -39,6 +41,7 @@ class StoreModel(RuleBasedStateMachine):
         self.superseded: dict[str, str] = {}
         self.operators: dict[str, str] = {}
         self.chains: dict[str, int] = {}
+        self.sub_cas: set[int] = set()
 
     def teardown(self) -> None:
         self.place.cleanup()
@@ -53,6 +56,44 @@ class StoreModel(RuleBasedStateMachine):
     def operator_empties_the_bundle(self) -> None:
         self.store.layout.bundles[CaCertificateType.V2G].unlink(missing_ok=True)
         self.roots.clear()
+        self.sub_cas.clear()
+
+    @rule(number=ANY_PKI)
+    def install_sub_ca(self, number: int) -> None:
+        """Below an installed root only; and again changes nothing."""
+        result = self.store.install_ca_certificate(PKIS[number].sub1.certificate.to_pem(), CaCertificateType.V2G)
+        if number not in self.roots:
+            assert result is InstallCertificateResult.INVALID_CERTIFICATE_CHAIN
+            return
+        assert result is InstallCertificateResult.ACCEPTED
+        self.sub_cas.add(number)
+
+    @rule(number=ANY_PKI)
+    def delete_root(self, number: int) -> None:
+        """Its sub-CA goes with it, leaves stay."""
+        certificate = PKIS[number].root.certificate
+        result = self.store.delete_certificate(hash_data(certificate, certificate))
+        expected = DeleteCertificateResult
+        assert result is (expected.ACCEPTED if number in self.roots else expected.NOT_FOUND)
+        self.roots.discard(number)
+        self.sub_cas.discard(number)
+
+    @rule(number=ANY_PKI, algorithm=st.sampled_from(HashAlgorithm))
+    def delete_sub_ca(self, number: int, algorithm: HashAlgorithm) -> None:
+        named = hash_data(PKIS[number].sub1.certificate, PKIS[number].root.certificate, algorithm)
+        result = self.store.delete_certificate(named)
+        expected = DeleteCertificateResult
+        assert result is (expected.ACCEPTED if number in self.sub_cas else expected.NOT_FOUND)
+        self.sub_cas.discard(number)
+
+    @precondition(lambda self: bool(self.chains))
+    @rule(data=st.data())
+    def delete_leaf(self, data: st.DataObject) -> None:
+        """Twice: the second time there is nothing."""
+        chain = data.draw(st.sampled_from(sorted(self.chains)))
+        named = hash_data(load_certificates(chain)[0], PKIS[self.chains.pop(chain)].issuing.certificate)
+        assert self.store.delete_certificate(named) is DeleteCertificateResult.ACCEPTED
+        assert self.store.delete_certificate(named) is DeleteCertificateResult.NOT_FOUND
 
     @rule(slot=ANY_SLOT, operator=st.sampled_from(("Operator", "Another Operator")))
     def request(self, slot: str, operator: str) -> None:
@@ -129,6 +170,17 @@ class StoreModel(RuleBasedStateMachine):
         serials = {f"{PKIS[number].root.certificate.serial_number:x}" for number in self.roots}
         serials |= {f"{load_certificates(chain)[0].serial_number:x}" for chain in self.chains}
         assert {entry.certificate_hash_data.serial_number for entry in listed} == serials
+        roots = (one for one in listed if one.certificate_type is CertificateType.V2G_ROOT_CERTIFICATE)
+        children = {child.serial_number for one in roots for child in one.child_certificate_hash_data}
+        assert children == {f"{PKIS[number].sub1.certificate.serial_number:x}" for number in self.sub_cas}
+
+    @invariant()
+    def another_process_would_see_the_same(self) -> None:
+        """What is remembered of the files is what they say."""
+        fresh = open_store(Path(self.place.name))
+        kinds = list(CertificateType)
+        assert self.store.get_installed_certificates(kinds) == fresh.get_installed_certificates(kinds)
+        assert self.store.get_leaf_certificate_info(V2G) == fresh.get_leaf_certificate_info(V2G)
 
 
 @pytest.mark.scaled

@@ -165,7 +165,8 @@ def revocation(crls: Iterable[Crl], certificate: Certificate, issuer: Certificat
     """What the issuer's newest list in force at `at` says of a certificate.
 
     Args:
-        crls: lists of any issuers; those by others, badly signed or out of date are passed over.
+        crls: lists of any issuers; those by others, badly signed or out of date are passed over, but that a list which
+            has ended named the certificate still counts.
         certificate: what is asked about.
         issuer: whose certificate it is; believed by the caller.
         at: timezone-aware.
@@ -190,6 +191,9 @@ def revocation(crls: Iterable[Crl], certificate: Certificate, issuer: Certificat
     current = [crl for crl in signed if crl.is_current(at)]
     if not current:
         newest = max(signed, key=_age)
+        ended = newest.revoked.get(certificate.serial_number) if newest.next_update <= at else None
+        if ended is not None and ended.reason is not RevocationReason.CERTIFICATE_HOLD:
+            return ended  # revoking is for good (RFC 5280 section 5.3.1): that the list is old makes nothing better
         span = f"{newest.this_update.isoformat()} to {newest.next_update.isoformat()}"
         return NoCurrentCrl(f"the newest list by {issuer.subject} is in force from {span} only")
     # 5: of several the newest, since a certificate on hold may have been let go
