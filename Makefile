@@ -35,7 +35,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict, the import contracts and th
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/house_style.py
 
-bench-store: $(VENV)/.installed-all ## measure the station's store: about 4 minutes (ARGS=--quick: half a minute)
+bench-store: $(VENV)/.installed-all ## measure the station's store: about 3 minutes (ARGS=--quick: half a minute)
 	@$(BIN)/python -m benchmarks.store $(ARGS)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
