@@ -36,6 +36,7 @@ __all__ = [
     "listed",
     "named",
     "openssl",
+    "openssl_takes",
     "place",
     "put",
     "rewrite",
@@ -164,9 +165,14 @@ def serial(text: str | Path | Certificate | Forged | None) -> str:
             return serial(load_certificates(data)[0])
 
 
-def openssl(*words: str | Path, given: bytes = b"", succeeds: bool = True) -> str:
-    """What openssl prints; its own complaint where it doesn't do as expected."""
+def openssl(*words: str | Path, given: bytes = b"") -> str:
+    """What openssl prints; its own complaint where it doesn't do what it is told."""
     command = [program("openssl"), *map(str, words)]
     done = subprocess.run(command, input=given, capture_output=True, check=False)
-    assert (done.returncode == 0) is succeeds, done.stderr.decode() or done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode() or done.stdout.decode()
     return done.stdout.decode()
+
+
+def openssl_takes(*words: str | Path) -> bool:
+    """Whether openssl says yes to what it is asked."""
+    return subprocess.run([program("openssl"), *map(str, words)], capture_output=True, check=False).returncode == 0
