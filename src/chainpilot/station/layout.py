@@ -290,8 +290,12 @@ class Layout:
 
     @property
     def ocsp_directories(self) -> tuple[Path, ...]:
-        """Where OCSP answers lie: `ocsp` beside the certificates, for leaves and for bundles."""
-        bundles = (path if self.is_directory_name(path) else path.parent for path in self.bundles.values())
+        """Where OCSP answers lie: `ocsp` beside the certificates, for leaves and for bundles.
+
+        A bundle whose name has a suffix may be a directory all the same, and then they lie inside.
+        """
+        named = self.bundles.values()
+        bundles = (place for path in named for place in ((path.parent, path) if path.suffix else (path,)))
         places = (*(pair.certificates for pair in self.leaves.values()), *bundles)
         return tuple(dict.fromkeys(path / "ocsp" for path in places))
 
