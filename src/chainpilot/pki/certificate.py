@@ -113,6 +113,7 @@ class Certificate:
         fields = _tbs_fields(der)
         issuer, subject = read_name(fields[2]), read_name(fields[4])
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+        digest = parsed.signature_hash_algorithm
         values: dict[str, object] = {
             "der": der,
             "_checked": {},
@@ -129,7 +130,7 @@ class Certificate:
             "public_key": parsed.public_key(),
             "not_before": parsed.not_valid_before_utc,
             "not_after": parsed.not_valid_after_utc,
-            "signature_hash": parsed.signature_hash_algorithm.name if parsed.signature_hash_algorithm else None,
+            "signature_hash": digest.name if digest else None,
             "extensions": read_extensions(_extensions_of(fields)),
             "subject_name": subject,
             "subject_key": name_key(subject),

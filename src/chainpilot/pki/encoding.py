@@ -6,6 +6,7 @@ Stations send all of them, some with literal `\n`, carriage returns or prose bet
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,9 +144,15 @@ def _armoured(text: str, word: str) -> list[tuple[int, bytes]]:
         stop = text.find(end, position)
         if stop < 0:
             raise EncodingError(f"a {word} block begins and never ends")
-        found.append((position, _from_base64(_packed(text[position + len(begin) : stop]))))
+        found.append((position, _body(text[position + len(begin) : stop])))
         position = text.find(begin, stop)
     return found
+
+
+@functools.lru_cache(maxsize=256)
+def _body(text: str) -> bytes:
+    """What one armour holds; sub-CAs come with every leaf, and the same bytes are found again by identity."""
+    return _from_base64(_packed(text))
 
 
 def _packed(text: str) -> str:

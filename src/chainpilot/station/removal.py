@@ -97,8 +97,9 @@ def _from(change: Change, layout: Layout, path: Path, wanted: CertificateHashDat
 
 def _authority(bundle: Bundle, wanted: CertificateHashData) -> Certificate | None:
     """The CA with that hash data: its serial number tells the candidates, hashing the rest would cost more."""
+    serial = _number(wanted.serial_number)
     for certificate in bundle.certificates:
-        if f"{certificate.serial_number:x}" != wanted.serial_number:
+        if certificate.serial_number != serial:
             continue
         issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
         if issuer is not None and hash_data(certificate, issuer, wanted.hash_algorithm) == wanted:
@@ -106,13 +107,18 @@ def _authority(bundle: Bundle, wanted: CertificateHashData) -> Certificate | Non
     return None
 
 
+def _number(text: str) -> int | None:
+    try:
+        return int(text, 16)
+    except ValueError:
+        return None
+
+
 def _with_descendants(bundle: Bundle, target: Certificate) -> frozenset[Certificate]:
     """The CA and what stands below it and below no other root, other forms of its own certificate included."""
     below = {child for child, _ in bundle.descendants(target)}
-    forms = {one for one in bundle.named(target.subject_key) if one.spki_hash == target.spki_hash}
-    if not target.is_self_signed:
-        forms = {target}
-    gone = {target, *below, *(one for one in forms if not one.is_self_signed)}
+    same_key = (one for one in bundle.intermediates if target.is_self_signed and one.spki_hash == target.spki_hash)
+    gone = {target, *below, *(one for one in same_key if one.subject_key == target.subject_key)}
     if below:
         others = (root for root in bundle.roots if root not in gone)
         gone -= {child for root in others for child, _ in bundle.descendants(root)} - {target}

@@ -209,7 +209,7 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
         if has_hash_links(change, bundle.path):
             stage_hash_links(change, bundle.path, (*bundle.files, CertificateFile(path, (certificate,))))
         return
-    held = change.read(bundle.path) or b""
+    held = _content(change, bundle.files[0])
     if held.strip() and not has_armour(held):
         before = certificates_in(bundle.path, held)
         if before.findings:
@@ -224,20 +224,21 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
 
 
 def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate]) -> None:
-    """Stage that some of the bundle's certificates go; an emptied bundle file stays, one of a directory goes.
-
-    Raises:
-        VaultReadError: a file can't be read.
-    """
+    """Stage that some of the bundle's certificates go; an emptied bundle file stays, one of a directory goes."""
     gone = frozenset(unwanted)
     for file in bundle.files:
         if gone.isdisjoint(file.certificates):
             continue
-        rest = without(file, change.read(file.path) or b"", gone)
+        rest = without(file, gone)
         if bundle.is_directory and not rest.strip():
             change.remove(file.path)
         else:
             change.put(file.path, rest)
+
+
+def _content(look: Look, file: CertificateFile) -> bytes:
+    """What the file holds; read again, and so refused, where it couldn't be read. Raises VaultReadError."""
+    return file.content if file.content is not None else look.read(file.path) or b""
 
 
 @dataclass(frozen=True, slots=True)

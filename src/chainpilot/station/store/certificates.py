@@ -48,9 +48,14 @@ class CertificateFile:
     certificates: tuple[Certificate, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_pem: bool = False
-    size: int = 0
-    """Bytes."""
+    content: bytes | None = field(default=None, repr=False, compare=False)
+    """The bytes it was read from; None where there is no file, or none that can be read."""
     _blocks: Mapping[bytes, _Block] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.content or b"")
 
     @property
     def count(self) -> int:
@@ -92,7 +97,7 @@ def certificates_in(path: Path, data: bytes, before: CertificateFile | None = No
     `before` is what was read there last: blocks that stand there still are not read again.
     """
     if not data.strip():
-        return CertificateFile(path, size=len(data))
+        return CertificateFile(path, content=data)
     if has_armour(data):
         return _read_armoured(path, data, before._blocks if before else {})  # noqa: SLF001 - of its own kind
     return _read_der(path, data)
@@ -103,24 +108,20 @@ def has_armour(data: bytes) -> bool:
     return _BEGIN in data
 
 
-def without(file: CertificateFile, data: bytes, unwanted: Iterable[Certificate]) -> bytes:
+def without(file: CertificateFile, unwanted: Iterable[Certificate]) -> bytes:
     """The content of a file without some of its certificates; what stands between the blocks stays.
 
     A file of DER certificates stays one.
     """
     gone = frozenset(unwanted)
-    if not has_armour(data):
+    rest = file.content or b""
+    if not file.is_pem:
         return b"".join(one.der for one in file.certificates if one not in gone)
-    head, *blocks = data.split(_BEGIN)
-    return b"".join((head, *(_kept(file, block, gone) for block in blocks)))
-
-
-def _kept(file: CertificateFile, block: bytes, gone: frozenset[Certificate]) -> bytes:
-    """A block as it stood, or only what stood behind its end."""
-    if gone.isdisjoint(file._blocks.get(block, _Block()).certificates):  # noqa: SLF001 - of its own kind
-        return _BEGIN + block
-    end = _END.search(block)
-    return block[end.end() :] if end else b""
+    for block, held in file._blocks.items():  # noqa: SLF001 - of its own kind
+        if not gone.isdisjoint(held.certificates):
+            end = _END.search(block)
+            rest = rest.replace(_BEGIN + block, block[end.end() :] if end else b"")
+    return rest
 
 
 def _made(path: Path, data: bytes, before: CertificateFile | None) -> CertificateFile:
@@ -143,7 +144,7 @@ def _read_armoured(path: Path, data: bytes, known: Mapping[bytes, _Block]) -> Ce
     )
     if not certificates and not findings:
         findings = (Finding(str(path), "holds no whole certificate"),)
-    return CertificateFile(path, certificates, findings, is_pem=True, size=len(data), _blocks=read)
+    return CertificateFile(path, certificates, findings, is_pem=True, content=data, _blocks=read)
 
 
 def _read_block(block: bytes) -> _Block:
@@ -162,5 +163,5 @@ def _read_der(path: Path, data: bytes) -> CertificateFile:
         held = tuple(load_certificate(element.encoding) for element in read_all(data))
     except (CertificateError, DerError) as error:
         why = f"neither PEM nor DER certificates: {error.why}"
-        return CertificateFile(path, (), (Finding(str(path), why),), size=len(data))
-    return CertificateFile(path, held, size=len(data))
+        return CertificateFile(path, (), (Finding(str(path), why),), content=data)
+    return CertificateFile(path, held, content=data)
