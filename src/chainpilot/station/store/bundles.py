@@ -47,19 +47,18 @@ class Bundle:
     @cached_property
     def certificates(self) -> tuple[Certificate, ...]:
         """Every CA of the bundle once, in file order."""
-        held = (one for file in self.files for one in file.certificates)
-        return tuple(dict.fromkeys(one for one in held if one.is_ca or self.accept_any_ca))
+        held = {one.der: one for file in self.files for one in file.certificates}
+        return tuple([one for one in held.values() if one.is_ca or self.accept_any_ca])
 
     @cached_property
     def roots(self) -> tuple[Certificate, ...]:
         """The self-signed CAs, valid or not; with `accept_any_ca` all certificates."""
-        return tuple(one for one in self.certificates if one.is_self_signed or self.accept_any_ca)
+        return tuple([one for one in self.certificates if one.is_self_signed or self.accept_any_ca])
 
     @cached_property
     def intermediates(self) -> tuple[Certificate, ...]:
         """The other CAs."""
-        roots = frozenset(self.roots)
-        return tuple(one for one in self.certificates if one not in roots)
+        return tuple([one for one in self.certificates if not (one.is_self_signed or self.accept_any_ca)])
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -113,12 +113,12 @@ def without(file: CertificateFile, unwanted: Iterable[Certificate]) -> bytes:
 
     A file of DER certificates stays one.
     """
-    gone = frozenset(unwanted)
+    gone = frozenset(one.der for one in unwanted)
     rest = file.content or b""
     if not file.is_pem:
-        return b"".join(one.der for one in file.certificates if one not in gone)
+        return b"".join(one.der for one in file.certificates if one.der not in gone)
     for block, held in file._blocks.items():  # noqa: SLF001 - of its own kind
-        if not gone.isdisjoint(held.certificates):
+        if any(one.der in gone for one in held.certificates):
             end = _END.search(block)
             rest = rest.replace(_BEGIN + block, block[end.end() :] if end else b"")
     return rest
