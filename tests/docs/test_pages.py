@@ -13,6 +13,7 @@ from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import inspect_csr
 from chainpilot.pki.encoding import PemLabel, recognise
 from forge import forge, v2g_hierarchy
+from tokens import PIN, soft_tokens
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -23,7 +24,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = blocks("docs/howto/station-store.md", "python")
+    code, with_token = blocks("docs/howto/station-store.md", "python")
     v2g = v2g_hierarchy(years=30)
 
     def chain_pem_for(csr: str) -> str:
@@ -33,9 +34,20 @@ def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.
 
     said = io.StringIO()
     names = {"root_pem": v2g.root.certificate.to_pem(), "chain_pem_for": chain_pem_for}
-    with contextlib.redirect_stdout(said):
-        exec(code.replace("/etc/everest/certs", str(tmp_path / "certs")), names)
-    assert said.getvalue().splitlines() == ["Accepted", "Accepted", "Accepted", "Accepted 3"]
+    pin = tmp_path / "pin"
+    pin.write_text(PIN)
+    pin.chmod(0o600)
+    with soft_tokens(tmp_path / "tokens") as tokens, contextlib.redirect_stdout(said):
+        tokens.add("station")
+        places = {
+            "/etc/everest/certs": str(tmp_path / "certs"),
+            "/usr/lib/softhsm/libsofthsm2.so": str(tokens.module),
+            "/etc/chainpilot/pin": str(pin),
+        }
+        for block in (code, with_token):
+            exec(re.sub("|".join(places), lambda found: places[found[0]], block), names)
+    assert said.getvalue().splitlines() == ["Accepted", "Accepted", "Accepted", "Accepted 3", "Accepted"]
+    assert list((tmp_path / "certs/client/cso").glob("*.tkey"))
 
 
 def test_the_configuration_page_s_example_is_one_the_loader_takes() -> None:
