@@ -1,4 +1,4 @@
-"""The command line: `chainpilot demo`, `chainpilot inspect`, `chainpilot testpki run`.
+"""The command line: `chainpilot demo`, `chainpilot inspect`, `chainpilot station`, `chainpilot testpki run`.
 
 A command's packages are imported when that command runs, so that a station without the back office's extras can use its
 own commands. What a command does stands in a module of its own name.
@@ -15,6 +15,7 @@ import typer
 
 import chainpilot
 from chainpilot.cli.exits import Exit, exit_of
+from chainpilot.cli.station import app as station
 from chainpilot.errors import ChainpilotError
 
 __all__ = ["Digest", "app", "main"]
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 testpki = typer.Typer(help="A V2G PKI for tests and rehearsals, never for production.", no_args_is_help=True)
 app.add_typer(testpki, name="testpki")
+app.add_typer(station, name="station")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position

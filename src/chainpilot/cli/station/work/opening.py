@@ -1,0 +1,144 @@
+"""From the options and the operator's file to an open store; the composition root of `chainpilot station`."""
+
+import shlex
+import stat
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from chainpilot.cli.exits import Exit
+from chainpilot.cli.station.arguments import StoreOptions
+from chainpilot.cli.station.work.material import NotCarriedOut
+from chainpilot.clock import SYSTEM, Clock
+from chainpilot.station import EvseSecurity
+from chainpilot.station.config_file import MAX_CONFIG_CHARACTERS, HardwareSettings, StoreFile, read_store_file
+from chainpilot.station.layout import StoreConfig, StoreConfigError
+
+__all__ = ["open_store", "program"]
+
+_MAX_PASSWORD_BYTES: Final = 1024
+"""Of a password file; OpenSSL reads no longer password of a key (PEM_BUFSIZE)."""
+
+
+def open_store(options: StoreOptions, *, is_begun: bool = False, clock: Clock = SYSTEM) -> EvseSecurity:
+    """The store that the options name.
+
+    Args:
+        options: the options before the command.
+        is_begun: the command makes a store where there is none; else a missing directory is told of.
+        clock: the time certificates are judged at.
+
+    Raises:
+        NotCarriedOut: no directory is named, or there is none, or a file can't be used.
+    """
+    config = _config(options)
+    if not config.certs_dir.is_dir():
+        _tell_missing(options, config.certs_dir, is_begun=is_begun)
+    try:
+        return EvseSecurity(config, clock=clock)
+    except StoreConfigError as error:
+        raise NotCarriedOut(_blamed(options, error), Exit.USAGE) from error
+
+
+def program(options: StoreOptions) -> str:
+    """How the next command for the same store begins."""
+    words = ["chainpilot", "station"]
+    for name, value in (("--certs", options.certs), ("--config", options.config)):
+        words += [name, shlex.quote(str(value))] if value is not None else []
+    return " ".join(words)
+
+
+def _config(options: StoreOptions) -> StoreConfig:
+    file, folder = _file(options), options.config.parent if options.config is not None else Path()
+    named = options.certs or (folder / file.certs_dir if file.certs_dir is not None else None)
+    if named is None:
+        why = (
+            "name the certificates directory: --certs DIR, the variable CHAINPILOT_CERTS, or certs_dir in --config FILE"
+        )
+        raise NotCarriedOut(why, Exit.USAGE)
+    changes: dict[str, Any] = {}
+    if options.allow_test_pki:
+        changes["allow_test_pki"] = True
+    if options.password_file is not None:
+        changes["private_key_password"] = _password(options.password_file)
+    if file.hardware is not None:
+        changes["hardware_keys"] = (_hardware(file.hardware, folder),)
+    return file.config(named.absolute(), **changes)
+
+
+def _file(options: StoreOptions) -> StoreFile:
+    if options.config is None:
+        return StoreFile()
+    try:
+        # each character takes at most four octets
+        text = _read(options.config, 4 * MAX_CONFIG_CHARACTERS).decode("utf-8")
+        file = read_store_file(text)
+    except UnicodeDecodeError as error:
+        raise NotCarriedOut(f"{options.config} is not UTF-8 text", Exit.USAGE) from error
+    except StoreConfigError as error:
+        raise NotCarriedOut(_blamed(options, error), Exit.USAGE) from error
+    if file.has_secret:
+        _warn_of_readers(options.config)
+    return file
+
+
+def _blamed(options: StoreOptions, error: StoreConfigError) -> str:
+    return f"{options.config}: {error}" if options.config is not None else str(error)
+
+
+def _password(path: Path) -> str:
+    try:
+        text = _read(path, _MAX_PASSWORD_BYTES).decode("utf-8").partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise NotCarriedOut(f"the password file {path} holds no text", Exit.USAGE) from None
+    if not text:
+        raise NotCarriedOut(f"the first line of the password file {path} is empty", Exit.USAGE)
+    _warn_of_readers(path)
+    return text
+
+
+def _hardware(settings: HardwareSettings, folder: Path) -> Any:
+    from chainpilot.station.adapters.pkcs11 import Pkcs11Keys, TokenSettings  # noqa: PLC0415 - only where configured
+
+    pin = folder / settings.pin_file if settings.pin_file is not None else None
+    if pin is not None and pin.is_file():
+        _warn_of_readers(pin)
+    return Pkcs11Keys(
+        TokenSettings(
+            module=folder / settings.module,
+            token=settings.token_label,
+            pin=pin.absolute() if pin is not None else None,
+            label_prefix=settings.label_prefix,
+            wait_seconds=settings.wait_seconds,
+        )
+    )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise NotCarriedOut(f"there is no file {path}", Exit.NOT_FOUND) from error
+    except PermissionError as error:
+        raise NotCarriedOut(f"{path} may not be read by you", Exit.NOT_ALLOWED) from error
+    except OSError as error:
+        raise NotCarriedOut(f"{path} can't be read: {error.strerror or error}", Exit.USAGE) from error
+    if len(data) > limit:
+        raise NotCarriedOut(f"{path} is longer than {limit} bytes", Exit.USAGE)
+    return data
+
+
+def _warn_of_readers(path: Path) -> None:
+    """A secret that every user of the machine can read is told of; it works all the same."""
+    if path.stat().st_mode & stat.S_IROTH:
+        typer.echo(f"chainpilot: everybody may read {path}, which holds a secret; chmod o-r {path}", err=True)
+
+
+def _tell_missing(options: StoreOptions, directory: Path, *, is_begun: bool) -> None:
+    if directory.exists():
+        raise NotCarriedOut(f"{directory} is not a directory", Exit.USAGE)
+    if not is_begun:
+        first = f"{program(options)} install-ca-certificate FILE V2G"
+        raise NotCarriedOut(f"there is no directory {directory}; a new store begins with: {first}", Exit.NOT_FOUND)
