@@ -4,6 +4,7 @@ Whether a CA is still needed is not asked here: a CSMS may clear a store. What n
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from chainpilot.pki.certificate import Certificate
@@ -20,6 +21,7 @@ from chainpilot.station.model import (
 )
 from chainpilot.station.store import (
     Bundle,
+    CertificateFile,
     StoredLeaf,
     has_hash_links,
     links_of,
@@ -90,9 +92,13 @@ def _from(change: Change, layout: Layout, path: Path, wanted: CertificateHashDat
     gone = _with_descendants(bundle, target)
     stage_without(change, bundle, gone)
     if bundle.is_directory and has_hash_links(change, path):
-        stage_hash_links(change, path, (file for file in bundle.files if not gone.issuperset(file.certificates)))
+        stage_hash_links(change, path, (_rest_of(file, gone) for file in bundle.files))
     operation = CertificateStoreUpdateOperation.DELETED
     return tuple(CertificateStoreUpdate(operation, ca_certificate_type=domain) for domain in domains)
+
+
+def _rest_of(file: CertificateFile, gone: frozenset[Certificate]) -> CertificateFile:
+    return replace(file, certificates=tuple(one for one in file.certificates if one not in gone))
 
 
 def _authority(bundle: Bundle, wanted: CertificateHashData) -> Certificate | None:
@@ -134,7 +140,12 @@ def _leaf(look: Look, layout: Layout, kind: LeafCertificateType, wanted: Certifi
 
 
 def _used_keys(look: Look, layout: Layout, *, but: StoredLeaf) -> frozenset[SpkiHash]:
-    """The keys of all other leaves and of signing requests (station-store.md row 13)."""
-    others = (one for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).leaves if one.leaf != but.leaf)
+    """The keys of all other leaves and of signing requests (station-store.md row 13).
+
+    The same certificate in the other domain counts as another: there it stays.
+    """
+    gone = (but.slot.kind, but.leaf)
+    leaves = ((kind, one) for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).leaves)
+    others = (one for kind, one in leaves if (kind, one.leaf) != gone)
     requests = (pending.csr.spki_hash for pending in read_pending(look, layout)[0])
     return frozenset((*(one.leaf.spki_hash for one in others), *requests))

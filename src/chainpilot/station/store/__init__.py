@@ -6,6 +6,7 @@ decided by the flows above; a file that can't be read is passed over and told of
 """
 
 from chainpilot.station.store.bundles import Bundle, read_bundle, read_bundle_about, stage_ca, stage_without
+from chainpilot.station.store.certificates import CertificateFile
 from chainpilot.station.store.crls import Crls, read_crls
 from chainpilot.station.store.hashlinks import has_hash_links, hash_name, stage_hash_links
 from chainpilot.station.store.keys import KeyRing, destroy_key, stage_key_removal
@@ -22,6 +23,7 @@ from chainpilot.station.store.room import new_word, room_objection
 
 __all__ = [
     "Bundle",
+    "CertificateFile",
     "Crls",
     "KeyRing",
     "Leaves",

@@ -232,7 +232,7 @@ def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate
         if bundle.is_directory and not rest.strip():
             change.remove(file.path)
         else:
-            change.put(file.path, rest)
+            change.put(file.path, rest if rest.strip() else b"")
 
 
 def _content(look: Look, file: CertificateFile) -> bytes:

@@ -68,12 +68,16 @@ class KeyRing:
     look: Look
     directory: Path
     opening: _Opening
+    beside: Path | None = None
+    """Where the certificates lie, when that is another place; a key of a certificate's own stem may lie there."""
     _findings: dict[Finding, None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, look: Look, directory: Path, providers: tuple[KeyProvider, ...]) -> "KeyRing":
-        """The ring of a directory whose key files these providers open."""
-        return cls(look, directory, _opening(providers))
+    def of(
+        cls, look: Look, directory: Path, providers: tuple[KeyProvider, ...], *, beside: Path | None = None
+    ) -> "KeyRing":
+        """The ring of a directory whose key files these providers open; `beside` is where the certificates lie."""
+        return cls(look, directory, _opening(providers), beside if beside != directory else None)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -81,7 +85,7 @@ class KeyRing:
         return tuple(self._findings)
 
     def find(self, wanted: SpkiHash, stems: Iterable[str] = ()) -> Path | None:
-        """The file of the key with that public key: those of the given stems first, then any.
+        """The file of the key with that public key: those of the given stems first, then any of the directory.
 
         The order is the reference's (station-store.md section 3). While no file of the directory came or went, the key
         is looked for where it was last.
@@ -90,7 +94,8 @@ class KeyRing:
         last = self.look.memory.noted((self.directory, wanted))
         if isinstance(last, _Place) and last.among is paths and self.holds(last.path, wanted):
             return last.path
-        first = [self.directory / f"{stem}{suffix}" for stem in stems for suffix in KEY_SUFFIXES]
+        places = [place for place in (self.beside, self.directory) if place is not None]
+        first = [place / f"{stem}{suffix}" for stem in stems for place in places for suffix in KEY_SUFFIXES]
         found = next((path for path in (*first, *paths) if self.holds(path, wanted)), None)
         if found is not None:
             self.look.memory.note((self.directory, wanted), _Place(found, paths))

@@ -103,7 +103,7 @@ def read_leaves(look: Look, layout: Layout, kind: LeafCertificateType) -> Leaves
     return Leaves(
         kind=kind,
         leaves=leaves,
-        keys=KeyRing.of(look, places.keys, layout.keys),
+        keys=KeyRing.of(look, places.keys, layout.keys, beside=places.certificates),
         findings=findings,
         rank=_by_not_after if layout.config.parity.newest_by_not_after else _by_not_before,
     )
