@@ -91,7 +91,7 @@ def _old_leaves(look: Look, layout: Layout, at: datetime) -> tuple[StoredLeaf, .
 
 
 def _orphan_keys(look: Look, layout: Layout, at: datetime) -> tuple[Path, ...]:
-    used = {one.leaf.spki_hash for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).leaves}
+    used = {one.spki_hash for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).held}
     used |= {pending.csr.spki_hash for pending in read_pending(look, layout)[0]}
     found: list[Path] = []
     for directory in dict.fromkeys(layout.leaves[kind].keys for kind in LEAF_TYPES):

@@ -145,7 +145,7 @@ def _used_keys(look: Look, layout: Layout, *, but: StoredLeaf) -> frozenset[Spki
     The same certificate in the other domain counts as another: there it stays.
     """
     gone = (but.slot.kind, but.leaf)
-    leaves = ((kind, one) for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).leaves)
-    others = (one for kind, one in leaves if (kind, one.leaf) != gone)
+    held = ((kind, one) for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).held)
+    others = (one.spki_hash for kind, one in held if (kind, one) != gone)
     requests = (pending.csr.spki_hash for pending in read_pending(look, layout)[0])
-    return frozenset((*(one.leaf.spki_hash for one in others), *requests))
+    return frozenset((*others, *requests))

@@ -1,7 +1,7 @@
 """Leaf certificates in the store: which files belong to one leaf, which key is its own, which one is in use."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -70,6 +70,8 @@ class Leaves:
     keys: KeyRing
     findings: tuple[Finding, ...]
     rank: Callable[[StoredLeaf], tuple[datetime, datetime]]
+    held: tuple[Certificate, ...]
+    """Every certificate of the directory, wherever in a file it stands: whoever removes a key asks these."""
 
     def key_of(self, stored: StoredLeaf) -> Path | None:
         """The file of its private key."""
@@ -92,20 +94,23 @@ class Leaves:
         if not common_name:
             return self
         named = tuple(one for one in self.leaves if one.slot.name == slot_name(common_name))
-        return Leaves(self.kind, named, self.keys, self.findings, self.rank)
+        return replace(self, leaves=named)
 
 
 def read_leaves(look: Look, layout: Layout, kind: LeafCertificateType) -> Leaves:
     """Read a domain's leaf directory; keys are opened only when asked for."""
     places = layout.leaves[kind]
     files = read_directory(look, places.certificates)
-    leaves, findings = look.derive(("leaves", kind), files, lambda: (_grouped(kind, files), _findings(files)))
+    leaves, findings, held = look.derive(
+        ("leaves", kind), files, lambda: (_grouped(kind, files), _findings(files), _held(files))
+    )
     return Leaves(
         kind=kind,
         leaves=leaves,
         keys=KeyRing.of(look, places.keys, layout.keys, beside=places.certificates),
         findings=findings,
         rank=_by_not_after if layout.config.parity.newest_by_not_after else _by_not_before,
+        held=held,
     )
 
 
@@ -119,6 +124,10 @@ def _by_not_after(stored: StoredLeaf) -> tuple[datetime, datetime]:
 
 def _findings(files: Iterable[CertificateFile]) -> tuple[Finding, ...]:
     return tuple(finding for file in files for finding in file.findings)
+
+
+def _held(files: Iterable[CertificateFile]) -> tuple[Certificate, ...]:
+    return tuple(dict.fromkeys(one for file in files for one in file.certificates))
 
 
 def _grouped(kind: LeafCertificateType, files: Iterable[CertificateFile]) -> tuple[StoredLeaf, ...]:

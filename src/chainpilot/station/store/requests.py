@@ -140,7 +140,7 @@ def drop(change: Change, layout: Layout, requests: Iterable[PendingCsr]) -> None
     A certificate file that can't be read may hold anything: then every key stays, and its record with it.
     """
     leaves = _all_leaves(change, layout)
-    used = _used_keys(leaves)
+    used = {certificate.spki_hash for one in leaves for certificate in one.held}
     is_unsure = any(one.findings for one in leaves)
     for one in requests:
         if one.csr.spki_hash in used:
