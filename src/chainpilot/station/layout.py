@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from chainpilot.errors import OwnError
+from chainpilot.pki.identity import is_evseid, normal_evseid
 from chainpilot.pki.keys import KeySpec
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.providers import FileKeys, KeyMakingError, KeyProvider
@@ -250,9 +251,10 @@ class Layout:
         return others[0] if hardware else files
 
     def key_spec(self, kind: LeafCertificateType, common_name: str) -> KeySpec:
-        """The kind of key for a new request."""
+        """The kind of key for a new request; the spellings of one EVSEID are one name."""
         by_domain = self.config.secc_key if kind is LeafCertificateType.V2G else self.config.csms_key
-        return self.config.keys_by_name.get(common_name, by_domain)
+        named = {_folded(name): spec for name, spec in self.config.keys_by_name.items()}
+        return named.get(_folded(common_name), by_domain)
 
     def domains_of(self, bundle: Path) -> tuple[CaCertificateType, ...]:
         """The domains whose bundle this is: several may share one."""
@@ -303,6 +305,10 @@ class Layout:
     def is_directory_name(bundle: Path) -> bool:
         """Whether a bundle that isn't there yet is to be a directory: its name has no suffix."""
         return not bundle.suffix
+
+
+def _folded(name: str) -> str:
+    return normal_evseid(name) if is_evseid(name) else name
 
 
 def _below(root: Path, config: StoreConfig, key: str) -> Path:
