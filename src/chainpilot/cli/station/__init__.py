@@ -31,18 +31,15 @@ class _AnywhereGroup(TyperGroup):
         for one in waiting:
             if one == "--":
                 rest.extend((one, *waiting))
-            elif one in _WITH_VALUE:
-                front.extend((one, *_first(waiting)))
+            elif one in _WITH_VALUE and (value := next(waiting, None)) is not None:
+                front.extend((one, value))
+            elif one in _WITH_VALUE and not ctx.resilient_parsing:
+                return super().parse_args(ctx, [one])  # it says that a value is missing
             elif one in _FLAGS or one.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
                 front.append(one)
             else:
                 rest.append(one)
         return super().parse_args(ctx, [*front, *rest])
-
-
-def _first(waiting: Any) -> tuple[str, ...]:
-    value = next(waiting, None)
-    return () if value is None else (value,)
 
 
 app = typer.Typer(
@@ -59,18 +56,27 @@ def station(
     *,
     certs: Annotated[
         Path | None,
-        typer.Option("--certs", metavar="DIR", envvar="CHAINPILOT_CERTS", help="The certificates directory."),
+        typer.Option(
+            "--certs", metavar="DIR", envvar="CHAINPILOT_CERTS", readable=False, help="The certificates directory."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", envvar="CHAINPILOT_STORE_CONFIG", help="Settings as TOML."),
+        typer.Option(
+            "--config", metavar="FILE", envvar="CHAINPILOT_STORE_CONFIG", readable=False, help="Settings as TOML."
+        ),
     ] = None,
     allow_test_pki: Annotated[
         bool, typer.Option("--allow-test-pki", help="Let roots of a test PKI count; never in production.")
     ] = False,
     private_key_password_file: Annotated[
         Path | None,
-        typer.Option("--private-key-password-file", metavar="FILE", help="Its first line is the keys' password."),
+        typer.Option(
+            "--private-key-password-file",
+            metavar="FILE",
+            readable=False,
+            help="Its first line is the keys' password.",
+        ),
     ] = None,
 ) -> None:
     """Keep a station's certificates and keys: install, delete, list, verify, request, watch.

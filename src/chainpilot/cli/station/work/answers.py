@@ -100,13 +100,20 @@ def carry_out(
 
 
 def _asked(store: EvseSecurity, ask: Callable[[EvseSecurity], Answer]) -> Answer:
-    """A store that the command began is told of: the directory may be a slip of the pen."""
+    """The answer, with what people should know beside it.
+
+    A store that the command began: the directory may be a slip of the pen. Something that wasn't found in a store where
+    something is passed over: that may be it.
+    """
     root = store.layout.root
     is_new = not root.is_dir()
     answer = ask(store)
-    if not is_new or answer.exit is not Exit.DONE:
-        return answer
-    return replace(answer, details=(*answer.details, f"That began a new store in {root}"))
+    if answer.exit is Exit.DONE and is_new:
+        return replace(answer, details=(*answer.details, f"That began a new store in {root}"))
+    if answer.exit is Exit.NOT_FOUND and (count := len(store.findings())):
+        hint = f"{count} problem{'s' if count > 1 else ''} may be why: {{store}} doctor"
+        return replace(answer, details=(*answer.details, hint))
+    return answer
 
 
 def as_line(told: object) -> str:
@@ -159,7 +166,8 @@ def _tell(answer: Answer, store: str) -> None:
     is_aside = answer.output is not None or not answer.is_carried_out
     if answer.output:
         typer.echo(answer.output, nl=not answer.output.endswith("\n"))
-    lines = [answer.said if answer.is_carried_out else f"chainpilot: {answer.said}", *answer.details]
+    lines = [answer.said if answer.is_carried_out else f"chainpilot: {answer.said}"]
+    lines += [line.replace("{store}", store) for line in answer.details]
     if answer.reason is not None:
         lines.append(f"Why: {answer.reason}")
     if answer.advice is not None:

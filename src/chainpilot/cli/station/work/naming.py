@@ -8,7 +8,7 @@ from chainpilot.cli.inspect.words import short_name
 from chainpilot.cli.station.arguments import NamedCertificate
 from chainpilot.cli.station.work.material import NotCarriedOut, check_inputs, read_certificates
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm, hash_data
+from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm, hash_data, normal_hex
 from chainpilot.station.model import CertificateStoreUpdate
 from chainpilot.station.schema import ShapeError, from_json
 from chainpilot.station.snapshot import HeldCertificate, Snapshot
@@ -39,6 +39,7 @@ def hash_data_of(named: NamedCertificate, snapshot: Snapshot) -> CertificateHash
     for name, value in typed.items():
         if not _HEX.fullmatch(value):
             raise NotCarriedOut(f"--{name.replace('_', '-')}: {value!r} is not hexadecimal", Exit.USAGE)
+    typed["serial_number"] = normal_hex(typed["serial_number"])  # leading zeros count for nothing
     try:
         return from_json(CertificateHashData, {"hash_algorithm": named.hash_algorithm, **typed})
     except ShapeError as error:

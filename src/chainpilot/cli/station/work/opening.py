@@ -1,5 +1,6 @@
 """From the options and the operator's file to an open store; the composition root of `chainpilot station`."""
 
+import os
 import shlex
 import stat
 from pathlib import Path
@@ -33,8 +34,7 @@ def open_store(options: StoreOptions, *, is_begun: bool = False, clock: Clock = 
         NotCarriedOut: no directory is named, or there is none, or a file can't be used.
     """
     config = _config(options)
-    if not config.certs_dir.is_dir():
-        _tell_missing(options, config.certs_dir, is_begun=is_begun)
+    _check_directory(options, config.certs_dir, is_begun=is_begun)
     try:
         return EvseSecurity(config, clock=clock)
     except StoreConfigError as error:
@@ -136,9 +136,13 @@ def _warn_of_readers(path: Path) -> None:
         typer.echo(f"chainpilot: everybody may read {path}, which holds a secret; chmod o-r {path}", err=True)
 
 
-def _tell_missing(options: StoreOptions, directory: Path, *, is_begun: bool) -> None:
-    if directory.exists():
+def _check_directory(options: StoreOptions, directory: Path, *, is_begun: bool) -> None:
+    """A directory that is missing or closed would look like an empty store."""
+    if directory.is_dir():
+        if not os.access(directory, os.R_OK | os.X_OK):
+            raise NotCarriedOut(f"{directory} may not be read by you; run it as its owner", Exit.NOT_ALLOWED)
+    elif directory.exists():
         raise NotCarriedOut(f"{directory} is not a directory", Exit.USAGE)
-    if not is_begun:
+    elif not is_begun:
         first = f"{program(options)} install-ca-certificate FILE V2G"
         raise NotCarriedOut(f"there is no directory {directory}; a new store begins with: {first}", Exit.NOT_FOUND)

@@ -69,8 +69,7 @@ def get_installed_certificates(options: StoreOptions, kinds: Sequence[str], *, a
         found = store.get_installed_certificates(kinds)
         result, chains = to_json(found), found.certificate_hash_data_chain
         if not chains:
-            problems = _problems(store)
-            return Answer(result, f"Nothing is installed of {', '.join(kinds)}", Exit.NOT_FOUND, advice=problems)
+            return Answer(result, f"Nothing is installed of {', '.join(kinds)}", Exit.NOT_FOUND)
         snapshot = store.snapshot()
         lines: list[str] = []
         for chain in chains:
@@ -89,12 +88,6 @@ def _named(wanted: CertificateHashData, snapshot: Snapshot, indent: str, what: s
         one = held.certificate
         name = f"{short_name(one.subject)}, {ending(one.not_before, one.not_after, snapshot.at)}"
     return [f"{indent}{what}{name}", f"{indent}  {hash_words(wanted)}"]
-
-
-def _problems(store: EvseSecurity) -> str | None:
-    """Where something is passed over, an empty answer may be due to that."""
-    count = len(store.findings())
-    return f"{count} problem{'s' if count > 1 else ''}: {{store}} doctor" if count else None
 
 
 def get_v2g_ocsp_request_data(options: StoreOptions, *, as_json: bool) -> Exit:
