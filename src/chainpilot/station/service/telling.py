@@ -7,6 +7,7 @@ from pathlib import Path
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
+from chainpilot.station.checkup import OS_PREMISES, Examination, Premises, Problem, examine, of_busy, of_stuck
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,
@@ -26,7 +27,7 @@ from chainpilot.station.model import (
 from chainpilot.station.service.access import Access, members, read_member, read_text
 from chainpilot.station.snapshot import Snapshot, take
 from chainpilot.station.store import read_bundle
-from chainpilot.station.vault import Change
+from chainpilot.station.vault import Change, VaultBusy, VaultError
 
 __all__ = ["Telling"]
 
@@ -241,3 +242,20 @@ class Telling(Access):
         """
         with self._vault.look() as look:
             return take(look, self._layout, self._clock.now(), detailed=detailed)
+
+    def checkup(self) -> tuple[Problem, ...]:
+        """Every problem of the store, the worst first: what was seen, why it matters, what to do."""
+        return self.examination().problems
+
+    def examination(self, premises: Premises = OS_PREMISES) -> Examination:
+        """The problems of `checkup` with how much was looked at; a store that can't be read at all is a problem too.
+
+        `premises` tells of owners, mounts and room on the disk.
+        """
+        try:
+            with self._vault.look() as look:
+                return examine(look, self._layout, self._clock.now(), premises)
+        except VaultBusy as error:
+            return Examination((of_busy(self._layout, error),))
+        except VaultError as error:
+            return Examination((of_stuck(self._layout, error),))
