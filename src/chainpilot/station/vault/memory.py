@@ -42,7 +42,7 @@ class Make(Protocol[T_co]):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Remembered:
     stamp: _Stamp
     settled: bool
@@ -51,12 +51,19 @@ class _Remembered:
     value: Any
 
 
+@dataclass(slots=True, eq=False)
+class _Cell:
+    """Where the latest record of a file stands. A record is replaced whole, so that no thread sees half of two."""
+
+    record: _Remembered
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The files of a directory with what is remembered of each; the records are those of `Memory`, kept up to date."""
+    """The files of a directory, each with its cell."""
 
     paths: tuple[Path, ...]
-    records: tuple[tuple[str, _Remembered], ...]
+    cells: tuple[tuple[str, _Cell], ...]
 
 
 @dataclass(slots=True)
@@ -72,7 +79,7 @@ class Memory:
     """The values made of one store's files; safe between threads, which at worst make a value twice."""
 
     def __init__(self) -> None:
-        self._made: dict[object, dict[Path, _Remembered]] = {}
+        self._made: dict[object, dict[Path, _Cell]] = {}
         self._batches: dict[tuple[object, Path], _Batch] = {}
         self._listings: dict[Path, _Listing] = {}
         self._derived: dict[object, tuple[tuple[object, ...], Any]] = {}
@@ -99,7 +106,8 @@ class Memory:
         made = self._made.get(make)
         if made is None:
             made = self._made.setdefault(make, {})
-        known = made.get(path)
+        cell = made.get(path)
+        known = cell.record if cell is not None else None
         if known is not None and known.settled and known.stamp == _stamp(about):
             value: T = known.value
             return value
@@ -112,13 +120,14 @@ class Memory:
             value = known.value
         else:
             value = make(path, data, known.value if known is not None else None)
-        if known is not None:
-            known.stamp, known.settled, known.content, known.value = stamp, settled, kept, value
+        record = _Remembered(stamp, settled, kept, value)
+        if cell is not None:
+            cell.record = record
             return value
         if len(made) >= MAX_REMEMBERED:
             made.clear()
             self._batches.clear()
-        made[path] = _Remembered(stamp, settled, kept, value)
+        made[path] = _Cell(record)
         return value
 
     def recall_all(self, directory: Path, paths: tuple[Path, ...], make: Make[T]) -> tuple[T | None, ...]:
@@ -130,11 +139,12 @@ class Memory:
         batch = self._batches.get((make, directory))
         if batch is None or batch.paths is not paths:
             known = [(str(path), made.get(path)) for path in paths]
-            records = tuple((name, record) for name, record in known if record is not None)
-            if len(records) < len(paths):
+            cells = tuple((name, cell) for name, cell in known if cell is not None)
+            if len(cells) < len(paths):
                 return (None,) * len(paths)
-            batch = self._batches[make, directory] = _Batch(paths, records)
-        return tuple([record.value if _is_as_it_was(name, record) else None for name, record in batch.records])
+            batch = self._batches[make, directory] = _Batch(paths, cells)
+        records = [(name, cell.record) for name, cell in batch.cells]
+        return tuple([record.value if _is_as_it_was(name, record) else None for name, record in records])
 
     def names(self, directory: Path) -> tuple[Path, ...]:
         """The files in a directory by name, directories and hidden files left out; none when it isn't there.
@@ -171,6 +181,8 @@ class Memory:
             self._forget(known.values(), names)
         links = frozenset(path for path, (_, is_link) in zip(names, found, strict=True) if is_link)
         listing = _Listing(stamp, settled, names, links)
+        if len(self._listings) >= MAX_REMEMBERED:
+            self._listings.clear()
         self._listings[directory] = listing
         return listing
 
@@ -197,6 +209,8 @@ class Memory:
             value: T = known[1]
             return value
         value = factory()
+        if len(self._derived) >= MAX_REMEMBERED:
+            self._derived.clear()
         self._derived[key] = (parts, value)
         return value
 
