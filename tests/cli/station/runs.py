@@ -10,11 +10,16 @@ from typing import Any, Final
 
 from typer.testing import CliRunner
 
+from certs import FROM, UNTIL
 from chainpilot.cli import app
+from chainpilot.cli.inspect.words import ending
+from chainpilot.clock import SYSTEM
 
-__all__ = ["PROGRAM", "Run", "run_program", "station"]
+__all__ = ["END", "PROGRAM", "Run", "run_program", "station"]
 
 PROGRAM: Final = Path(sys.executable).with_name("chainpilot")
+END: Final = ending(FROM, UNTIL, SYSTEM.now())
+"""How people read the end of a certificate that `certs` issued, such as `ends in 18 years (1 Jan 2045)`."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from chainpilot.station.changes import CertificateChanged, Difference
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, LeafExpiring
 from chainpilot.station.snapshot import Snapshot
 from chainpilot.station.vault import VaultBusy
-from cli.station.runs import PROGRAM, run_program
+from cli.station.runs import END, PROGRAM, run_program
 from clocks import SetClock
 from stores import EVSE, enrol, open_store
 
@@ -83,7 +83,7 @@ def test_what_another_process_does_is_told_line_by_line(tmp_path: Path, v2g: Pki
         assert run_program("station", "--certs", certs, "install-ca-certificate", given, "V2G").code == 0
         told = watch.told()
         assert told.pop("at").endswith("Z")
-        assert told.pop("days_left") > 6000
+        assert told.pop("days_left") > 0
         assert told == {
             "event": "certificate_store_update",
             "operation": "Installed",
@@ -117,12 +117,12 @@ def test_people_read_sentences(tmp_path: Path, v2g: Pki) -> None:
     store = EvseSecurity(StoreConfig(tmp_path))
     with watching(tmp_path) as watch:
         assert store.install_ca(v2g.root.certificate.to_pem(), V2G).accepted
-        assert watch.line()[8:] == "  Installed V2G CA V2G Root, ends in 18 years (1 Jan 2045)"
+        assert watch.line()[8:] == f"  Installed V2G CA V2G Root, {END}"
         made = store.generate_certificate_signing_request(LEAF, "DE", "Chargers Ltd", EVSE)
         assert made.csr is not None
         assert watch.line()[8:] == f"  Asked for a V2G leaf of {EVSE}"
         assert store.update_leaf(v2g.enrol(made.csr), LEAF).accepted
-        assert watch.line()[8:] == f"  Installed V2G leaf {EVSE}, ends in 18 years (1 Jan 2045)"
+        assert watch.line()[8:] == f"  Installed V2G leaf {EVSE}, {END}"
         assert watch.line()[8:] == f"  No longer asked for: V2G leaf of {EVSE}, its certificate is installed"
         assert watch.stop(signal.SIGTERM) == (0, "")
 

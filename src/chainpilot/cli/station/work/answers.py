@@ -7,6 +7,7 @@ result (null when the command could not be carried out, or answers nothing) and 
 import json
 import logging
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from chainpilot.station.vault import VaultBusy, VaultError
 
 __all__ = ["Answer", "as_line", "carry_out", "fault_exit", "overheard"]
 
+_MAX_REMARKS: Final = 100
+"""Kept at most: a watch may run for years."""
 _BUSY: Final = "another process holds the store's lock; try again, or find it with: fuser -v "
 _NOT_ALLOWED: Final = "run it as the user whom the store belongs to"
 
@@ -36,7 +39,7 @@ class Answer:
     result: Any
     """As JSON."""
     said: str
-    """What happened, as a sentence."""
+    """What happened, as a sentence; empty where the output says it all."""
     exit: Exit = Exit.DONE
     reason: str | None = None
     """Why."""
@@ -56,7 +59,7 @@ class Answer:
 class _Heard:
     """What the store logged meanwhile: the reasons that the interface has no place for."""
 
-    remarks: list[str] = field(default_factory=list)
+    remarks: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_REMARKS))
     fault: VaultError | VaultBusy | None = None
 
 
@@ -172,5 +175,5 @@ def _tell(answer: Answer, store: str) -> None:
         lines.append(f"Why: {answer.reason}")
     if answer.advice is not None:
         lines.append(f"Next: {answer.advice.replace('{store}', store)}")
-    for line in lines:
+    for line in filter(None, lines):
         typer.echo(plain(line), err=is_aside)

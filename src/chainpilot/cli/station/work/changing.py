@@ -89,9 +89,10 @@ def delete_certificate(options: StoreOptions, named: NamedCertificate, *, is_agr
         outcome = store.delete(wanted)
         result = to_json(outcome.result)
         if outcome.result is DeleteCertificateResult.ACCEPTED:
-            gone = tuple(_gone(before, store.snapshot()))
+            after = store.snapshot()
+            gone = _gone(before, after)
             said = f"Deleted {len(gone)} certificate{'' if len(gone) == 1 else 's'}"
-            return Answer(result, said, details=gone)
+            return Answer(result, said, details=(*gone, *_stranded(before, after)))
         code = Exit.NOT_FOUND if outcome.result is DeleteCertificateResult.NOT_FOUND else Exit.CONFLICT
         said = f"Not deleted ({outcome.result.value})"
         return Answer(result, said, code, outcome.reason, advice.DELETE.get(outcome.result))
@@ -137,6 +138,18 @@ def _gone(before: Snapshot, after: Snapshot) -> list[str]:
         f"  {', '.join(named)}: {short_name(one.subject)}, serial {one.serial_number:x}"
         for one, named in domains.items()
     ]
+
+
+def _stranded(before: Snapshot, after: Snapshot) -> list[str]:
+    """The leaves in use that led to a root and don't any more: cars and CSMS still trust them, renewing fails."""
+    led = {held.leaf.certificate for slot in before.slots for held in slot.leaves if held.root is not None}
+    lost = (
+        held.leaf.certificate
+        for slot in after.slots
+        for held in slot.leaves
+        if held.is_in_use and held.root is None and held.leaf.certificate in led
+    )
+    return [f"The leaf in use of {short_name(one.subject)} leads to no root here any more" for one in lost]
 
 
 def update_ocsp_cache(options: StoreOptions, response: str, named: NamedCertificate, *, as_json: bool) -> Exit:

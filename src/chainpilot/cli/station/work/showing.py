@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -19,9 +19,11 @@ from chainpilot.cli.station.work.branches import Branch, branches
 from chainpilot.cli.station.work.opening import program
 from chainpilot.cli.station.work.picture import picture
 from chainpilot.cli.station.work.waiting import due_words
+from chainpilot.pki.identity import DistinguishedName
 from chainpilot.station import EvseSecurity
 from chainpilot.station.model import LeafExpiring
 from chainpilot.station.snapshot import Snapshot
+from chainpilot.station.store import Slot, slot_name
 
 __all__ = ["show"]
 
@@ -40,15 +42,10 @@ def show(options: StoreOptions, *, as_json: bool) -> Exit:
         code = Exit.NEEDS_SOMEBODY if snapshot.due or snapshot.findings else Exit.DONE
         reason = None if code is Exit.DONE else _count(snapshot)
         steps = tuple(_steps(snapshot, program(options)))
-        return Answer(
-            picture(snapshot, root), "", code, reason, show=lambda: _show(snapshot, root, steps, _expiring(store))
-        )
+        soon = store.layout.config.expiring_days
+        return Answer(picture(snapshot, root), "", code, reason, show=lambda: _show(snapshot, root, steps, soon))
 
     return carry_out("show", options, ask, as_json=as_json)
-
-
-def _expiring(store: EvseSecurity) -> int:
-    return store.layout.config.expiring_days
 
 
 def _count(snapshot: Snapshot) -> str:
@@ -96,16 +93,12 @@ def _steps(snapshot: Snapshot, store: str) -> Iterator[str]:
 
 def _renewal(one: LeafExpiring, snapshot: Snapshot, store: str) -> str:
     kind = one.certificate_type.value
-    slot = next(
-        slot
-        for slot in snapshot.slots
-        if any(held.leaf.certificate.not_after == one.not_after for held in slot.leaves)
-        and slot.slot.kind is one.certificate_type
-    )
-    if any(request.slot == slot.slot for request in snapshot.requests):
+    slot = Slot(one.certificate_type, slot_name(one.common_name), one.edition)
+    if any(request.slot == slot for request in snapshot.requests):
         return f"it is asked for; when the chain comes: {store} update-leaf-certificate FILE {kind}"
-    subject = slot.leaves[0].leaf.certificate.subject
-    names: dict[str, Any] = {
+    subjects = (held.leaves[0].leaf.certificate.subject for held in snapshot.slots if held.slot == slot)
+    subject = next(subjects, DistinguishedName())
+    names = {
         "--country": subject.country or "CC",
         "--organization": subject.organization or "NAME",
         "--common": one.common_name or "NAME",

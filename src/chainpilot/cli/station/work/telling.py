@@ -243,8 +243,7 @@ def get_verify_location(options: StoreOptions, kind: str, *, as_json: bool) -> E
 
 def _path(store: EvseSecurity, path: str, kind: str) -> Answer:
     if path:
-        option = "-CApath" if Path(path).is_dir() else "-CAfile"
-        return Answer(path, f"The anchors of {kind}, for openssl {option}", output=path)
+        return Answer(path, "", output=path)
     step = f"{{store}} install-ca-certificate FILE {kind}"
     said = f"{kind} has no valid anchor"
     return Answer(path, said, Exit.NOT_FOUND, _no_anchor(store, kind), step, output="")
