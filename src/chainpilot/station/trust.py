@@ -39,7 +39,7 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
     5. it isn't there already (Accepted, nothing to write);
     6. it fits into the store (CertificateStoreMaxLengthExceeded).
 
-    Parity's `accept_any_ca` leaves 2 and 4 out.
+    Parity's `accept_any_ca` leaves 2 and 4 out, but for the test PKI.
 
     Raises:
         VaultReadError: the bundle is there and can't be read.
@@ -72,10 +72,11 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
 
 
 def _refusal(certificate: Certificate, bundle: Bundle, layout: Layout, at: datetime) -> InstallOutcome | None:
+    allow_test_pki = layout.config.allow_test_pki
     if layout.config.parity.accept_any_ca:
-        return _refuse_time(certificate, at)
+        return _refuse_time(certificate, at) or _refuse_test(certificate, allow_test_pki=allow_test_pki)
     refusal = _refuse_kind(certificate) or _refuse_time(certificate, at)
-    return refusal or _refuse_place(certificate, bundle, allow_test_pki=layout.config.allow_test_pki)
+    return refusal or _refuse_test(certificate, allow_test_pki=allow_test_pki) or _refuse_place(certificate, bundle)
 
 
 def _refuse_kind(certificate: Certificate) -> InstallOutcome | None:
@@ -98,10 +99,14 @@ def _refuse_time(certificate: Certificate, at: datetime) -> InstallOutcome | Non
     return InstallOutcome(InstallCertificateResult.EXPIRED, why)
 
 
-def _refuse_place(certificate: Certificate, bundle: Bundle, *, allow_test_pki: bool) -> InstallOutcome | None:
-    refused = TrustAnchors.admit((certificate,), allow_test_pki=allow_test_pki).refused
+def _refuse_test(certificate: Certificate, *, allow_test_pki: bool) -> InstallOutcome | None:
+    refused = TrustAnchors.admit((certificate,), allow_test_pki=allow_test_pki, accept_any=True).refused
     if refused:
         return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, refused[0][1])
+    return None
+
+
+def _refuse_place(certificate: Certificate, bundle: Bundle) -> InstallOutcome | None:
     if certificate.is_self_signed or bundle.issuer_of(certificate) is not None or bundle.is_cross_form(certificate):
         return None
     why = f"no CA of the {bundle.kind.value} bundle signed it"

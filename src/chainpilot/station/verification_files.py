@@ -71,8 +71,9 @@ def _is_fit(look: Look, layout: Layout, bundle: Bundle) -> bool:
 
 
 def _only_counts(look: Look, layout: Layout, bundle: Bundle) -> bool:
-    anchors = anchors_of(look, (bundle,), allow_test_pki=layout.config.allow_test_pki)
-    below = {child for anchor in anchors for child, _ in bundle.descendants(anchor)}
+    allowed = layout.config.allow_test_pki
+    anchors = anchors_of(look, (bundle,), allow_test_pki=allowed)
+    below = {child for anchor in anchors for child, _ in bundle.descendants(anchor) if allowed or not child.is_test}
     return bundle.is_plain and {*anchors, *below} == set(bundle.certificates)
 
 
