@@ -560,6 +560,14 @@ def test_names_with_control_characters_do_not_reach_the_terminal(certs: Path) ->
     assert "\\x1b" in run.out + run.err
 
 
+def test_a_terminal_that_lacks_a_letter_is_told_all_the_same(certs: Path) -> None:
+    given = root("Ωmega").certificate.to_pem().encode()
+    run = run_program(
+        "station", "--certs", certs, "install-ca-certificate", "-", "V2G", stdin=given, PYTHONIOENCODING="latin-1"
+    )
+    assert (run.code, run.out.splitlines()[0]) == (0, f"Installed in V2G: \\u03a9mega, {END}")
+
+
 def test_the_store_s_log_does_not_repeat_what_was_said(certs: Path) -> None:
     run = run_program("station", "--certs", certs, "install-ca-certificate", "-", "V2G", stdin=b"rubbish!")
     assert (run.code, run.err) == (1, "")

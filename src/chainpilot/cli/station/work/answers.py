@@ -6,6 +6,7 @@ result (null when the command could not be carried out, or answers nothing) and 
 
 import json
 import logging
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -132,6 +133,7 @@ def fault_exit(error: ChainpilotError) -> Exit:
 @contextmanager
 def overheard() -> Iterator[_Heard]:
     """Take up what the store logs, so that it is told once and in the right place."""
+    _let_streams_take_anything()
     heard = _Heard()
     listener = _Listener(heard)
     logger = logging.getLogger("chainpilot")
@@ -143,6 +145,13 @@ def overheard() -> Iterator[_Heard]:
             yield heard
     finally:
         logger.removeHandler(listener)
+
+
+def _let_streams_take_anything() -> None:
+    """A terminal that knows no umlauts still shows everything else."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class _Listener(logging.Handler):

@@ -55,9 +55,6 @@ def _count(snapshot: Snapshot) -> str:
 
 
 def _show(snapshot: Snapshot, root: Path, steps: tuple[str, ...], expiring_days: int) -> None:
-    # a terminal that knows no umlauts still shows everything else
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
     width = max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _IN_A_PIPE
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     tree = Tree(_text(f"{root}, {moment(snapshot.at)} UTC", "bold"), guide_style="dim")
