@@ -3,9 +3,10 @@
 import os
 import pickle
 import subprocess
+import tempfile
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -38,7 +39,7 @@ from ocsp_answers import answer, cert_id, single
 from stock import Placed, leaf, place, put
 from stores import enrol, open_store
 
-__all__ = ["CSMS", "NOBODY", "NOW", "SECOND", "V2G", "Bench", "Given", "Planted", "SteadyClock"]
+__all__ = ["CSMS", "NOBODY", "NOW", "SECOND", "V2G", "Bench", "Given", "Planted", "SteadyClock", "benches"]
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 V2G, CSMS = LeafCertificateType.V2G, LeafCertificateType.CSMS
@@ -194,6 +195,16 @@ class Bench:
         done = station(self.directory, "--config", config, *words)
         assert done.code == 0, (words, done.out, done.err)
         self.csr = done.out if words[0] == "generate-certificate-signing-request" else self.csr
+
+
+@contextmanager
+def benches() -> Iterator[Bench]:
+    """A bench in a folder of its own, where another user may enter too, unlike tmp_path."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        bench = Bench(Path(folder))
+        with bench.stack:
+            yield bench
 
 
 class SteadyClock(SetClock):

@@ -1,13 +1,11 @@
 """Every problem that the doctor knows: planted, seen once with its reason, and cured by doing what it says."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from chainpilot.station.checkup import TABLE
-from station.checkup.bench import Bench, Planted
+from station.checkup.bench import Bench, Planted, benches
 from station.checkup.cases import authorities, disk, files, keys, leaves, revocation, state, times
 
 CASES: dict[str, Planted] = {
@@ -20,12 +18,8 @@ ROWS = {row.code: row for row in TABLE}
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    """Where another user may enter too, unlike tmp_path."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        bench = Bench(Path(folder))
-        with bench.stack:
-            yield bench
+    with benches() as bench:
+        yield bench
 
 
 def test_every_row_of_the_table_is_planted_and_nothing_else() -> None:

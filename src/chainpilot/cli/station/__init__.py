@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from chainpilot.cli.station import changing, overview, telling
+from chainpilot.cli.station import changing, doctor, overview, telling
 from chainpilot.cli.station.arguments import StoreOptions
 
 __all__ = ["app"]
@@ -91,6 +91,7 @@ def station(
 _COMMANDS: Final[Mapping[Callable[..., None], str]] = {
     overview.show: "What is installed, as a tree",
     overview.watch: "Changes as they happen",
+    doctor.doctor: "Every problem, and what to do",
     changing.install_ca_certificate: "Add a root or sub-CA",
     changing.delete_certificate: "Remove a CA or an SECC leaf",
     changing.update_leaf_certificate: "Install a leaf with its chain",

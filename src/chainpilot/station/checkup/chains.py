@@ -15,7 +15,7 @@ from chainpilot.station.checkup.remedies import enrol, install_chain, install_ro
 from chainpilot.station.checkup.rows import leaves as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.uses import consequence, in_use, use_of, waiting
-from chainpilot.station.checkup.words import moment, span
+from chainpilot.station.checkup.words import called, moment, span
 from chainpilot.station.layout import LEAF_TYPES, CrlPolicy
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.store import StoredLeaf, links_of, read_crls
@@ -86,7 +86,7 @@ def _lacking(stored: StoredLeaf, verified: VerifiedChain) -> Iterator[Problem]:
     """Sub-CAs that the bundle lends, and that nobody who gets the chain file sees."""
     missing = [one for one in verified.intermediates if one not in stored.stack]
     if missing:
-        words = ", ".join(str(one.subject) for one in missing)
+        words = ", ".join(called(one.subject) for one in missing)
         yield _incomplete(stored, words, update_leaf(stored.slot.kind, stored.paths[0]))
 
 

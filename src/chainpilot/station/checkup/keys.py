@@ -31,7 +31,8 @@ def check(scene: Scene) -> Iterator[Problem]:
         for stored in leaves.leaves:
             if leaves.key_of(stored) is None:
                 yield from _keyless(scene, leaves, stored)
-    used = {one.leaf.spki_hash for one in scene.stored} | {one.csr.spki_hash for one in scene.pending}
+    used = {one.spki_hash for kind in LEAF_TYPES for one in scene.leaves(kind).held}
+    used |= {one.csr.spki_hash for one in scene.pending}
     for directory in scene.key_directories:
         ring = scene.ring(directory)
         for path in ring.paths():

@@ -123,12 +123,11 @@ def without_copy(scene: Scene, file: CertificateFile, certificate: Certificate) 
 
 def to_pem(scene: Scene, file: CertificateFile) -> Shell:
     """A line that writes a file of DER certificates as PEM."""
-    path, new = shlex.quote(str(file.path)), shlex.quote(f"{file.path}.new")
-    begin, parts = 1, []
+    name, begin, parts = shlex.quote(file.path.name), 1, []
     for one in file.certificates:
-        parts.append(f"tail -c +{begin} {path} | head -c {len(one.der)} | openssl x509 -inform der")
+        parts.append(f"tail -c +{begin} {name} | head -c {len(one.der)} | openssl x509 -inform der")
         begin += len(one.der)
-    return locked(scene, "sh", "-c", f"{{ {'; '.join(parts)}; }} > {new} && mv {new} {path}")
+    return locked(scene, "sh", "-c", _rewritten(file.path, f"{{ {'; '.join(parts)}; }}"))
 
 
 def move_ca(scene: Scene, file: CertificateFile, certificate: Certificate, domain: CaCertificateType) -> list[Step]:
@@ -226,11 +225,17 @@ def _copy_out(scene: Scene, file: CertificateFile, certificate: Certificate, tar
 
 def _drop_der(scene: Scene, file: CertificateFile, data: bytes, certificate: Certificate) -> Shell:
     """DER values in a row, told apart by where they stand; when the file has changed meanwhile, nothing is done."""
-    path, new = shlex.quote(str(file.path)), shlex.quote(f"{file.path}.new")
+    name = shlex.quote(file.path.name)
     begin, end = _place_of(data, certificate)
-    same = f"echo '{hashlib.sha256(data).hexdigest()}  '{path} | sha256sum -c --status"
-    rest = f"{{ head -c {begin} {path}; tail -c +{end + 1} {path}; }} > {new}"
-    return locked(scene, "sh", "-c", f"{same} && {rest} && mv {new} {path}")
+    same = f"echo '{hashlib.sha256(data).hexdigest()}  '{name} | sha256sum -c --status"
+    rest = f"{{ head -c {begin} {name}; tail -c +{end + 1} {name}; }}"
+    return locked(scene, "sh", "-c", _rewritten(file.path, rest, only_if=same))
+
+
+def _rewritten(path: Path, content: str, *, only_if: str = "true") -> str:
+    """A line that puts what a command prints in the place of a file, owner and mode kept, at once."""
+    directory, name, new = (shlex.quote(str(one)) for one in (path.parent, path.name, f".{path.name}.new"))
+    return f"cd {directory} && {only_if} && cp -p {name} {new} && {content} > {new} && mv {new} {name}"
 
 
 def _place_of(data: bytes, certificate: Certificate) -> tuple[int, int]:

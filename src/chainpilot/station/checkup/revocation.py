@@ -18,7 +18,7 @@ from chainpilot.station.checkup.remedies import hash_words, remove
 from chainpilot.station.checkup.rows import revocation as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.uses import in_use
-from chainpilot.station.checkup.words import listed, moment
+from chainpilot.station.checkup.words import called, listed, moment
 from chainpilot.station.model import LeafCertificateType
 from chainpilot.station.ocsp_cache import Answer
 from chainpilot.station.ocsp_requests import v2g_request_data
@@ -41,7 +41,7 @@ def check(scene: Scene) -> Iterator[Problem]:
         yield from _answers(scene, stored, tuple(pair for pair in way if hash_data(*pair) in urls))
     if silent:
         step = Setting("default_ocsp_url", '"URL"', (Need("URL", "the responder of the PKI, http://..."),))
-        yield rows.OCSP_NO_RESPONDER.found(step, names=listed([str(one.subject) for one in silent]))
+        yield rows.OCSP_NO_RESPONDER.found(step, names=listed([called(one.subject) for one in silent]))
     for directory in scene.layout.ocsp_directories:
         yield from _files(scene, directory)
 
@@ -61,7 +61,7 @@ def _answers(scene: Scene, stored: StoredLeaf, way: Way) -> Iterator[Problem]:
         elif not any(isinstance(verdict, Good) for _, verdict in judged):
             yield _bad(scene, stored, (certificate, issuer), *judged[0])
     if missing:
-        names = listed([str(one.subject) for one, _ in missing])
+        names = listed([called(one.subject) for one, _ in missing])
         fetches = (_keep_answer(*pair, number) for number, pair in enumerate(missing, start=1))
         yield rows.OCSP_MISSING.found(*fetches, path=stored.paths[0], subject=stored.leaf.subject, names=names)
 

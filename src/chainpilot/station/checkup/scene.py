@@ -84,8 +84,8 @@ class Scene:
 
     @property
     def key_directories(self) -> tuple[Path, ...]:
-        """Every directory of keys once."""
-        return tuple(dict.fromkeys(self.layout.leaves[kind].keys for kind in LEAF_TYPES))
+        """Every directory in which keys count once: a key beside its certificate, with its name, is one."""
+        return self.layout.leaf_directories
 
     @property
     def leaf_directories(self) -> tuple[Path, ...]:

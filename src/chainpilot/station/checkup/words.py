@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["counted", "listed", "moment", "span"]
+from chainpilot.pki.identity import DistinguishedName
+
+__all__ = ["called", "counted", "listed", "moment", "span"]
 
 _NAMED: Final = 4
 """Names of a list told at most; of more, how many there are."""
+
+
+def called(subject: DistinguishedName) -> str:
+    """What people call a certificate where several are named."""
+    return subject.common_name or subject.organization or str(subject)
 
 
 def moment(at: datetime) -> str:

@@ -51,7 +51,7 @@ CRL_UNREADABLE: Final = Row(
 OCSP_MISSING: Final = Row(
     "OcspMissing",
     Severity.WARNING,
-    "No OCSP answer is kept for {names} above and with {subject}.",
+    "No OCSP answer is kept for {names}, in the chain of {subject} ({path}).",
     "A car that wants the answers in the TLS handshake gets none and may refuse the station.",
     "Have the CSMS asked, as a running station does by itself (GetCertificateStatus); or ask the responder, and keep "
     "its answer.",
