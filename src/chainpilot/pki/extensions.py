@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from chainpilot.pki.der import DerError, Element, decode_bit_string, decode_oid, read_one
+from chainpilot.pki.der import DerError, Element, decode_bit_string, decode_oid, read_all, read_one
 
 __all__ = ["TEST_EXTENSION_OID", "EkuOid", "Extensions", "KeyUsageBit", "read_extensions"]
 
@@ -93,7 +93,7 @@ def read_extensions(encoded: Element | None) -> Extensions:
     values: dict[str, bytes] = {}
     critical: set[str] = set()
     for entry in encoded.children() if encoded is not None else ():
-        oid, is_critical, value = _entry(entry)
+        oid, is_critical, value = _entry(entry.content)
         if oid in values:
             raise DerError(f"the extension {oid} occurs twice")
         values[oid] = value
@@ -114,8 +114,10 @@ def read_extensions(encoded: Element | None) -> Extensions:
     )
 
 
-def _entry(entry: Element) -> tuple[str, bool, bytes]:
-    parts = entry.children()
+@functools.lru_cache(maxsize=512)
+def _entry(content: bytes) -> tuple[str, bool, bytes]:
+    """Of a PKI's leaves only the key identifiers differ."""
+    parts = tuple(read_all(content))
     if not 2 <= len(parts) <= 3 or parts[-1].tag != _OCTET_STRING:
         raise DerError("an extension is not (identifier, critical, value)")
     is_critical = len(parts) == 3 and parts[1].tag == _BOOLEAN and parts[1].content != b"\x00"

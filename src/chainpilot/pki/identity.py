@@ -233,7 +233,13 @@ def read_name(element: Element) -> Name:
 def _name(content: bytes) -> Name:
     """Issuers' names stand in every certificate of a chain; reading one costs more than finding it here again."""
     relatives = Element(0x30, content, content).children()
-    return tuple(frozenset(map(_attribute, relative.children())) for relative in relatives)
+    return tuple([_relative(relative.content) for relative in relatives])
+
+
+@functools.lru_cache(maxsize=1024)
+def _relative(content: bytes) -> frozenset[tuple[str, str]]:
+    """Of a PKI's leaves only the common names differ: country, organization and domain component are read once."""
+    return frozenset(map(_attribute, Element(0x31, content, content).children()))
 
 
 def attributes(name: Name) -> tuple[tuple[str, str], ...]:
@@ -244,7 +250,12 @@ def attributes(name: Name) -> tuple[tuple[str, str], ...]:
 @functools.lru_cache(maxsize=1024)
 def name_key(name: Name) -> Name:
     """A key under which names that OpenSSL takes for equal meet: case and white space folded (RFC 5280 section 7.1)."""
-    return tuple(frozenset((oid, " ".join(text.split()).casefold()) for oid, text in relative) for relative in name)
+    return tuple([_folded(relative) for relative in name])
+
+
+@functools.lru_cache(maxsize=1024)
+def _folded(relative: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((oid, " ".join(text.split()).casefold()) for oid, text in relative)
 
 
 def _emaid_objection(text: str) -> str:
@@ -289,16 +300,18 @@ def _attribute(pair: Element) -> tuple[str, str]:
     return decode_oid(parts[0]), text
 
 
+_PICKED: Final = tuple(
+    oid.dotted_string
+    for oid in (NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME, NameOID.DOMAIN_COMPONENT)
+)
+"""The attributes of a DistinguishedName, in the order of its fields."""
+
+
 @functools.lru_cache(maxsize=1024)
 def _picked(name: Name) -> DistinguishedName:
-    return DistinguishedName(
-        country=_single(name, NameOID.COUNTRY_NAME),
-        organization=_single(name, NameOID.ORGANIZATION_NAME),
-        common_name=_single(name, NameOID.COMMON_NAME),
-        domain_component=_single(name, NameOID.DOMAIN_COMPONENT),
-    )
-
-
-def _single(name: Name, oid: x509.ObjectIdentifier) -> str | None:
-    values = [text for relative in name for key, text in relative if key == oid.dotted_string]
-    return values[0] if len(values) == 1 else None
+    found: dict[str, list[str]] = {oid: [] for oid in _PICKED}
+    for relative in name:
+        for oid, text in relative:
+            if oid in found:
+                found[oid].append(text)
+    return DistinguishedName(*(values[0] if len(values) == 1 else None for values in found.values()))
