@@ -13,7 +13,7 @@ from chainpilot.clock import SYSTEM, Clock
 from chainpilot.station.vault.change import Change, Modes, complete_journal, make_directories, sweep
 from chainpilot.station.vault.errors import VaultBusy, VaultError, VaultReadError, VaultWriteError
 from chainpilot.station.vault.files import OS_FILES, FileOperations, OsFiles
-from chainpilot.station.vault.lock import LockFiles, held_exclusively, held_shared
+from chainpilot.station.vault.lock import LockFiles, held_exclusively, release, take_shared
 from chainpilot.station.vault.look import Look
 from chainpilot.station.vault.memory import Make, Memory, file_digest
 
@@ -85,10 +85,14 @@ class Vault:
             VaultWriteError: a change that another process left half done can't be completed.
         """
         while True:
-            with held_shared(self._lock, self._lock_timeout, self._clock) as held:
-                if not held or not os.path.lexists(self._journal):
+            process, held = os.getpid(), take_shared(self._lock, self._lock_timeout, self._clock)
+            try:
+                if held is None or not os.path.lexists(self._journal):
                     yield Look(self._max_file_bytes, self._memory)
                     return
+            finally:
+                if held is not None:
+                    release(held, process)
             with self._alone():
                 pass
 

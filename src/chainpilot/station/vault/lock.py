@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.station.vault.errors import VaultBusy
 
-__all__ = ["LockFiles", "held_exclusively", "held_shared"]
+__all__ = ["LockFiles", "held_exclusively", "release", "take_shared"]
 
 _POLL_SECONDS: Final = 0.004
 """Between two attempts; flock itself knows no time limit."""
@@ -52,9 +52,10 @@ def held_exclusively(files: LockFiles, wait: float, clock: Clock) -> Iterator[No
                 return
 
 
-@contextmanager
-def held_shared(files: LockFiles, wait: float, clock: Clock) -> Iterator[bool]:
-    """Hold the lock among readers; answers False, and holds nothing, where there is no lock file to open.
+def take_shared(files: LockFiles, wait: float, clock: Clock) -> int | None:
+    """Hold the lock among readers until `release`; None, and nothing held, where there is no lock file to open.
+
+    A plain function, since every command that reads takes the lock: a context manager costs more than the lock.
 
     Raises:
         VaultBusy: writers held it, or waited for it, for longer than `wait` seconds of the clock's monotonic time.
@@ -64,14 +65,26 @@ def held_shared(files: LockFiles, wait: float, clock: Clock) -> Iterator[bool]:
         try:
             descriptor = os.open(files.lock, _READING)
         except OSError:
-            yield False
-            return
-        with _released(descriptor):
+            return None
+        held = False
+        try:
             patience.pass_turnstile()
             patience.acquire(descriptor, fcntl.LOCK_SH, files.lock)
-            if _still_named(descriptor, files.lock):
-                yield True
-                return
+            if held := _still_named(descriptor, files.lock):
+                return descriptor
+        finally:
+            if not held:
+                release(descriptor, os.getpid())
+
+
+def release(descriptor: int, process: int) -> None:
+    """Let go of a lock that `process` took: unlocked first, since a process forked meanwhile holds a copy of it.
+
+    The copy's own process unlocks nothing, since that would take the lock from its parent.
+    """
+    if os.getpid() == process:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +112,25 @@ class _Patience:
 
     def pass_turnstile(self) -> None:
         """Wait until no writer waits; a turnstile that can't be opened stops nobody."""
-        with suppress(OSError), _opened(self.files.turnstile, _READING) as turnstile:
+        try:
+            turnstile = os.open(self.files.turnstile, _READING)
+        except OSError:
+            return
+        process = os.getpid()
+        try:
             self.acquire(turnstile, fcntl.LOCK_SH, self.files.turnstile)
+        finally:
+            release(turnstile, process)
 
 
 @contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags, 0o600)
-    with _released(descriptor):
-        yield descriptor
-
-
-@contextmanager
-def _released(descriptor: int) -> Iterator[None]:
-    """Close the descriptor, unlocked first: a process forked meanwhile holds a copy, and with it the lock.
-
-    The copy's own process unlocks nothing, since that would take the lock from its parent.
-    """
     process = os.getpid()
+    descriptor = os.open(path, flags, 0o600)
     try:
-        yield
+        yield descriptor
     finally:
-        if os.getpid() == process:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+        release(descriptor, process)
 
 
 def _still_named(descriptor: int, path: Path) -> bool:
