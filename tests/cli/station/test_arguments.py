@@ -56,6 +56,7 @@ def test_every_command_explains_itself(command: str) -> None:
     run = station(None, command.replace("_", "-"), "-h")
     assert run.code == 0
     assert "--json" in run.out
+    assert "--certs DIR" in run.out
     assert f"Usage: root station {command.replace('_', '-')}" in run.out.replace("chainpilot", "root")
 
 

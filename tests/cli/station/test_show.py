@@ -16,6 +16,7 @@ import pytest
 
 from certs import Pki, csms_pki, issue, root, stack, v2g_pki
 from chainpilot.cli.inspect.words import day
+from chainpilot.cli.station.work.branches import MAX_DEPTH
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.station import EvseSecurity, StoreConfig
@@ -222,6 +223,20 @@ def test_a_root_that_does_not_count_says_why(certs: Path) -> None:
     assert f"TEST Root, {END}, doesn't count: {why}" in station(certs, "show").out
     assert station(certs, "show", "--json").result["domains"][0]["roots"][0]["objection"] == why
     assert "doesn't count" not in station(certs, "--allow-test-pki", "show").out
+
+
+@pytest.mark.parametrize("count", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 3 * MAX_DEPTH])
+def test_a_long_row_of_cas_is_drawn_whole_and_no_deeper_than_the_bound(certs: Path, count: int) -> None:
+    row = [root("Root")]
+    for number in range(count):
+        row.append(forge(f"Sub{number}", row[-1], ca=True))
+    bundle = certs / "ca/v2g/V2G_ROOT_CA.pem"
+    bundle.parent.mkdir(parents=True)
+    bundle.write_text(stack(*(one.certificate for one in row)))
+    lines = [line for line in station(certs, "show").out.splitlines() if "Sub" in line]
+    assert [re.findall(r"Sub\d+", line) for line in lines] == [[f"Sub{number}"] for number in range(count)]
+    depths = [line.index("Sub") // 4 for line in lines]
+    assert [depth - depths[0] for depth in depths] == [min(number, MAX_DEPTH) for number in range(count)]
 
 
 def test_orphans_and_broken_ways_are_told(certs: Path, v2g: Pki) -> None:

@@ -115,5 +115,7 @@ _COMMANDS: Final[Mapping[Callable[..., None], str]] = {
 }
 """Each command with the few words that fit beside its name on 80 columns."""
 
+_EPILOG: Final = "--certs DIR, or CHAINPILOT_CERTS, names the store; chainpilot station -h tells of configuration."
+
 for command, words in _COMMANDS.items():
-    app.command(short_help=words)(command)
+    app.command(short_help=words, epilog=_EPILOG)(command)

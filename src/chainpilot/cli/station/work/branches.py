@@ -23,7 +23,7 @@ from chainpilot.station.snapshot import (
     Snapshot,
 )
 
-__all__ = ["Branch", "Urgency", "branches"]
+__all__ = ["MAX_DEPTH", "Branch", "Urgency", "branches"]
 
 
 class Urgency(Enum):
@@ -45,6 +45,8 @@ class Branch:
     urgency: Urgency = Urgency.NONE
 
 
+MAX_DEPTH: Final = 10
+"""CAs drawn below each other; `verify` follows no more, and a bundle may hold a thousand in a row."""
 _KEYS: Final = {KeyPlace.FILE: "key in a file", KeyPlace.HARDWARE: "key in hardware", None: "key unreadable"}
 
 
@@ -90,11 +92,14 @@ class _Writer:
             return Branch(f"{words}, doesn't count: {held.objection}", below, Urgency.NOW)
         return Branch(words, below, self._urgency(held.root))
 
-    def _children(self, issuer: Certificate, below: tuple[HeldCertificate, ...]) -> Iterator[Branch]:
-        """Those that `issuer` signed, each with its own; the snapshot has one issuer for each, so there is no circle."""
+    def _children(self, issuer: Certificate, below: tuple[HeldCertificate, ...], depth: int = 0) -> Iterator[Branch]:
+        """Those that `issuer` signed, each with its own below it; what is too deep stands in a row."""
+        if depth == MAX_DEPTH:
+            yield from (self._branch(one) for one in _all_below(issuer, below))
+            return
         for one in below:
             if one.issuer == issuer:
-                yield self._branch(one, tuple(self._children(one.certificate, below)))
+                yield self._branch(one, tuple(self._children(one.certificate, below, depth + 1)))
 
     def _branch(self, held: HeldCertificate, below: tuple[Branch, ...] = ()) -> Branch:
         return Branch(self._words(held), below, self._worst(held))
@@ -139,6 +144,16 @@ class _Writer:
 
     def _place(self, path: Path) -> str:
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+
+def _all_below(issuer: Certificate, below: tuple[HeldCertificate, ...]) -> list[HeldCertificate]:
+    """Whatever leads to `issuer`, the nearest first; each has one issuer, so there is no circle."""
+    above, found = [issuer], []
+    for top in above:
+        signed = [one for one in below if one.issuer == top]
+        above.extend(one.certificate for one in signed)
+        found.extend(signed)
+    return found
 
 
 def _ocsp(standing: OcspStanding) -> str:
