@@ -51,10 +51,16 @@ def _sum(files: tuple[CertificateFile, ...]) -> tuple[int, int]:
 
 
 def _other_bytes(look: Look, layout: Layout) -> Iterator[int]:
-    """Bytes of keys, records of requests and OCSP answers; they are added up when files came or went."""
-    for directory in dict.fromkeys((*layout.leaf_directories, layout.pending, *layout.ocsp_directories)):
+    """Bytes of keys, records of requests and OCSP answers.
+
+    Those of answers, which are replaced by longer ones where they lie, are added up anew; the others when files came or
+    went.
+    """
+    for directory in dict.fromkeys((*layout.leaf_directories, layout.pending)):
         names = _names(look, directory)
         yield look.derive(("bytes", directory), (names,), functools.partial(_bytes, look, names))
+    for directory in layout.ocsp_directories:
+        yield _bytes(look, _names(look, directory))
 
 
 def _bytes(look: Look, names: tuple[Path, ...]) -> int:
