@@ -1,6 +1,5 @@
 """Housekeeping removes what nobody needs, and never a key in use (station-store.md section 2 and row 4)."""
 
-import os
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -39,14 +38,14 @@ def v2g() -> Pki:
 
 
 def orphan(path: Path, clock: SetClock, *, age: float = LIFETIME, data: bytes | None = None) -> Path:
-    """A key that nobody uses, last written so many seconds before the clock's time."""
+    """A key that nobody uses, which came there so many seconds before the clock's time."""
     put(path, key_pem(generate_private_key(KeySpec.P256)) if data is None else data)
     return aged(path, clock, age)
 
 
 def aged(path: Path, clock: SetClock, age: float = LIFETIME) -> Path:
-    moment = clock.now().timestamp() - age
-    os.utime(path, (moment, moment))
+    """When a file came there nobody can set: it is the clock that moves."""
+    clock.set(datetime.fromtimestamp(path.stat().st_ctime, UTC) + timedelta(seconds=age))
     return path
 
 

@@ -15,15 +15,16 @@ from chainpilot.station.layout import LEAF_TYPES, Layout
 from chainpilot.station.model import CertificateStoreUpdate, CertificateStoreUpdateOperation
 from chainpilot.station.removal import stage_leaf_removal
 from chainpilot.station.store import (
+    KeyRing,
     PendingCsr,
+    Slot,
     StoredLeaf,
-    read_bundle,
+    is_unsure,
     read_leaves,
-    read_pending,
     requests,
     stage_key_removal,
+    used_keys,
 )
-from chainpilot.station.store.keys import KeyRing
 from chainpilot.station.vault import Change, Look, VaultReadError
 
 __all__ = ["Surplus", "remove", "surplus"]
@@ -57,12 +58,12 @@ def surplus(look: Look, layout: Layout, at: datetime) -> Surplus:
     """What may go.
 
     1. answered and superseded signing requests (`store.requests.collectable`);
-    2. leaves that have ended, but for the newest `kept_leaves` of their domain;
+    2. leaves that have ended, but for the newest of each slot and the newest `kept_leaves` of their domain;
     3. keys made for a request that no certificate and no request uses, older than the requests' lifetime;
     4. OCSP answers whose certificate isn't installed, and halves of a pair.
     """
     old_requests = requests.collectable(look, layout, at)
-    if _is_unsure(look, layout):
+    if is_unsure(look, layout):
         return Surplus(old_requests)
     return Surplus(old_requests, _old_leaves(look, layout, at), _orphan_keys(look, layout, at), _answers(look, layout))
 
@@ -78,21 +79,21 @@ def remove(change: Change, layout: Layout, found: Surplus) -> None:
         change.remove(answer)
 
 
-def _is_unsure(look: Look, layout: Layout) -> bool:
-    bundles = (read_bundle(look, layout, kind) for kind in layout.bundles)
-    leaves = (read_leaves(look, layout, kind) for kind in LEAF_TYPES)
-    return any(file.findings for bundle in bundles for file in bundle.files) or any(one.findings for one in leaves)
-
-
 def _old_leaves(look: Look, layout: Layout, at: datetime) -> tuple[StoredLeaf, ...]:
-    kept = layout.config.kept_leaves
-    old = (one for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).newest_first()[kept:])
-    return tuple(one for one in old if at > one.leaf.not_after)
+    """The newest leaf of a slot never goes: a clock that jumps ahead makes everything look ended at once."""
+    found: list[StoredLeaf] = []
+    for kind in LEAF_TYPES:
+        newest: dict[Slot, StoredLeaf] = {}
+        for stored in read_leaves(look, layout, kind).newest_first():
+            newest.setdefault(stored.slot, stored)
+        others = [one for one in read_leaves(look, layout, kind).newest_first() if newest[one.slot] is not one]
+        kept = max(0, layout.config.kept_leaves - len(newest))
+        found.extend(one for one in others[kept:] if at > one.leaf.not_after)
+    return tuple(found)
 
 
 def _orphan_keys(look: Look, layout: Layout, at: datetime) -> tuple[Path, ...]:
-    used = {one.spki_hash for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).held}
-    used |= {pending.csr.spki_hash for pending in read_pending(look, layout)[0]}
+    used = used_keys(look, layout)
     found: list[Path] = []
     for directory in dict.fromkeys(layout.leaves[kind].keys for kind in LEAF_TYPES):
         ring = KeyRing.of(look, directory, layout.keys)
@@ -106,8 +107,8 @@ def _orphan_keys(look: Look, layout: Layout, at: datetime) -> tuple[Path, ...]:
 
 
 def _is_old(look: Look, layout: Layout, path: Path, at: datetime) -> bool:
-    """By the file's own time; one from the future shows a clock set back, and is young."""
-    changed = look.changed_at(path)
+    """By when the file came there, whatever times it bears; one from the future is young: a clock was set back."""
+    changed = look.arrived_at(path)
     return changed is not None and at - changed >= timedelta(seconds=layout.config.csr_lifetime_seconds)
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData, hash_data
-from chainpilot.pki.keys import SpkiHash
 from chainpilot.station import ocsp_cache
-from chainpilot.station.layout import LEAF_TYPES, Layout
+from chainpilot.station.layout import Layout
 from chainpilot.station.model import (
     CertificateStoreUpdate,
     CertificateStoreUpdateOperation,
@@ -24,13 +23,14 @@ from chainpilot.station.store import (
     CertificateFile,
     StoredLeaf,
     has_hash_links,
+    is_unsure,
     links_of,
     read_bundle,
     read_leaves,
-    read_pending,
     stage_hash_links,
     stage_key_removal,
     stage_without,
+    used_keys,
 )
 from chainpilot.station.vault import Change, Look
 
@@ -68,14 +68,14 @@ def delete(change: Change, layout: Layout, wanted: CertificateHashData) -> Delet
 
 
 def stage_leaf_removal(change: Change, layout: Layout, stored: StoredLeaf) -> None:
-    """Stage that a leaf goes with all its files, and its key when no other certificate or request uses it."""
+    """Stage that a leaf goes with all its files, and its key when nothing else uses it, as far as can be told."""
     for certificate, issuer in links_of(change, layout, stored).way[:1]:
         for answer in ocsp_cache.answers_about(change, layout, certificate, issuer):
             change.remove(answer.der)
             change.remove(answer.hash)
     for path in stored.paths:
         change.remove(path)
-    if stored.leaf.spki_hash in _used_keys(change, layout, but=stored):
+    if is_unsure(change, layout) or stored.leaf.spki_hash in used_keys(change, layout, but=stored):
         return
     ring = read_leaves(change, layout, stored.slot.kind).keys
     for path in ring.all_of(stored.leaf.spki_hash, (path.stem for path in stored.paths)):
@@ -137,15 +137,3 @@ def _leaf(look: Look, layout: Layout, kind: LeafCertificateType, wanted: Certifi
         if way and hash_data(*way[0], wanted.hash_algorithm) == wanted:
             return stored
     return None
-
-
-def _used_keys(look: Look, layout: Layout, *, but: StoredLeaf) -> frozenset[SpkiHash]:
-    """The keys of all other leaves and of signing requests (station-store.md row 13).
-
-    The same certificate in the other domain counts as another: there it stays.
-    """
-    gone = (but.slot.kind, but.leaf)
-    held = ((kind, one) for kind in LEAF_TYPES for one in read_leaves(look, layout, kind).held)
-    others = (one.spki_hash for kind, one in held if (kind, one) != gone)
-    requests = (pending.csr.spki_hash for pending in read_pending(look, layout)[0])
-    return frozenset((*others, *requests))

@@ -4,6 +4,7 @@ import base64
 import os
 import pty
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -489,12 +490,13 @@ def test_a_tidy_store_is_already_so(store: EvseSecurity) -> None:
     assert (run.code, run.out) == (0, "Already so: there is nothing that nobody needs\n")
 
 
-def test_a_dry_run_says_first_and_last_that_nothing_changed(store: EvseSecurity) -> None:
+def test_a_dry_run_says_first_and_last_that_nothing_changed(store: EvseSecurity, tmp_path: Path) -> None:
     certs = store.layout.root
     surplus = untidy(store)
+    config = file(tmp_path, f"csr_lifetime_seconds = {LIFETIME}", "store.toml")
     with assert_store_unchanged(certs):
-        run = station(certs, "run-housekeeping", "--dry-run")
-        told = station(certs, "run-housekeeping", "--dry-run", "--json")
+        run = station(certs, "--config", config, "run-housekeeping", "--dry-run")
+        told = station(certs, "--config", config, "run-housekeeping", "--dry-run", "--json")
     lines = run.out.splitlines()
     assert run.code == 0
     assert lines[0] == lines[-1] == "Nothing was changed: this is a dry run"
@@ -504,13 +506,18 @@ def test_a_dry_run_says_first_and_last_that_nothing_changed(store: EvseSecurity)
         assert any(paths[0] in line for line in lines)
 
 
-def test_housekeeping_removes_what_a_dry_run_told(store: EvseSecurity) -> None:
+def test_housekeeping_removes_what_a_dry_run_told(store: EvseSecurity, tmp_path: Path) -> None:
     certs = store.layout.root
     surplus = untidy(store)
-    run = station(certs, "run-housekeeping", "--json")
+    config = file(tmp_path, f"csr_lifetime_seconds = {LIFETIME}", "store.toml")
+    run = station(certs, "--config", config, "run-housekeeping", "--json")
     assert (run.code, run.result) == (0, {"requests": [], "leaves": [], **surplus})
     assert not any(Path(path).exists() for paths in surplus.values() for path in paths)
     assert store.snapshot().slots[0].leaves[0].is_in_use
+
+
+LIFETIME = 1
+"""Seconds after which the key is nobody's."""
 
 
 def untidy(store: EvseSecurity) -> dict[str, list[str]]:
@@ -518,7 +525,8 @@ def untidy(store: EvseSecurity) -> dict[str, list[str]]:
     directory = store.layout.root / "client/cso"
     key = directory / "SECC_LEAF_orphan.key"
     key.write_bytes(key_pem(root("Any").key))
-    os.utime(key, (0, 0))
+    while SYSTEM.now().timestamp() - key.stat().st_ctime < LIFETIME:  # when a file came there nobody can set
+        time.sleep(0.05)
     (directory / "ocsp").mkdir()
     half = directory / "ocsp/x_ocsp.der"
     half.write_bytes(b"x")

@@ -430,7 +430,7 @@ class TestGenerateCertificateSigningRequest:
         requested(store)
         (key,) = (tmp_path / "client/cso").iterdir()
         next((tmp_path / ".chainpilot/pending").iterdir()).unlink()
-        clock.set(clock.now().fromtimestamp(key.stat().st_mtime, clock.now().tzinfo) + timedelta(seconds=3599))
+        clock.set(clock.now().fromtimestamp(key.stat().st_ctime, clock.now().tzinfo) + timedelta(seconds=3599))
         store.run_housekeeping()
         assert key.exists()
         clock.advance(1)

@@ -20,6 +20,7 @@ from chainpilot.station.store.pending import (
     read_pending,
 )
 from chainpilot.station.store.room import new_word, room_objection
+from chainpilot.station.store.uses import certified_keys, is_unsure, used_keys
 
 __all__ = [
     "Bundle",
@@ -33,11 +34,13 @@ __all__ = [
     "Slot",
     "StoredLeaf",
     "Way",
+    "certified_keys",
     "decode_pending",
     "destroy_key",
     "encode_pending",
     "has_hash_links",
     "hash_name",
+    "is_unsure",
     "links_of",
     "new_word",
     "read_bundle",
@@ -51,4 +54,5 @@ __all__ = [
     "stage_hash_links",
     "stage_key_removal",
     "stage_without",
+    "used_keys",
 ]

@@ -6,18 +6,19 @@ no longer sent, but its certificate may be on the way, so its key stays and the 
 `enrolment`'s.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, SpkiHash, key_spec_of
-from chainpilot.station.layout import KEY_SUFFIXES, LEAF_TYPES, Layout
+from chainpilot.station.layout import KEY_SUFFIXES, Layout
 from chainpilot.station.model import LeafCertificateType
 from chainpilot.station.store.keys import KeyRing, stage_key_removal
-from chainpilot.station.store.leaves import Leaves, Slot, read_leaves, slot_name
+from chainpilot.station.store.leaves import Leaves, Slot, slot_name
 from chainpilot.station.store.pending import PendingCsr, encode_pending, read_pending
+from chainpilot.station.store.uses import certified_keys, is_unsure
 from chainpilot.station.vault import Change, Look
 
 __all__ = [
@@ -62,7 +63,7 @@ def open_requests(look: Look, layout: Layout) -> tuple[PendingCsr, ...]:
     """
     pending, _ = read_pending(look, layout)
     waiting = tuple(one for one in pending if one.is_open)
-    used = _used_keys(_all_leaves(look, layout)) if waiting else frozenset()
+    used = certified_keys(look, layout) if waiting else frozenset()
     return tuple(one for one in waiting if one.csr.spki_hash not in used)
 
 
@@ -71,7 +72,7 @@ def reusable(look: Look, layout: Layout, leaves: Leaves, wanted: RequestFor, at:
 
     Past its lifetime it no longer serves, unless it was handed to a CSMS that didn't refuse it: that may be at work.
     """
-    used = _used_keys((leaves,))
+    used = frozenset(one.spki_hash for one in leaves.held)
     for one in reversed(_slot(look, layout, wanted.slot)):
         serves = one.with_csms or one.is_fresh(at, layout.config.csr_lifetime_seconds)
         if not (one.is_open and wanted.is_met_by(one) and serves) or one.csr.spki_hash in used:
@@ -120,7 +121,7 @@ def collectable(look: Look, layout: Layout, at: datetime) -> tuple[PendingCsr, .
     if not pending:
         return ()
     lifetime = layout.config.csr_lifetime_seconds
-    used = _used_keys(_all_leaves(look, layout))
+    used = certified_keys(look, layout)
     found = [one for one in pending if one.csr.spki_hash in used and one.is_past(at, lifetime)]
     for slot in {one.slot for one in pending}:
         superseded = _newest_first(one for one in pending if one.slot == slot)
@@ -137,15 +138,14 @@ def is_same_name(one: str, other: str) -> bool:
 def drop(change: Change, layout: Layout, requests: Iterable[PendingCsr]) -> None:
     """Stage that records go, and keys that no certificate of any domain can use (station-store.md rows 4 and 13).
 
-    A certificate file that can't be read may hold anything: then every key stays, and its record with it.
+    While something can't be read that may use one, every key stays, and its record with it.
     """
-    leaves = _all_leaves(change, layout)
-    used = {certificate.spki_hash for one in leaves for certificate in one.held}
-    is_unsure = any(one.findings for one in leaves)
+    used = certified_keys(change, layout)
+    keeps_keys = is_unsure(change, layout)
     for one in requests:
         if one.csr.spki_hash in used:
             change.remove(layout.pending_file(one.word))
-        elif not is_unsure:
+        elif not keeps_keys:
             change.remove(layout.pending_file(one.word))
             _remove_key(change, layout, one)
 
@@ -176,16 +176,3 @@ def _newest_first(requests: Iterable[PendingCsr]) -> list[PendingCsr]:
     """The superseded ones among them, by the moment they were superseded, then made."""
     dated = ((one.superseded_at, one.made_at, one) for one in requests if one.superseded_at is not None)
     return [one for *_, one in sorted(dated, key=lambda entry: entry[:2], reverse=True)]
-
-
-def _all_leaves(look: Look, layout: Layout) -> tuple[Leaves, ...]:
-    return tuple(read_leaves(look, layout, kind) for kind in LEAF_TYPES)
-
-
-def _used_keys(leaves: Iterable[Leaves]) -> frozenset[SpkiHash]:
-    return frozenset(_keys_of(leaves))
-
-
-def _keys_of(leaves: Iterable[Leaves]) -> Iterator[SpkiHash]:
-    for one in leaves:
-        yield from (stored.leaf.spki_hash for stored in one.leaves)

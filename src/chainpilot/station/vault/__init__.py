@@ -82,10 +82,11 @@ class Vault:
 
         Raises:
             VaultBusy: a change took longer than the lock's time limit.
+            VaultReadError: the file system knows no locks.
             VaultWriteError: a change that another process left half done can't be completed.
         """
         while True:
-            process, held = os.getpid(), take_shared(self._lock, self._lock_timeout, self._clock)
+            process, held = os.getpid(), self._taken()
             try:
                 if held is None or not os.path.lexists(self._journal):
                     yield Look(self._max_file_bytes, self._memory)
@@ -117,6 +118,13 @@ class Vault:
                 yield change
             finally:
                 change.end()
+
+    def _taken(self) -> int | None:
+        """Raises VaultBusy, and VaultReadError where the file system knows no locks."""
+        try:
+            return take_shared(self._lock, self._lock_timeout, self._clock)
+        except OSError as error:
+            raise VaultReadError(self._lock.lock, f"can't be locked: {error.strerror}") from error
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -95,7 +95,7 @@ class Change(Look):
 
     def remove(self, path: Path) -> None:
         """Stage the removal of `path`; a name that isn't there is no error."""
-        self._removals[path] = None
+        self._removals[Path(os.path.realpath(path.parent)) / path.name] = None
 
     def afterwards(self, act: Callable[[], None]) -> None:
         """Have something done once all that is staged is durable; it must not raise."""
@@ -106,7 +106,12 @@ class Change(Look):
         self._otherwise.append(act)
 
     def end(self) -> None:
-        """Do what was asked for should the change not have been made: its block ends."""
+        """Do what was asked for should the change not have been made: its block ends.
+
+        A journal that stands will be completed by whoever opens the store next, so the change is as good as made.
+        """
+        if os.path.lexists(self.journal):
+            self._otherwise.clear()
         while self._otherwise:
             self._otherwise.pop()()
 
@@ -219,7 +224,7 @@ class Change(Look):
         """
         try:
             for step, kept in reversed(done):
-                _revert(self.files, step, kept)
+                _revert(self.files, step, kept, journalled=journalled)
             _sync_directories(self.files, tuple(step for step, _ in done))
             if journalled:
                 self.files.unlink(self.journal)
@@ -294,7 +299,8 @@ def _apply(files: FileOperations, step: Step) -> None:
         files.rename(step.final, step.trash)
 
 
-def _revert(files: FileOperations, step: Step, kept: Path | None) -> None:
+def _revert(files: FileOperations, step: Step, kept: Path | None, *, journalled: bool) -> None:
+    """Undo a step; with a journal so that the step can still be carried out from it."""
     if isinstance(step, Take):
         if os.path.lexists(step.trash):
             files.rename(step.trash, step.final)
@@ -303,6 +309,8 @@ def _revert(files: FileOperations, step: Step, kept: Path | None) -> None:
             _remove_quietly(files, kept)
     elif kept is not None and step.final.is_symlink():
         files.symlink(step.staged, os.readlink(step.final))  # noqa: PTH115 - the text as it stands
+        files.rename(kept, step.final)
+    elif kept is not None and not journalled:
         files.rename(kept, step.final)
     elif kept is not None:
         files.link(step.final, step.staged)

@@ -3,6 +3,7 @@
 Only the record's form is here; `change.py` writes and replays it.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,9 @@ __all__ = ["MAX_JOURNAL", "Place", "Step", "Take", "read_journal", "write_journa
 
 MAX_JOURNAL: Final = 1 << 20
 """Bytes: a step is about 200, and a change has a handful; deleting a root with 1000 descendants has one a file."""
+
+_VERSION: Final = 2
+"""Paths in it are Latin-1 of their bytes; version 1 had them as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class _Record:
 def write_journal(steps: tuple[Step, ...], root: Path) -> bytes:
     """The steps as JSON; paths below `root` are written relative to it, so that a store may be moved."""
     record = _Record(
-        version=1,
+        version=_VERSION,
         place=[
             (_relative(step.staged, root), _relative(step.final, root)) for step in steps if isinstance(step, Place)
         ],
@@ -59,12 +63,21 @@ def read_journal(data: bytes, root: Path) -> tuple[Step, ...] | None:
         record = msgspec.json.decode(data, type=_Record, strict=True)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if record.version != 1:
+    if record.version not in {1, _VERSION}:
         return None
-    places = tuple(Place(root / staged, root / final) for staged, final in record.place)
-    takes = tuple(Take(root / final, root / trash) for final, trash in record.take)
+    path = _path if record.version == _VERSION else Path
+    try:
+        places = tuple(Place(root / path(staged), root / path(final)) for staged, final in record.place)
+        takes = tuple(Take(root / path(final), root / path(trash)) for final, trash in record.take)
+    except UnicodeEncodeError:
+        return None
     return (*places, *takes)
 
 
 def _relative(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    """Byte for byte: a name on the disk need not be UTF-8."""
+    return os.fsencode(path.relative_to(root) if path.is_relative_to(root) else path).decode("latin-1")
+
+
+def _path(text: str) -> Path:
+    return Path(os.fsdecode(text.encode("latin-1")))

@@ -96,12 +96,18 @@ class Look:
             self._directories[path] = known
         return known
 
-    def changed_at(self, path: Path) -> datetime | None:
-        """When the file's content was last written, timezone-aware UTC; None when there is none."""
+    def arrived_at(self, path: Path) -> datetime | None:
+        """When the file was last written or came there, the later of both, timezone-aware UTC; None for no file.
+
+        A copy may bear its original's mtime; its ctime nobody can set. A time that no calendar holds is the last one.
+        """
         try:
-            return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            about = path.stat()
+            return datetime.fromtimestamp(max(about.st_mtime, about.st_ctime), UTC)
         except OSError:
             return None
+        except (OverflowError, ValueError):
+            return datetime.max.replace(tzinfo=UTC)
 
     def size(self, path: Path) -> int:
         """Bytes of the file; 0 when there is none."""

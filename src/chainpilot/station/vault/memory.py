@@ -261,12 +261,17 @@ def file_digest(path: Path) -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise VaultReadError(path, "is not a regular file")
+    except OSError as error:
+        raise VaultReadError(path, f"can't be opened: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise VaultReadError(path, "is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise VaultReadError(path, f"can't be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
 
 
 def _content(descriptor: int, limit: int) -> bytes:
