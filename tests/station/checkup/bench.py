@@ -64,6 +64,8 @@ class Bench:
         self.user: int | None = None
         """As whom the doctor looks; None: as the test itself."""
         self.stack = ExitStack()
+        self.patches = self.stack.enter_context(ExitStack())
+        """Of the system, until what it is ill with is cured."""
         self.v2g, self.csms = v2g_pki(), csms_pki()
         self.csr = ""
         """What the last signing request printed."""

@@ -1,9 +1,9 @@
 """Private keys: what is told once, what is told as something else, what is in order, and that nothing of a key is."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from chainpilot.pki.keys import KeySpec
 from chainpilot.station.checkup import ByHand, Problem, Shell
 from chainpilot.station.checkup.encryption import is_encrypted
-from station.checkup.bench import CSMS, NOW, Bench, Planted, benches
-from station.checkup.cases.keys import LONG_AGO, PASSWORD, encrypted, key_file, new_key, tokens
+from station.checkup.bench import CSMS, NOBODY, Bench, Given, Planted, benches
+from station.checkup.cases.keys import PASSWORD, encrypted, new_key, orphan, tokens
 from stock import put
 
 
@@ -57,13 +57,17 @@ def test_a_group_may_read_keys_where_that_is_configured(
 @pytest.mark.parametrize(("age", "codes"), [(3599, []), (3600, ["KeyOrphan"])])
 def test_a_key_without_use_is_told_after_the_lifetime_of_a_request(bench: Bench, age: int, codes: list[str]) -> None:
     """The reference keeps its open requests in memory: their keys look like this one."""
-    changed = int((NOW - timedelta(seconds=age)).timestamp())
-    key_file(bench, "SECC_LEAF_young.key", new_key(), changed=changed)
+    orphan(bench, age=age)
     assert bench.codes == codes
 
 
+def test_a_key_that_came_from_the_future_is_young(bench: Bench) -> None:
+    orphan(bench, age=-7200)
+    assert bench.codes == []
+
+
 def test_a_key_may_belong_to_a_certificate_that_can_not_be_read(bench: Bench) -> None:
-    key_file(bench, "lost.key", new_key(), changed=LONG_AGO)
+    orphan(bench)
     put(bench.leaves / "junk.pem", b"junk")
     assert bench.codes == ["CertificateUnreadable"]
 
@@ -89,6 +93,29 @@ def test_a_key_in_a_directory_that_is_not_there_yet_gets_it(bench: Bench) -> Non
     bench.follow(problem, Planted(lambda _: None))
     assert bench.codes == []
     assert (bench.directory / "keys").stat().st_mode & 0o777 == 0o700
+
+
+def test_one_key_with_another_password_is_encrypted_anew(bench: Bench) -> None:
+    first = encrypted(bench).key
+    second = bench.place()
+    scheme = BestAvailableEncryption(b"another")
+    second.key.write_bytes(second.leaf.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, scheme))
+    bench.settings["private_key_password"] = PASSWORD
+    problem = only(bench)
+    assert (problem.code, problem.path) == ("KeyPasswordWrong", second.key)
+    before = first.read_bytes()
+    passwords: dict[str, Given] = {"OLD.txt": lambda _: "another\n", "NEW.txt": lambda _: f"{PASSWORD}\n"}
+    bench.follow(problem, Planted(lambda _: None, given=passwords))
+    assert "KeyPasswordWrong" not in bench.codes
+    assert first.read_bytes() == before
+    assert second.key.stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_in_a_directory_of_root_s_may_be_anybody_s(bench: Bench) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    os.chown(bench.place().key, NOBODY, -1)
+    assert bench.codes == []
 
 
 def test_a_key_in_the_file_of_its_leaf_is_put_into_one_of_its_own(bench: Bench) -> None:
@@ -161,8 +188,7 @@ def test_a_key_that_a_file_names_is_no_stray(bench: Bench) -> None:
 
 def test_nothing_of_a_key_or_a_password_is_told(bench: Bench) -> None:
     bench.settings["private_key_password"] = PASSWORD + "-another"
-    secrets = [encrypted(bench).key.read_bytes(), new_key(), new_key(), new_key()]
-    key_file(bench, "orphan.key", secrets[1], changed=LONG_AGO)
+    secrets = [encrypted(bench).key.read_bytes(), orphan(bench).read_bytes(), new_key(), new_key()]
     put(bench.directory / "ca/v2g/V2G_ROOT_CA.key", secrets[2])
     bundle = bench.directory / "ca/v2g/V2G_ROOT_CA.pem"
     bundle.write_bytes(secrets[3] + bundle.read_bytes())

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from certs import FROM, UNTIL, stack
+from certs import FROM, UNTIL, issue, stack
 from chainpilot.station.checkup import Command, Problem, Shell
 from chainpilot.station.layout import CrlPolicy, Parity, ProfilePolicy
 from chainpilot.station.model import CaCertificateType
 from forge import forge
 from revocations import entry, revocation_list
-from station.checkup.bench import CSMS, NOW, SECOND, Bench, benches
+from station.checkup.bench import CSMS, NOW, SECOND, V2G, Bench, benches
 from station.checkup.cases.leaves import ENDED, LATER, below_ill
 from stock import put
 from stores import EVSE
@@ -49,6 +49,24 @@ def test_a_chain_that_is_nowhere_is_to_be_brought(bench: Bench) -> None:
     (step,) = problem.steps
     assert isinstance(step, Command)
     assert step.words == ("update-leaf-certificate", "CHAIN.pem", "V2G")
+
+
+def test_a_leaf_that_a_root_issued_has_a_chain_of_one(bench: Bench) -> None:
+    made = bench.open().generate_certificate_signing_request(V2G, "DE", "Operator", SECOND)
+    assert made.csr is not None
+    leaf = issue(bench.v2g.root, made.csr)
+    assert bench.open().update_leaf(leaf.to_pem(), V2G).accepted
+    bench.keep_answer(leaf)
+    assert bench.codes == []
+    copy = put(bench.leaves / "copy.pem", leaf.to_pem())
+    assert only(bench).path == copy
+
+
+def test_a_leaf_of_a_test_pki_below_a_root_that_is_none_is_told(bench: Bench) -> None:
+    bench.place(test=True)
+    problem = only(bench)
+    assert problem.code == "ChainBroken"
+    assert "only allow_test_pki admits it" in problem.seen
 
 
 def test_der_and_pem_of_the_same_leaf_side_by_side_are_in_order(bench: Bench) -> None:

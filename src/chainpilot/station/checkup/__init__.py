@@ -27,7 +27,7 @@ from chainpilot.station.checkup import (
 )
 from chainpilot.station.checkup.premises import OS_PREMISES, Premises
 from chainpilot.station.checkup.problems import ByHand, Command, Need, Problem, Row, Setting, Severity, Shell, Step
-from chainpilot.station.checkup.refusals import of_busy, of_missing, of_stuck
+from chainpilot.station.checkup.refusals import of_busy, of_missing, of_stuck, of_unlocked
 from chainpilot.station.checkup.rows import SECTIONS, TABLE
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.layout import Layout
@@ -51,6 +51,7 @@ __all__ = [
     "examine",
     "of_busy",
     "of_stuck",
+    "of_unlocked",
 ]
 
 _ORDER: Final = {row.code: number for number, row in enumerate(TABLE)}

@@ -22,7 +22,7 @@ from chainpilot.station.checkup.remedies import (
 )
 from chainpilot.station.checkup.rows import authorities as rows
 from chainpilot.station.checkup.scene import Scene
-from chainpilot.station.checkup.words import moment, span
+from chainpilot.station.checkup.words import called, listed, moment, span
 from chainpilot.station.layout import LEAF_TYPES
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.store import Bundle, links_of
@@ -43,6 +43,7 @@ def check(scene: Scene) -> Iterator[Problem]:
         yield from _roots(scene, bundle)
         yield from _strangers(scene, bundle)
         yield from _sub_cas(scene, bundle)
+        yield from _unfit(scene, bundle)
         yield from _copies(scene, bundle)
         yield from _forms(scene, bundle)
         if bundle.is_directory:
@@ -92,6 +93,8 @@ def _roots(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
 
 
 def _root_times(scene: Scene, bundle: Bundle, root: Certificate, *, has_valid: bool) -> Iterator[Problem]:
+    if root.not_before <= scene.at and root.not_after >= scene.expiring:
+        return
     told = {"path": _path_of(bundle, root), "subject": root.subject, "domain": _domains(scene, bundle)}
     successor = install_root(scene.layout.domains_of(bundle.path)[0], f"the successor of {root.subject}")
     gone = _removal(scene, bundle, root)
@@ -110,8 +113,10 @@ def _root_times(scene: Scene, bundle: Bundle, root: Certificate, *, has_valid: b
 def _elsewhere(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Problem]:
     """A root whose domain component names another domain."""
     told = _BY_COMPONENT.get((root.subject.domain_component or "").upper())
+    if told is None or told in scene.layout.domains_of(bundle.path):
+        return
     file = _file_of(bundle, root)
-    if told is None or file is None or told in scene.layout.domains_of(bundle.path):
+    if file is None:
         return
     yield rows.ROOT_IN_OTHER_DOMAIN.found(
         *move_ca(scene, file, root, told),
@@ -141,6 +146,28 @@ def _sub_cas(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
         elif one.not_after < scene.at and one not in above and file is not None:
             gone = _removal(scene, bundle, one)
             yield rows.SUB_CA_OBSOLETE.found(*gone, path=file.path, subject=one.subject, end=moment(one.not_after))
+        elif one.not_after < scene.expiring and one not in above and file is not None:
+            yield rows.BUNDLE_SUB_CA_EXPIRING.found(
+                *_removal(scene, bundle, one),
+                path=file.path,
+                subject=one.subject,
+                end=moment(one.not_after),
+                days=span(one.not_after - scene.at),
+            )
+
+
+def _unfit(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
+    """What verify files leave out (`verification_files`) and no other problem tells of."""
+    anchors = scene.anchors(bundle)
+    allowed = scene.layout.config.allow_test_pki
+    below = {child for one in anchors for child, _ in bundle.descendants(one) if allowed or not child.is_test}
+    lost = {one for one in bundle.orphans if not bundle.is_cross_form(one)}
+    of_refused = {child for root, _ in anchors.refused for child in (root, *dict(bundle.descendants(root)))}
+    told = {*anchors, *below, *lost, *of_refused}
+    unfit = [one for one in bundle.certificates if one not in told]
+    if unfit:
+        steps = (step for one in unfit for step in _taken_out(scene, bundle, one))
+        yield rows.BUNDLE_UNFIT.found(*steps, path=bundle.path, names=listed([called(one.subject) for one in unfit]))
 
 
 def _copies(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
@@ -178,5 +205,9 @@ def _removal(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[St
     issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
     if issuer is not None and certificate.is_ca:
         return (delete_ca(bundle, certificate, issuer),)
+    return _taken_out(scene, bundle, certificate)
+
+
+def _taken_out(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[Step, ...]:
     file = _file_of(bundle, certificate)
     return take_out(scene, file, certificate) if file is not None else ()

@@ -13,7 +13,16 @@ from typing import Final
 from chainpilot.pki.certificate import Certificate
 from chainpilot.station.store.certificates import certificates_in
 
-__all__ = ["DROP_CUT_OFF", "DROP_KEYS", "PRINT_KEYS", "Block", "blocks_of", "drop_script", "print_script"]
+__all__ = [
+    "DROP_CUT_OFF",
+    "DROP_KEYS",
+    "PRINT_KEYS",
+    "Block",
+    "blocks_of",
+    "drop_script",
+    "holds_private_key",
+    "print_script",
+]
 
 _BEGIN: Final = b"-----BEGIN "
 _END: Final = b"-----END "
@@ -54,6 +63,11 @@ class Block:
     def is_cut_off(self) -> bool:
         """Whether it has no end."""
         return _END not in self.text
+
+
+def holds_private_key(data: bytes) -> bool:
+    """Whether one of the blocks of a file says that it is a private key."""
+    return _PRIVATE.search(data) is not None
 
 
 def blocks_of(path: Path, data: bytes) -> tuple[Block, ...]:

@@ -16,6 +16,7 @@ from chainpilot.station.checkup.rows import leaves as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.uses import consequence, in_use, use_of, waiting
 from chainpilot.station.checkup.words import called, moment, span
+from chainpilot.station.judgement import judge
 from chainpilot.station.layout import LEAF_TYPES, CrlPolicy
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.store import StoredLeaf, links_of, read_crls
@@ -41,16 +42,23 @@ def _chain(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
     anchors = scene.anchors(bundle)
     if ended or not any(one.valid_at(moment_of_use) for one in anchors):
         return
+    domain = CaCertificateType(stored.slot.kind.value)
+    judged = judge(scene.look, scene.layout, Chain(stored.leaf, stored.stack[1:]), (domain,), moment_of_use)
+    if isinstance(judged, VerifiedChain):
+        yield from _lacking(stored, judged)
+        return
+    # the judge's own words, and verify's reason, which programs can tell apart
     whole = Chain(stored.leaf, (*stored.stack[1:], *bundle.above(stored.stack)))
-    verdict = verify(whole, anchors, moment_of_use, _rules(scene))
-    if isinstance(verdict, VerifiedChain):
-        yield from _lacking(stored, verdict)
-    elif verdict.reason is Reason.ISSUER_NOT_FOUND:
+    refusal = verify(whole, anchors, moment_of_use, _rules(scene))
+    words = judged.reason or judged.result.value
+    if isinstance(refusal, VerifiedChain):
+        yield _broken(scene, stored, words)
+    elif refusal.reason is Reason.ISSUER_NOT_FOUND:
         yield _leads_nowhere(scene, stored)
-    elif verdict.reason is Reason.REVOKED:
-        yield revoked(scene, stored, _at_fault(scene, stored, verdict), verdict.detail)
-    elif verdict.reason not in _TOLD_ELSEWHERE and not _is_weak(stored, verdict):
-        yield _broken(scene, stored, verdict)
+    elif refusal.reason is Reason.REVOKED:
+        yield revoked(scene, stored, _at_fault(scene, stored, refusal), words)
+    elif refusal.reason not in _TOLD_ELSEWHERE and not _is_weak(stored, refusal):
+        yield _broken(scene, stored, words)
 
 
 def _rules(scene: Scene) -> Rules:
@@ -144,7 +152,7 @@ def _at_fault(scene: Scene, stored: StoredLeaf, refusal: Refusal) -> Certificate
     return way[depth][0] if depth < len(way) else stored.leaf
 
 
-def _broken(scene: Scene, stored: StoredLeaf, refusal: Refusal) -> Problem:
+def _broken(scene: Scene, stored: StoredLeaf, words: str) -> Problem:
     kind = stored.slot.kind
     return rows.CHAIN_BROKEN.found(
         *enrol(kind, stored.leaf.subject),
@@ -152,6 +160,6 @@ def _broken(scene: Scene, stored: StoredLeaf, refusal: Refusal) -> Problem:
         path=stored.paths[0],
         use=use_of(kind),
         subject=stored.leaf.subject,
-        reason=refusal.detail,
+        reason=words,
         consequence=consequence(kind),
     )

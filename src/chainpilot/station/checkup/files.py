@@ -54,15 +54,17 @@ def check(scene: Scene) -> Iterator[Problem]:
 
 
 def _places(scene: Scene) -> tuple[Path, ...]:
-    """Every directory of the layout, each once; the bundles that are directories, or the directory they lie in."""
+    """Every directory of the layout and those above them in the store, each once."""
     layout = scene.layout
     bundles = [path if scene.is_directory(path) else path.parent for path in layout.bundles.values()]
     named = [path for path in layout.bundles.values() if layout.is_directory_name(path)]
     crls = [layout.crls] if layout.crls is not None else []
     own = (layout.state, layout.pending)
-    return tuple(
-        dict.fromkeys((layout.root, *layout.leaf_directories, *bundles, *named, *layout.ocsp_directories, *crls, *own))
-    )
+    places = (*layout.leaf_directories, *bundles, *named, *layout.ocsp_directories, *crls, *own)
+    files = layout.bundles.values()
+    above = (path for one in places for path in reversed(one.parents) if layout.root in path.parents)
+    above = (path for path in above if path not in files)
+    return tuple(dict.fromkeys((layout.root, *above, *places)))
 
 
 def _certificate_directories(scene: Scene) -> tuple[Path, ...]:

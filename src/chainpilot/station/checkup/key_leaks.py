@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from chainpilot.station.checkup.blocks import DROP_KEYS, PRINT_KEYS, blocks_of
+from chainpilot.station.checkup.blocks import DROP_KEYS, PRINT_KEYS, holds_private_key
 from chainpilot.station.checkup.problems import Problem, Shell, Step
 from chainpilot.station.checkup.remedies import aside_path, edit, make_aside, set_aside
 from chainpilot.station.checkup.rows import keys as rows
@@ -38,7 +38,7 @@ def _told(path: Path, *steps: Step) -> Problem:
 
 
 def _holds_key(scene: Scene, path: Path) -> bool:
-    return any(one.is_private_key for one in blocks_of(path, scene.read(path) or b""))
+    return holds_private_key(scene.read(path) or b"")
 
 
 def _certificate_files(scene: Scene, directory: Path) -> tuple[Path, ...]:

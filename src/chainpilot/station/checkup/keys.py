@@ -7,13 +7,14 @@ among certificates by `key_leaks`.
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
-from chainpilot.station.checkup.blocks import blocks_of
+from chainpilot.station.checkup.blocks import holds_private_key
 from chainpilot.station.checkup.encryption import is_encrypted
 from chainpilot.station.checkup.hardware import is_of_lost_hardware
 from chainpilot.station.checkup.premises import EntryKind
 from chainpilot.station.checkup.problems import Need, Problem, Setting, Shell, Step
-from chainpilot.station.checkup.remedies import enrol, private_mode, set_aside, take_out_leaf
+from chainpilot.station.checkup.remedies import encrypt_anew, enrol, private_mode, set_aside, take_out_leaf
 from chainpilot.station.checkup.rows import keys as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.uses import consequence, use_of
@@ -22,6 +23,9 @@ from chainpilot.station.layout import LEAF_TYPES
 from chainpilot.station.store import KeyRing, Leaves, StoredLeaf
 
 __all__ = ["check"]
+
+_ROOT: Final = 0
+"""The user who may read everything: in a directory of theirs, keys are whose they are on purpose."""
 
 
 def check(scene: Scene) -> Iterator[Problem]:
@@ -73,8 +77,7 @@ def _keyless(scene: Scene, leaves: Leaves, stored: StoredLeaf) -> Iterator[Probl
 
 
 def _has_key_inside(scene: Scene, stored: StoredLeaf) -> bool:
-    blocks = (one for file in stored.files for one in blocks_of(file.path, scene.read(file.path) or b""))
-    return any(one.is_private_key for one in blocks)
+    return any(holds_private_key(scene.read(file.path) or b"") for file in stored.files)
 
 
 def _elsewhere(scene: Scene, but: Path, stored: StoredLeaf) -> Path | None:
@@ -106,7 +109,7 @@ def _owner_and_mode(scene: Scene, path: Path) -> Iterator[Problem]:
     if entry.mode & 0o077 & ~wanted:
         step = Shell.of("chmod", f"{wanted:o}", path)
         yield rows.KEY_MODE_TOO_WIDE.found(step, path=path, mode=f"{entry.mode:04o}", wanted=f"{wanted:04o}")
-    if above is not None and above.owner != entry.owner:
+    if above is not None and above.owner not in {entry.owner, _ROOT}:
         step = Shell.of("chown", f"{above.owner}", path)
         yield rows.KEY_OWNER_FOREIGN.found(step, path=path, owner=entry.owner, directory_owner=above.owner)
 
@@ -117,13 +120,21 @@ def _unreadable(scene: Scene, ring: KeyRing, path: Path) -> Iterator[Problem]:
     if data is None or is_of_lost_hardware(scene, data):
         return
     if is_encrypted(data):
-        is_set = bool(scene.layout.config.private_key_password)
-        need = Need("PASSWORD", "what the key was encrypted with")
-        row = rows.KEY_PASSWORD_WRONG if is_set else rows.KEY_PASSWORD_MISSING
-        yield row.found(Setting("private_key_password", '"PASSWORD"', (need,)), path=path)
+        yield _locked_key(scene, ring, path)
         return
     why = next((one.why for one in ring.findings if one.path == str(path)), "can't be read")
     yield rows.KEY_UNREADABLE.found(*set_aside(scene, path), path=path, why=why)
+
+
+def _locked_key(scene: Scene, ring: KeyRing, path: Path) -> Problem:
+    """A key whose password isn't the configured one; where that opens others, this one is encrypted anew."""
+    setting = Setting("private_key_password", '"PASSWORD"', (Need("PASSWORD", "what the key was encrypted with"),))
+    if not scene.layout.config.private_key_password:
+        return rows.KEY_PASSWORD_MISSING.found(setting, path=path)
+    others = (one for one in ring.paths() if one != path and ring.public_half(one) is not None)
+    if any(is_encrypted(scene.read(one) or b"") for one in others):
+        return rows.KEY_PASSWORD_WRONG.found(encrypt_anew(path), path=path)
+    return rows.KEY_PASSWORD_WRONG.found(setting, path=path)
 
 
 def _orphan(scene: Scene, path: Path) -> Iterator[Problem]:
@@ -131,8 +142,8 @@ def _orphan(scene: Scene, path: Path) -> Iterator[Problem]:
 
     Another program's signing request is only in its memory: it may still be answered within a request's lifetime.
     """
-    changed = scene.look.changed_at(path)
+    arrived = scene.look.arrived_at(path)
     lifetime = timedelta(seconds=scene.layout.config.csr_lifetime_seconds)
-    if scene.has_unreadable_certificates or changed is None or scene.at - changed < lifetime:
+    if scene.has_unreadable_certificates or arrived is None or scene.at - arrived < lifetime:
         return
-    yield rows.KEY_ORPHAN.found(*set_aside(scene, path), path=path, changed=moment(changed))
+    yield rows.KEY_ORPHAN.found(*set_aside(scene, path), path=path, arrived=moment(arrived))

@@ -14,7 +14,7 @@ from chainpilot.station.checkup.uses import consequence, use_of, waiting
 from chainpilot.station.checkup.words import moment, span
 from chainpilot.station.layout import LEAF_TYPES
 from chainpilot.station.store import Leaves, StoredLeaf
-from chainpilot.station.store.certificates import CertificateFile, read_directory
+from chainpilot.station.store.certificates import read_directory
 
 __all__ = ["check"]
 
@@ -108,11 +108,19 @@ def _crowd(scene: Scene, leaves: Leaves, now: list[StoredLeaf]) -> Iterator[Prob
 
 
 def _copies(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
-    """Files that say the same: a chain and a leaf alone are two things, and so are PEM and DER."""
-    first: dict[tuple[bool, bool], CertificateFile] = {}
+    """Files that say the same: a chain and a leaf alone are two things, and so are PEM and DER.
+
+    The chain of a leaf that a root issued is the leaf alone, so that two such files are in order.
+    """
     used = (stored.chain_path, stored.single_path)
-    for file in sorted(stored.files, key=lambda file: file.path not in used):
-        known = first.setdefault((file.is_pem, len(file.certificates) > 1), file)
-        if known is not file:
-            steps = set_aside(scene, file.path)
-            yield rows.LEAF_TWICE.found(*steps, path=file.path, subject=stored.leaf.subject, other=known.path)
+    for is_pem in (True, False):
+        files = sorted((one for one in stored.files if one.is_pem is is_pem), key=lambda one: one.path not in used)
+        chains = [one for one in files if len(one.certificates) > 1]
+        singles = [one for one in files if len(one.certificates) == 1]
+        copies = (
+            *((chains[0], one) for one in chains[1:]),
+            *((singles[0], one) for one in singles[1 if chains else 2 :]),
+        )
+        for kept, one in copies:
+            steps = set_aside(scene, one.path)
+            yield rows.LEAF_TWICE.found(*steps, path=one.path, subject=stored.leaf.subject, other=kept.path)

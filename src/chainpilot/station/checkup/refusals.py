@@ -9,7 +9,7 @@ from chainpilot.station.checkup.rows import state as rows
 from chainpilot.station.layout import Layout
 from chainpilot.station.vault import VaultBusy, VaultError
 
-__all__ = ["denied", "of_busy", "of_missing", "of_stuck"]
+__all__ = ["denied", "of_busy", "of_missing", "of_stuck", "of_unlocked"]
 
 
 def of_missing(layout: Layout, premises: Premises) -> Problem | None:
@@ -40,6 +40,12 @@ def of_stuck(layout: Layout, error: VaultError) -> Problem:
     journal, aside = layout.state / "journal", layout.state / "aside"
     steps = (Shell.of("mkdir", "-p", "-m", "700", aside), Shell.of("mv", "--backup=numbered", journal, aside))
     return rows.CHANGE_STUCK.found(*steps, path=journal, where=error.path, why=error.why)
+
+
+def of_unlocked(layout: Layout, error: VaultError) -> Problem:
+    """The system gives nobody the lock."""
+    step = ByHand(f"Move {layout.root} to a local file system, or let the server of this one keep locks.")
+    return rows.LOCKS_MISSING.found(step, path=error.path, why=error.why)
 
 
 def denied(premises: Premises, path: Path) -> Problem:

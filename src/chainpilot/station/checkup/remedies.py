@@ -28,6 +28,7 @@ __all__ = [
     "aside_path",
     "delete_ca",
     "edit",
+    "encrypt_anew",
     "enrol",
     "hash_words",
     "install_chain",
@@ -174,6 +175,18 @@ def enrol(kind: LeafCertificateType, subject: DistinguishedName) -> tuple[Step, 
     request = Command(("generate-certificate-signing-request", kind.value, *words), needs)
     issued = Need("CHAIN.pem", "what is issued for that request: the leaf, then its sub-CAs")
     return request, Command(("update-leaf-certificate", "CHAIN.pem", kind.value), (issued,))
+
+
+def encrypt_anew(path: Path) -> Shell:
+    """A line that gives a key file another password, its owner and mode kept."""
+    new = path.with_name(f".{path.name}.new")
+    openssl = ("openssl", "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", path, "-passin", "file:OLD.txt")
+    acts = (("cp", "-p", path, new), (*openssl, "-passout", "file:NEW.txt", "-out", new), ("mv", new, path))
+    needs = (
+        Need("OLD.txt", "a private file whose first line is the password that the key was encrypted with"),
+        Need("NEW.txt", "a private file whose first line is the configured password"),
+    )
+    return Shell(" && ".join(shlex.join(map(str, act)) for act in acts), needs)
 
 
 def install_chain(kind: LeafCertificateType, what: str) -> Command:

@@ -7,7 +7,16 @@ from pathlib import Path
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
-from chainpilot.station.checkup import OS_PREMISES, Examination, Premises, Problem, examine, of_busy, of_stuck
+from chainpilot.station.checkup import (
+    OS_PREMISES,
+    Examination,
+    Premises,
+    Problem,
+    examine,
+    of_busy,
+    of_stuck,
+    of_unlocked,
+)
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,
@@ -27,7 +36,7 @@ from chainpilot.station.model import (
 from chainpilot.station.service.access import Access, members, read_member, read_text
 from chainpilot.station.snapshot import Snapshot, take
 from chainpilot.station.store import read_bundle
-from chainpilot.station.vault import Change, VaultBusy, VaultError
+from chainpilot.station.vault import Change, VaultBusy, VaultError, VaultReadError
 
 __all__ = ["Telling"]
 
@@ -257,5 +266,7 @@ class Telling(Access):
                 return examine(look, self._layout, self._clock.now(), premises)
         except VaultBusy as error:
             return Examination((of_busy(self._layout, error),))
+        except VaultReadError as error:
+            return Examination((of_unlocked(self._layout, error),))
         except VaultError as error:
             return Examination((of_stuck(self._layout, error),))

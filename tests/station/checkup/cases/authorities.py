@@ -109,6 +109,16 @@ CASES = {
         plant=lambda bench: behind(bench, forge("Old Sub", bench.v2g.root, ca=True, begin=FROM, end=ENDED).certificate),
         told=lambda _: ("Old Sub", "2026-05-01"),
     ),
+    "BundleSubCaExpiring": Planted(
+        plant=lambda bench: behind(bench, forge("Old Sub", bench.v2g.root, ca=True, begin=FROM, end=SOON).certificate),
+        told=lambda _: ("Old Sub", "2026-06-20", "19 days"),
+    ),
+    "BundleUnfit": Planted(
+        plant=lambda bench: behind(
+            bench, forge("Test Sub", bench.v2g.root, ca=True, begin=FROM, end=UNTIL, test=True).certificate
+        ),
+        told=lambda _: ("Test Sub",),
+    ),
     "CertificateTwice": Planted(
         plant=lambda bench: behind(bench, bench.v2g.root.certificate), told=lambda _: ("V2G Root", "the same file")
     ),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,20 @@ from tokens import SoftTokens, soft_tokens
 __all__ = ["CASES"]
 
 PASSWORD = "s3cret of the keys"
-LONG_AGO = 1_600_000_000
 
 
-def key_file(bench: Bench, name: str, data: bytes, *, changed: int | None = None) -> Path:
-    """A key file of mode 0600, changed a while ago."""
+def key_file(bench: Bench, name: str, data: bytes) -> Path:
+    """A key file of mode 0600."""
     path = put(bench.leaves / name, data)
     path.chmod(0o600)
-    os.utime(path, (changed, changed) if changed else None)
+    return path
+
+
+def orphan(bench: Bench, *, age: int = 7200) -> Path:
+    """A key file that nothing uses, so many seconds after it came there."""
+    path = key_file(bench, "lost.key", new_key())
+    about = path.stat()
+    bench.clock.set(datetime.fromtimestamp(max(about.st_ctime, about.st_mtime), UTC) + timedelta(seconds=age))
     return path
 
 
@@ -55,11 +62,13 @@ def encrypted_otherwise(bench: Bench) -> None:
     bench.settings["private_key_password"] = "another"
 
 
-def given_away(bench: Bench) -> None:
-    """Only root gives files away."""
+def worked_on_as_root(bench: Bench) -> None:
+    """The store is somebody's, and a key was brought by root, who alone can give files away."""
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
-    os.chown(bench.place().key, NOBODY, -1)
+    key = bench.place().key
+    for path in (bench.leaves, *bench.leaves.rglob("*")):
+        os.chown(path, 0 if path == key else NOBODY, -1)
 
 
 def in_bundle(bench: Bench) -> None:
@@ -114,11 +123,11 @@ CASES = {
     "TokenUnreachable": Planted(
         plant=on_absent_token, by_hand=lambda bench: bench.tokens.add("absent"), told=lambda _: ("absent",)
     ),
-    "KeyOwnerForeign": Planted(plant=given_away, told=lambda _: (NOBODY,)),
+    "KeyOwnerForeign": Planted(plant=worked_on_as_root, told=lambda _: ("the user 0", f"directory to {NOBODY}")),
     "KeylessLeaf": Planted(plant=lambda bench: bench.place(EVSE).key.unlink(), told=lambda _: (EVSE,)),
     "KeyOrphan": Planted(
-        plant=lambda bench: key_file(bench, "lost.key", new_key(), changed=LONG_AGO),
-        told=lambda bench: (bench.leaves / "lost.key", "2020-09-13"),
+        plant=orphan,
+        told=lambda bench: (bench.leaves / "lost.key", f"{bench.clock.now() - timedelta(hours=2):%Y-%m-%d %H:%M} UTC"),
     ),
     "TokenStrayKeys": Planted(plant=stray, by_hand=destroyed, told=lambda _: ("1 key", "lost")),
 }

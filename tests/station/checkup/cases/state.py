@@ -1,7 +1,10 @@
 """The store's own state, not as it should be."""
 
+import errno
+import os
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 from certs import root
 from chainpilot.station.layout import Parity
@@ -26,6 +29,12 @@ def held(bench: Bench) -> None:
 def let_go(bench: Bench) -> None:
     bench.holder.kill()
     bench.holder.wait()
+
+
+def without_locks(bench: Bench) -> None:
+    """The system answers as one does whose file server keeps no locks."""
+    refusal = OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    bench.patches.enter_context(mock.patch("fcntl.flock", side_effect=refusal))
 
 
 def journal(bench: Bench, final: Path) -> None:
@@ -78,6 +87,9 @@ def nearly_full(bench: Bench) -> None:
 
 CASES = {
     "StoreLocked": Planted(plant=held, by_hand=let_go, told=lambda bench: (bench.state / "lock", "0.01 seconds")),
+    "LocksMissing": Planted(
+        plant=without_locks, by_hand=lambda bench: bench.patches.close(), told=lambda bench: (bench.state / "lock",)
+    ),
     "ChangeStuck": Planted(
         plant=lambda bench: journal(bench, bench.directory / "nowhere/root.pem"),
         left=("UnfinishedFiles",),

@@ -7,6 +7,8 @@ from chainpilot.station.checkup.problems import Row, Severity
 __all__ = [
     "BUNDLE_EMPTY",
     "BUNDLE_NOT_PEM",
+    "BUNDLE_SUB_CA_EXPIRING",
+    "BUNDLE_UNFIT",
     "CERTIFICATE_TWICE",
     "HASH_LINKS_WRONG",
     "LEAF_IN_BUNDLE",
@@ -110,6 +112,20 @@ SUB_CA_OBSOLETE: Final = Row(
     "The sub-CA {subject} in {path} ended on {end}.",
     "Chains through it are refused; it only takes room.",
     "Delete it; the CAs below it go with it.",
+)
+BUNDLE_SUB_CA_EXPIRING: Final = Row(
+    "BundleSubCaExpiring",
+    Severity.NOTICE,
+    "The sub-CA {subject} in {path} ends on {end}, in {days}.",
+    "From then on it completes no chain any more.",
+    "If its PKI has a successor, install that; then delete it.",
+)
+BUNDLE_UNFIT: Final = Row(
+    "BundleUnfit",
+    Severity.NOTICE,
+    "{names} in {path} count neither as roots nor below one.",
+    "A program that reads the bundle itself would trust them, so that get_verify_file answers a copy without them.",
+    "Give such programs what get_verify_file answers, and nothing has to be done; else take them out.",
 )
 CERTIFICATE_TWICE: Final = Row(
     "CertificateTwice",

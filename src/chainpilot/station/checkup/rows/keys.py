@@ -56,7 +56,7 @@ KEY_PASSWORD_WRONG: Final = Row(
     Severity.ERROR,
     "The key file {path} doesn't open with the private_key_password that is set.",
     "The certificate that it belongs to can't be used. Either the password is another one, or the file is broken.",
-    "Set the password that it was encrypted with; keys with another password than the others are encrypted anew.",
+    "Set the password that it was encrypted with. Where the one that is set opens other keys, encrypt this one anew.",
 )
 KEY_MODE_TOO_WIDE: Final = Row(
     "KeyModeTooWide",
@@ -105,7 +105,7 @@ KEY_OWNER_FOREIGN: Final = Row(
 KEY_ORPHAN: Final = Row(
     "KeyOrphan",
     Severity.NOTICE,
-    "No certificate and no signing request uses the key file {path}, of {changed}.",
+    "No certificate and no signing request uses the key file {path}, there since {arrived}.",
     "It takes room, and a key that nobody needs can still be stolen.",
     "Put it aside; destroy it when nobody misses it.",
 )

@@ -7,6 +7,7 @@ from chainpilot.station.checkup.problems import Row, Severity
 __all__ = [
     "CHANGE_STUCK",
     "JOURNAL_DAMAGED",
+    "LOCKS_MISSING",
     "PARITY_ON",
     "RECORD_UNREADABLE",
     "REQUESTS_SUPERSEDED",
@@ -37,6 +38,14 @@ CHANGE_STUCK: Final = Row(
     "No command works until it is completed or given up. What the store holds was not looked at.",
     "Put right what it says: the change is completed by the next command then. If it can't be put right, put the "
     "journal aside, and install once more what the change was about.",
+)
+LOCKS_MISSING: Final = Row(
+    "LocksMissing",
+    Severity.ERROR,
+    "{path} {why}.",
+    "Without locks two processes would undo each other's changes, so no command works. What the store holds was not "
+    "looked at.",
+    "Put the store on a file system that knows locks, as every local one does.",
 )
 STORE_FULL: Final = Row(
     "StoreFull",
