@@ -431,7 +431,7 @@ def test_unfinished_files_of_a_stopped_process_are_swept_at_the_next_change(tmp_
     assert tree(tmp_path) == {"a": b"1"}
 
 
-@pytest.mark.parametrize("journal", [b"", b"{", b"[]", b'{"version":2,"place":[],"take":[]}', b"\xff"])
+@pytest.mark.parametrize("journal", [b"", b"{", b"[]", b'{"version":3,"place":[],"take":[]}', b"\xff"])
 def test_a_journal_that_is_not_ours_is_set_aside(tmp_path: Path, journal: bytes) -> None:
     place = vault(tmp_path)
     put(place, tmp_path / "a", b"1")

@@ -96,18 +96,23 @@ class Look:
             self._directories[path] = known
         return known
 
-    def arrived_at(self, path: Path) -> datetime | None:
-        """When the file was last written or came there, the later of both, timezone-aware UTC; None for no file.
+    def changed_at(self, path: Path) -> datetime | None:
+        """When the file says it was last written, timezone-aware UTC; None for no file.
 
-        A copy may bear its original's mtime; its ctime nobody can set. A time that no calendar holds is the last one.
+        A time that no calendar holds is the last one.
         """
         try:
-            about = path.stat()
-            return datetime.fromtimestamp(max(about.st_mtime, about.st_ctime), UTC)
+            return _moment(path.stat().st_mtime)
         except OSError:
             return None
-        except (OverflowError, ValueError):
-            return datetime.max.replace(tzinfo=UTC)
+
+    def arrived_at(self, path: Path) -> datetime | None:
+        """When the file was last written or came there, the later of both; a copy may bear its original's times."""
+        try:
+            about = path.stat()
+        except OSError:
+            return None
+        return _moment(max(about.st_mtime, about.st_ctime))
 
     def size(self, path: Path) -> int:
         """Bytes of the file; 0 when there is none."""
@@ -115,3 +120,10 @@ class Look:
             return path.stat().st_size
         except OSError:
             return 0
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC)
