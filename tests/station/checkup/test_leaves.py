@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from certs import FROM, UNTIL, issue, stack
+from certs import FROM, UNTIL, issue, root, stack, v2g_pki
 from chainpilot.station.checkup import Command, Problem, Shell
 from chainpilot.station.layout import CrlPolicy, Parity, ProfilePolicy
 from chainpilot.station.model import CaCertificateType
@@ -67,6 +67,16 @@ def test_a_leaf_of_a_test_pki_below_a_root_that_is_none_is_told(bench: Bench) ->
     problem = only(bench)
     assert problem.code == "ChainBroken"
     assert "only allow_test_pki admits it" in problem.seen
+
+
+def test_a_leaf_that_leads_to_a_root_that_doesn_t_count_is_told_with_the_reason(bench: Bench) -> None:
+    pki = v2g_pki(test=True)
+    with bench.bundle(CaCertificateType.V2G).open("a") as file:
+        file.write(pki.root.certificate.to_pem())
+    bench.place(pki=pki)
+    problems = {one.code: one for one in bench.examine().problems}
+    assert set(problems) == {"ChainBroken", "TestRoot", "OcspMissing"}
+    assert "only allow_test_pki admits it" in problems["ChainBroken"].seen
 
 
 def test_der_and_pem_of_the_same_leaf_side_by_side_are_in_order(bench: Bench) -> None:
@@ -143,6 +153,14 @@ def test_an_ended_root_is_told_once_and_not_again_with_every_leaf(bench: Bench) 
     ended = forge("V2G Root", ca=True, key=bench.v2g.root.key, begin=FROM, end=ENDED, domain="CPO")
     bench.bundle(CaCertificateType.V2G).write_text(ended.certificate.to_pem())
     assert [code for code in bench.codes if not code.startswith("Ocsp")] == ["RootExpired"]
+
+
+def test_a_root_that_a_leaf_leads_to_is_missed_whatever_others_there_are(bench: Bench) -> None:
+    ended = forge("V2G Root", ca=True, key=bench.v2g.root.key, begin=FROM, end=ENDED, domain="CPO")
+    bench.bundle(CaCertificateType.V2G).write_text(stack(ended.certificate, root("V2G Root 2").certificate))
+    (problem,) = (one for one in bench.examine().problems if not one.code.startswith("Ocsp"))
+    assert problem.code == "RootExpired"
+    assert f"the leaf {bench.first.subject} leads to it" in problem.seen
 
 
 def test_a_certificate_that_a_revocation_list_names_is_told_as_revoked(bench: Bench) -> None:

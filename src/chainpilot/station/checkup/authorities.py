@@ -22,6 +22,7 @@ from chainpilot.station.checkup.remedies import (
 )
 from chainpilot.station.checkup.rows import authorities as rows
 from chainpilot.station.checkup.scene import Scene
+from chainpilot.station.checkup.uses import in_use
 from chainpilot.station.checkup.words import called, listed, moment, span
 from chainpilot.station.layout import LEAF_TYPES
 from chainpilot.station.model import CaCertificateType
@@ -79,9 +80,8 @@ def _users(scene: Scene, bundle: Bundle) -> Iterator[tuple[CaCertificateType, st
 
 def _roots(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
     anchors = scene.anchors(bundle)
-    has_valid = any(one.valid_at(scene.at) for one in anchors)
     for root in anchors:
-        yield from _root_times(scene, bundle, root, has_valid=has_valid)
+        yield from _root_times(scene, bundle, root)
         if (weakness := key_weakness(root.public_key)) is not None:
             gone = _removal(scene, bundle, root)
             yield rows.WEAK_ROOT.found(*gone, path=_path_of(bundle, root), subject=root.subject, weakness=weakness)
@@ -92,7 +92,7 @@ def _roots(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
             yield rows.TEST_ROOT.found(*gone, path=_path_of(bundle, root), subject=root.subject)
 
 
-def _root_times(scene: Scene, bundle: Bundle, root: Certificate, *, has_valid: bool) -> Iterator[Problem]:
+def _root_times(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Problem]:
     if root.not_before <= scene.at and root.not_after >= scene.expiring:
         return
     told = {"path": _path_of(bundle, root), "subject": root.subject, "domain": _domains(scene, bundle)}
@@ -101,13 +101,26 @@ def _root_times(scene: Scene, bundle: Bundle, root: Certificate, *, has_valid: b
     if root.not_before > scene.at:
         begin = moment(root.not_before)
         yield rows.ROOT_NOT_YET_VALID.found(wait_until(begin), begin=begin, **told)
-    elif root.not_after < scene.at and has_valid:
-        yield rows.ROOT_OBSOLETE.found(*gone, end=moment(root.not_after), **told)
     elif root.not_after < scene.at:
-        yield rows.ROOT_EXPIRED.found(successor, *gone, end=moment(root.not_after), **told)
+        loss = _loss(scene, bundle, root)
+        if loss is None:
+            yield rows.ROOT_OBSOLETE.found(*gone, end=moment(root.not_after), **told)
+        else:
+            yield rows.ROOT_EXPIRED.found(successor, *gone, end=moment(root.not_after), loss=loss, **told)
     elif root.not_after < scene.expiring:
         days = span(root.not_after - scene.at)
         yield rows.ROOT_EXPIRING.found(successor, *gone, end=moment(root.not_after), days=days, **told)
+
+
+def _loss(scene: Scene, bundle: Bundle, root: Certificate) -> str | None:
+    """What is lost with a root that ended; None when nobody misses it."""
+    for kind in LEAF_TYPES:
+        for stored in in_use(scene, scene.leaves(kind)):
+            if links_of(scene.look, scene.layout, stored).root == root:
+                return f"the leaf {stored.leaf.subject} leads to it"
+    if any(one.valid_at(scene.at) for one in scene.anchors(bundle)):
+        return None
+    return f"no other root of the domain {_domains(scene, bundle)} is valid"
 
 
 def _elsewhere(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Problem]:

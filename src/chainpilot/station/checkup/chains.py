@@ -4,7 +4,6 @@ A chain whose root ended or is missing is told with the root, one without its re
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
@@ -22,8 +21,6 @@ from chainpilot.station.model import CaCertificateType
 from chainpilot.station.store import StoredLeaf, links_of, read_crls
 
 __all__ = ["check", "revoked"]
-
-_TOLD_ELSEWHERE: Final = frozenset({Reason.REVOCATION_UNKNOWN})
 
 
 def check(scene: Scene) -> Iterator[Problem]:
@@ -53,11 +50,11 @@ def _chain(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
     words = judged.reason or judged.result.value
     if isinstance(refusal, VerifiedChain):
         yield _broken(scene, stored, words)
-    elif refusal.reason is Reason.ISSUER_NOT_FOUND:
+    elif refusal.reason is Reason.ISSUER_NOT_FOUND and not links_of(scene.look, scene.layout, stored).is_whole:
         yield _leads_nowhere(scene, stored)
     elif refusal.reason is Reason.REVOKED:
         yield revoked(scene, stored, _at_fault(scene, stored, refusal), words)
-    elif refusal.reason not in _TOLD_ELSEWHERE and not _is_weak(stored, refusal):
+    elif not _is_told_elsewhere(scene, stored, refusal):
         yield _broken(scene, stored, words)
 
 
@@ -127,9 +124,16 @@ def _incomplete(stored: StoredLeaf, missing: str, step: Step) -> Problem:
     )
 
 
-def _is_weak(stored: StoredLeaf, refusal: Refusal) -> bool:
-    """Whether it is the leaf's own key, which is told by itself."""
-    return refusal.reason is Reason.WEAK_ALGORITHM and key_weakness(stored.leaf.public_key) is not None
+def _is_told_elsewhere(scene: Scene, stored: StoredLeaf, refusal: Refusal) -> bool:
+    """Whether it is the leaf's own weak key, its root's end, or a missing list."""
+    root = links_of(scene.look, scene.layout, stored).root
+    match refusal.reason:
+        case Reason.WEAK_ALGORITHM:
+            return key_weakness(stored.leaf.public_key) is not None
+        case Reason.EXPIRED:
+            return root is not None and root.not_after < scene.at
+        case reason:
+            return reason is Reason.REVOCATION_UNKNOWN
 
 
 def revoked(scene: Scene, stored: StoredLeaf, certificate: Certificate, words: str) -> Problem:

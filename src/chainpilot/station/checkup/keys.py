@@ -142,7 +142,7 @@ def _orphan(scene: Scene, path: Path) -> Iterator[Problem]:
 
     Another program's signing request is only in its memory: it may still be answered within a request's lifetime.
     """
-    arrived = scene.look.arrived_at(path)
+    arrived = scene.look.changed_at(path)
     lifetime = timedelta(seconds=scene.layout.config.csr_lifetime_seconds)
     if scene.has_unreadable_certificates or arrived is None or scene.at - arrived < lifetime:
         return

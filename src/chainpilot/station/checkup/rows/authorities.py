@@ -39,9 +39,9 @@ ROOT_MISSING: Final = Row(
 ROOT_EXPIRED: Final = Row(
     "RootExpired",
     Severity.ERROR,
-    "The root {subject} in {path} ended on {end}, and no other root of the domain {domain} is valid.",
+    "The root {subject} in {path} ended on {end}, and {loss}.",
     "Every chain that leads to it is refused, here and by whoever else looks at the time.",
-    "Install its successor, then delete it; the CAs below it go with it.",
+    "Install its successor and have the leaves renewed under that; then delete it, and the CAs below it go with it.",
 )
 ROOT_OBSOLETE: Final = Row(
     "RootObsolete",
