@@ -19,7 +19,7 @@ from chainpilot.pki.der import DerError, Element, read_one, read_parts
 from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
 from chainpilot.pki.extensions import Extensions, read_extensions
 from chainpilot.pki.identity import DistinguishedName, Name, name_key, read_name
-from chainpilot.pki.keys import PublicKey, SpkiHash, key_weakness
+from chainpilot.pki.keys import PublicKey, SpkiHash, key_weakness, spki_hash
 
 __all__ = [
     "MAX_CERTIFICATE_BYTES",
@@ -113,7 +113,7 @@ class Certificate:
         fields = _tbs_fields(der)
         issuer, subject = read_name(fields[2]), read_name(fields[4])
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
-        digest = parsed.signature_hash_algorithm
+        digest, key = parsed.signature_hash_algorithm, parsed.public_key()
         values: dict[str, object] = {
             "der": der,
             "_checked": {},
@@ -126,8 +126,8 @@ class Certificate:
             "subject_der": fields[4].encoding,
             "spki_der": fields[5].encoding,
             "serial_number": SerialNumber(parsed.serial_number),
-            "spki_hash": SpkiHash(hashlib.sha256(fields[5].encoding).hexdigest()),
-            "public_key": parsed.public_key(),
+            "spki_hash": _fingerprint(fields[5].encoding, key),
+            "public_key": key,
             "not_before": parsed.not_valid_before_utc,
             "not_after": parsed.not_valid_after_utc,
             "signature_hash": digest.name if digest else None,
@@ -237,6 +237,13 @@ def load_certificates(text: str | bytes, *, limit: int = MAX_TEXT) -> tuple[Cert
         CertificateError: one of the blocks is not a readable certificate.
     """
     return tuple(map(load_certificate, recognise(text, PemLabel.CERTIFICATE, limit=limit).blocks))
+
+
+def _fingerprint(encoding: bytes, key: PublicKey) -> SpkiHash:
+    """Of the key, however the certificate writes it: a point may be compressed, an algorithm's parameters left out."""
+    if isinstance(key, ec.EllipticCurvePublicKey) and len(encoding) > 2 * (key.key_size // 8):
+        return SpkiHash(hashlib.sha256(encoding).hexdigest())
+    return spki_hash(key)
 
 
 def _tbs_fields(der: bytes) -> tuple[Element, ...]:

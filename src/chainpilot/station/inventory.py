@@ -3,7 +3,6 @@
 Reading only; the paths of OpenSSL's own readers are `verification_files`', OCSP answers `ocsp_cache`'s.
 """
 
-import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -197,7 +196,7 @@ def _leaf_entries(look: Look, layout: Layout, at: datetime) -> Iterator[Certific
     for stored in leaves.valid_at(at):
         links = links_of(look, layout, stored)
         if links.way and leaves.key_of(stored) is not None:
-            yield look.derive(("leaf entry", stored.leaf), (links,), functools.partial(_leaf_entry, links.way))
+            yield _leaf_entry(links.way)
 
 
 def _leaf_entry(way: Way) -> CertificateHashDataChain:

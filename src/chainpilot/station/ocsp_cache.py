@@ -4,7 +4,7 @@ A pair of files holds one: `<word>_ocsp.der`, the answer, and `<word>_ocsp.hash`
 name hash, key hash, serial number), as the reference writes them. Asking responders is not handled here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,16 +66,15 @@ def take(change: Change, layout: Layout, subject: CertificateHashData, text: str
     if not isinstance(verdict, Good | Revoked):
         return OcspOutcome(accepted=False, reason=_words(verdict))
     # 4
-    held = next(
-        (one for one in answers(change, place.directory) if one.is_about(place.certificate, place.issuer)), None
-    )
-    if held is not None and _is_later(change, held, place, verdict, at):
+    about = tuple(answers_about(change, layout, place.certificate, place.issuer))
+    if any(_is_later(change, one, place, verdict, at) for one in about):
         return OcspOutcome(accepted=False, reason="a later answer is there already")
     # 5
     objection = room_objection(change, layout, certificates=0, size=len(der) + _MAX_HASH_FILE)
     if objection is not None:
         return OcspOutcome(accepted=False, reason=objection)
     word = new_word(at)
+    held = next((one for one in about if one.der.parent == place.directory), None)
     change.put(held.der if held else place.directory / f"{word}_ocsp.der", der)
     change.put(held.hash if held else place.directory / f"{word}_ocsp.hash", _hash_file(subject.normal()))
     return OcspOutcome(accepted=True)
@@ -92,24 +91,22 @@ def entries(look: Look, layout: Layout, stored: StoredLeaf, at: datetime) -> tup
         issuer = certificate if certificate.is_self_signed else issuers.get(certificate)
         if issuer is None:
             return None
-        paths = (
-            str(answer.der)
-            for answer in answers_about(look, layout, certificate, issuer)
-            if isinstance(_judged(look, answer, issuer, at), Good | Revoked)
-        )
-        found.append(CertificateOCSP(hash_data(certificate, issuer), next(paths, None)))
+        latest = _latest(look, answers_about(look, layout, certificate, issuer), issuer, at)
+        found.append(CertificateOCSP(hash_data(certificate, issuer), str(latest.der) if latest else None))
     return tuple(found)
+
+
+def _latest(look: Look, about: Iterable[Answer], issuer: Certificate, at: datetime) -> Answer | None:
+    """Of the answers about a certificate that hold the one with the latest thisUpdate: an old "good" hides nothing."""
+    dated = ((_judged(look, answer, issuer, at), answer) for answer in about)
+    holding = [(verdict.this_update, answer) for verdict, answer in dated if isinstance(verdict, Good | Revoked)]
+    return max(holding, key=lambda pair: pair[0])[1] if holding else None
 
 
 def answers(look: Look, directory: Path) -> tuple[Answer, ...]:
     """The pairs of a directory; what is no pair is passed over."""
-    try:
-        names = look.names(directory)
-    except VaultReadError:
-        return ()
-    hashes = look.derive(("ocsp", directory), (names,), lambda: tuple(one for one in names if one.suffix == ".hash"))
     found: list[Answer] = []
-    for path in hashes:
+    for path in _hash_files(look, directory):
         try:
             subject = look.recall(path, _made)
         except VaultReadError:
@@ -119,6 +116,14 @@ def answers(look: Look, directory: Path) -> tuple[Answer, ...]:
     return tuple(found)
 
 
+def _hash_files(look: Look, directory: Path) -> tuple[Path, ...]:
+    try:
+        names = look.names(directory)
+    except VaultReadError:
+        return ()
+    return look.derive(("ocsp", directory), (names,), lambda: tuple(one for one in names if one.suffix == ".hash"))
+
+
 def answers_about(look: Look, layout: Layout, certificate: Certificate, issuer: Certificate) -> Iterator[Answer]:
     """Every pair about that certificate, wherever it lies."""
     for directory in layout.ocsp_directories:
@@ -126,9 +131,20 @@ def answers_about(look: Look, layout: Layout, certificate: Certificate, issuer: 
 
 
 def kept_pairs(look: Look, layout: Layout) -> frozenset[Path]:
-    """The .hash files whose certificate is installed."""
+    """The .hash files whose certificate is installed, and those that can't be read, since it may be."""
     pairs = [one for directory in layout.ocsp_directories for one in answers(look, directory)]
-    return frozenset(one.hash for one in pairs if next(_places(look, layout, one.subject), None) is not None)
+    installed = (one.hash for one in pairs if next(_places(look, layout, one.subject), None) is not None)
+    return frozenset(
+        (*installed, *(path for directory in layout.ocsp_directories for path in _unreadable(look, directory)))
+    )
+
+
+def _unreadable(look: Look, directory: Path) -> Iterator[Path]:
+    for path in _hash_files(look, directory):
+        try:
+            look.recall(path, _made)
+        except VaultReadError:
+            yield path
 
 
 @dataclass(frozen=True, slots=True)

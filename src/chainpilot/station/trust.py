@@ -75,12 +75,13 @@ def _refusal(certificate: Certificate, bundle: Bundle, layout: Layout, at: datet
     allow_test_pki = layout.config.allow_test_pki
     if layout.config.parity.accept_any_ca:
         return _refuse_time(certificate, at) or _refuse_test(certificate, allow_test_pki=allow_test_pki)
-    refusal = _refuse_kind(certificate) or _refuse_time(certificate, at)
+    refusal = _refuse_kind(certificate, bundle) or _refuse_time(certificate, at)
     return refusal or _refuse_test(certificate, allow_test_pki=allow_test_pki) or _refuse_place(certificate, bundle)
 
 
-def _refuse_kind(certificate: Certificate) -> InstallOutcome | None:
-    if certificate.is_ca and certificate.is_self_issued and not certificate.is_self_signed:
+def _refuse_kind(certificate: Certificate, bundle: Bundle) -> InstallOutcome | None:
+    is_pretender = certificate.is_ca and certificate.is_self_issued and not certificate.is_self_signed
+    if is_pretender and bundle.issuer_of(certificate) is None and not bundle.is_cross_form(certificate):
         why = "it claims to be its own issuer and its key didn't sign it"
         return InstallOutcome(InstallCertificateResult.INVALID_SIGNATURE, why)
     findings = lint(certificate, ROOT_CA if certificate.is_self_signed else SUB_CA)

@@ -86,12 +86,17 @@ class Bundle:
 
     @cached_property
     def _by_issuer(self) -> dict[Name, tuple[Certificate, ...]]:
-        """The sub-CAs by who is named as their issuer."""
-        return _grouped((one.issuer_key, one) for one in self.intermediates)
+        """Those that didn't sign themselves by who is named as their issuer."""
+        return _grouped((one.issuer_key, one) for one in self.certificates if not one.is_self_signed)
 
     @cached_property
     def _files_by_subject(self) -> dict[Name, tuple[CertificateFile, ...]]:
         return _grouped((one.subject_key, file) for file in self.files for one in file.certificates)
+
+    @cached_property
+    def ways(self) -> dict[object, object]:
+        """What `links` worked out for leaves below this bundle; it goes with the bundle."""
+        return {}
 
     @cached_property
     def _anchors(self) -> dict[bool, TrustAnchors]:
@@ -152,7 +157,7 @@ class Bundle:
 
 
 def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
-    """Read a domain's bundle; one that isn't there is an empty one, a directory where its path has no suffix."""
+    """Read a domain's bundle; one that isn't there is an empty one, to be a directory where its path has no suffix."""
     return look.once(("bundle", kind), lambda: _read_bundle(look, layout, kind))
 
 
@@ -180,7 +185,7 @@ def read_bundle_about(
 
 def _read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     path = layout.bundles[kind]
-    is_directory = look.is_directory(path) or layout.is_directory_name(path)
+    is_directory = look.is_directory(path) or (layout.is_directory_name(path) and not look.exists(path))
     files = read_directory(look, path) if is_directory else (read_certificate_file(look, path),)
     accept_any_ca = layout.config.parity.accept_any_ca
     bundle = look.derive(

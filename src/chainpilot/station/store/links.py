@@ -36,6 +36,10 @@ class Links:
 
 _MAX_LINKS: Final = 11
 """As many as `verify` follows: a leaf, ten sub-CAs."""
+_MAX_WAYS: Final = 64
+"""Ways followed at once; real bundles offer one or two, and a mesh of cross-signed CAs has no end of them."""
+_MAX_KEPT: Final = 4096
+"""Leaves whose way is kept with a bundle: twice what a store holds."""
 
 
 def links_of(look: Look, layout: Layout, stored: StoredLeaf) -> Links:
@@ -44,35 +48,40 @@ def links_of(look: Look, layout: Layout, stored: StoredLeaf) -> Links:
     Where a sub-CA has several issuers, a way that ends at a root of the bundle goes first.
     """
     kind = CaCertificateType(stored.slot.kind.value)
-    links = _linked(look, stored, read_bundle_about(look, layout, kind, stored.stack))
-    return links if links.is_whole else _linked(look, stored, read_bundle(look, layout, kind))
+    links = _linked(stored, read_bundle_about(look, layout, kind, stored.stack))
+    return links if links.is_whole else _linked(stored, read_bundle(look, layout, kind))
 
 
-def _linked(look: Look, stored: StoredLeaf, bundle: Bundle) -> Links:
-    return look.derive(("links", stored.leaf), (stored, bundle), lambda: _climb(stored, bundle))
+def _linked(stored: StoredLeaf, bundle: Bundle) -> Links:
+    """Worked out once for a leaf and a bundle; kept with the bundle, since it holds certificates of it."""
+    known = bundle.ways.get(stored)
+    if not isinstance(known, Links):
+        if len(bundle.ways) >= _MAX_KEPT:
+            bundle.ways.clear()
+        known = bundle.ways[stored] = _climb(stored, bundle)
+    return known
 
 
 def _climb(stored: StoredLeaf, bundle: Bundle) -> Links:
-    """The shortest way to a root, else the longest of the shortest ways; each certificate is passed once.
-
-    However many certificates of a crowd signed each other, the work is that of looking at each.
-    """
-    pool = tuple(dict.fromkeys((*(one for one in stored.stack[1:] if one.is_ca), *bundle.above(stored.stack))))
+    """The way through the chain file goes before one through the bundle: it is what peers are sent."""
+    if stored.leaf.is_self_signed:
+        return Links(((stored.leaf, stored.leaf),))
+    pool = dict.fromkeys((*(one for one in stored.stack[1:] if one.is_ca), *bundle.above(stored.stack)))
     best: Way = ()
-    ways: dict[Certificate, Way] = {one: ((stored.leaf, one),) for one in _issuers(stored.leaf, pool, bundle)}
-    rising = list(ways)
-    for top in rising:
-        way = ways[top]
+    rising: list[Way] = [((stored.leaf, issuer),) for issuer in _issuers(stored.leaf, pool, bundle)]
+    while rising:
+        way = rising.pop(0)
+        top = way[-1][1]
         if bundle.is_root(top):
             return Links(way, top)
         best = max(best, way, key=len)
+        passed = {one for one, _ in way} | {top}
         if len(way) < _MAX_LINKS and not top.is_self_signed:
-            above = [issuer for issuer in _issuers(top, pool, bundle) if issuer not in ways]
-            ways |= {issuer: (*way, (top, issuer)) for issuer in above}
-            rising.extend(above)
+            rising.extend((*way, (top, issuer)) for issuer in _issuers(top, pool, bundle) if issuer not in passed)
+        del rising[_MAX_WAYS:]
     return Links(best)
 
 
 def _issuers(certificate: Certificate, pool: Iterable[Certificate], bundle: Bundle) -> tuple[Certificate, ...]:
-    named = (one for one in (*bundle.named(certificate.issuer_key), *pool) if one.subject_key == certificate.issuer_key)
+    named = (one for one in (*pool, *bundle.named(certificate.issuer_key)) if one.subject_key == certificate.issuer_key)
     return tuple(one for one in dict.fromkeys(named) if certificate.was_signed_by(one))

@@ -58,7 +58,7 @@ def _other_bytes(look: Look, layout: Layout) -> Iterator[int]:
     """
     for directory in dict.fromkeys((*layout.leaf_directories, layout.pending)):
         names = _names(look, directory)
-        yield look.derive(("bytes", directory), (names,), functools.partial(_bytes, look, names))
+        yield _bytes(look, names)
     for directory in layout.ocsp_directories:
         yield _bytes(look, _names(look, directory))
 

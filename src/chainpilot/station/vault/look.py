@@ -85,6 +85,10 @@ class Look:
         except OSError:
             return None
 
+    def exists(self, path: Path) -> bool:
+        """Whether anything stands there, be it a link that leads nowhere."""
+        return os.path.lexists(path)
+
     def is_directory(self, path: Path) -> bool:
         """Whether a directory stands there, as far as can be seen."""
         known = self._directories.get(path)
