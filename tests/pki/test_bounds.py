@@ -13,9 +13,10 @@ from chainpilot.pki.certificate import MAX_CERTIFICATE_BYTES, CertificateError, 
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import MAX_CSR_BYTES, CsrError, inspect_csr
 from chainpilot.pki.encoding import MAX_BLOCKS, EncodingError, PemLabel, recognise
+from chainpilot.pki.paths import MAX_PATH_LENGTH
 from chainpilot.pki.pkcs7 import MAX_BAG_BYTES, Pkcs7Error, read_certs_only, write_certs_only
 from chainpilot.pki.trust import TrustAnchors
-from chainpilot.pki.verify import MAX_PATH_LENGTH, Reason, Refusal, VerifiedChain, verify
+from chainpilot.pki.verify import Reason, Refusal, VerifiedChain, verify
 from forge import NOON, forge
 
 AROUND = [(-1, True), (0, True), (1, False)]

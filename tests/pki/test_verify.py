@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate, load_certificates
 from chainpilot.pki.chain import Chain, chain_from_stack
+from chainpilot.pki.paths import MAX_PATHS
 from chainpilot.pki.trust import TrustAnchors
-from chainpilot.pki.verify import MAX_PATHS, Reason, Refusal, VerifiedChain, verify
+from chainpilot.pki.verify import Reason, Refusal, VerifiedChain, verify
 from forge import BEGIN, END, NOON, Forged, Hierarchy, forge, v2g_hierarchy
 
 
@@ -254,6 +255,36 @@ def test_name_constraints_on_distinguished_names_hold(v2g: Hierarchy) -> None:
     constraint = x509.NameConstraints(permitted_subtrees=[inside], excluded_subtrees=None)
     sub = forge("Sub", v2g.root, ca=True, extensions=((constraint, True),))
     assert_refused(judge(forge("Leaf", sub), sub, to=v2g.root), Reason.INVALID_CHAIN)
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_ca_that_demands_policies_is_an_invalid_chain(v2g: Hierarchy, *, critical: bool) -> None:
+    """No policy is configured here, and what can't be processed isn't passed over (RFC 5280 section 4.2)."""
+    demand = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
+    sub = forge("Sub", v2g.root, ca=True, extensions=((demand, critical),))
+    refusal = assert_refused(judge(forge("Leaf", sub), sub, to=v2g.root), Reason.INVALID_CHAIN)
+    assert "policy" in refusal.detail
+
+
+def test_policies_that_nobody_demands_play_no_part(v2g: Hierarchy) -> None:
+    policy = x509.PolicyInformation(x509.ObjectIdentifier("1.3.6.1.4.1.99999.2"), None)
+    sub = forge("Sub", v2g.root, ca=True, extensions=((x509.InhibitAnyPolicy(0), True),))
+    leaf = forge("Leaf", sub, extensions=((x509.CertificatePolicies([policy]), True),))
+    assert_chain_ok(judge(leaf, sub, to=v2g.root))
+
+
+def test_a_malformed_extension_is_an_invalid_chain_and_no_missing_issuer(v2g: Hierarchy) -> None:
+    broken = x509.UnrecognizedExtension(x509.NameConstraints.oid, b"\x04\x00")
+    sub = forge("Sub", v2g.root, ca=True, extensions=((broken, True),))
+    refusal = assert_refused(judge(forge("Leaf", sub), sub, to=v2g.root), Reason.INVALID_CHAIN)
+    assert "Sub" in refusal.detail
+
+
+def test_of_a_weak_path_and_an_expired_one_the_weak_one_is_told() -> None:
+    root = forge("Root", ca=True)
+    weak = rsa.generate_private_key(65537, 1024)
+    subs = [forge("Sub", root, ca=True, key=weak, end=end) for end in (NOON - timedelta(days=1), END)]
+    assert_refused(judge(forge("Leaf", subs[0]), *subs, to=root), Reason.WEAK_ALGORITHM)
 
 
 @pytest.mark.parametrize(

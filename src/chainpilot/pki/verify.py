@@ -5,9 +5,8 @@ docs/reference/verification.md. A profile (who may have which name and key usage
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Final, final
 
@@ -17,15 +16,11 @@ from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.crl import Crl, NoCurrentCrl, Revoked, revocation
 from chainpilot.pki.extensions import KeyUsageBit
-from chainpilot.pki.identity import Name
+from chainpilot.pki.paths import MAX_CANDIDATES, MAX_PATH_LENGTH, Path, PathSearch
 from chainpilot.pki.trust import TrustAnchors
 
-__all__ = ["MAX_PATHS", "Reason", "Refusal", "Rules", "VerifiedChain", "verify"]
+__all__ = ["Reason", "Refusal", "Rules", "VerifiedChain", "verify"]
 
-MAX_PATHS: Final = 64
-"""Alternative paths tried at most, each at most a chain's signatures (x509.md duty 2); real pools offer one or two."""
-MAX_PATH_LENGTH: Final = 10
-"""Certificates between leaf and anchor at most; V2G has two, and longer paths only serve attackers."""
 _SOUND_DIGESTS: Final = frozenset({"sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"})
 
 
@@ -125,12 +120,14 @@ def verify(chain: Chain, anchors: TrustAnchors, at: datetime, rules: Rules = _ST
     if (refusal := _leaf_refusal(chain.leaf)) is not None:
         return refusal
     refusals: list[Refusal] = []
-    for path in _paths(chain, anchors, at):
-        refusal = _openssl_refusal(path, at, rules) or _algorithm_refusal(path) or _revocation_refusal(path, at, rules)
+    # duty 2: OpenSSL doesn't backtrack, so each path is offered to it alone
+    search = PathSearch(chain, anchors, at)
+    for path in search.paths():
+        refusal = _path_refusal(path, at, rules)
         if refusal is None:
             return VerifiedChain(Chain(path[0], path[1:-1]), path[-1], at, proof=_MADE_BY_VERIFY)
         refusals.append(refusal)
-    return min(refusals, key=_distance) if refusals else _no_path(chain, anchors)
+    return min(refusals, key=_distance) if refusals else _no_path(search, chain, anchors)
 
 
 def _leaf_refusal(leaf: Certificate) -> Refusal | None:
@@ -141,55 +138,25 @@ def _leaf_refusal(leaf: Certificate) -> Refusal | None:
     return None
 
 
-def _paths(chain: Chain, anchors: TrustAnchors, at: datetime) -> Iterator[tuple[Certificate, ...]]:
-    """Duties 1 and 2: every path from the leaf to an anchor, shortest first, within the budget.
-
-    OpenSSL doesn't backtrack, so each path is offered to it alone; it decides whether names and signatures hold.
-    """
-    pool = _by_subject(chain)
-    found = 0
-    rising: list[tuple[Certificate, ...]] = [(chain.leaf,)]
-    while rising:
-        path = rising.pop(0)
-        for anchor in _issuers(path, anchors.possible_issuers(path[-1]), at):
-            if found < MAX_PATHS:
-                found += 1
-                yield (*path, anchor)
-        if len(path) <= MAX_PATH_LENGTH and len(rising) < MAX_PATHS:
-            rising.extend((*path, other) for other in _issuers(path, pool.get(path[-1].issuer_key, ()), at))
+def _path_refusal(path: Path, at: datetime, rules: Rules) -> Refusal | None:
+    return (
+        _openssl_refusal(path)
+        or _time_refusal(path, at, rules)
+        or _algorithm_refusal(path)
+        or _revocation_refusal(path, at, rules)
+    )
 
 
-def _by_subject(chain: Chain) -> dict[Name, list[Certificate]]:
-    pool: dict[Name, list[Certificate]] = {}
-    for certificate in dict.fromkeys(chain.intermediates):
-        if not certificate.is_self_signed:
-            pool.setdefault(certificate.subject_key, []).append(certificate)
-    return pool
-
-
-def _issuers(path: tuple[Certificate, ...], named: Iterable[Certificate], at: datetime) -> list[Certificate]:
-    """Those of the right name that may come next, valid ones first.
-
-    Among namesakes only those whose key signed count, so that a crowd of them can't use up the budget; when none did,
-    or there is but one, OpenSSL is asked all the same and words the refusal.
-    """
-    candidates = [other for other in named if other not in path]
-    if len(candidates) < 2:
-        return candidates
-    candidates.sort(key=lambda other: not other.valid_at(at))
-    return [other for other in candidates if path[-1].was_signed_by(other)] or candidates
-
-
-def _openssl_refusal(path: tuple[Certificate, ...], at: datetime, rules: Rules) -> Refusal | None:
+def _openssl_refusal(path: Path) -> Refusal | None:
+    """Names, signatures and constraints of the path; not its times."""
     leaf, *between, anchor = path
-    if rules.only_leaf_end and at > leaf.not_after:
-        return Refusal(Reason.EXPIRED, f"{leaf.subject}: ended {leaf.not_after.isoformat()}", 0)
-    # duty 8: a fresh store for each path; pyOpenSSL ignores every set_time on a store after the first
+    # duty 8: a fresh store for each path, which can end nowhere else
     store = crypto.X509Store()
     store.add_cert(anchor.openssl)
-    store.set_time(at.astimezone(UTC))
-    if rules.only_leaf_end:
-        store.set_flags(_NO_CHECK_TIME)
+    store.set_flags(_NO_CHECK_TIME)
+    if any(_POLICY_CONSTRAINTS in certificate.extensions.present for certificate in path[:-1]):
+        # duty 6: else OpenSSL takes the demand for understood and does nothing about it
+        store.set_flags(crypto.X509StoreFlags.POLICY_CHECK)
     if not anchor.is_self_signed:
         # duty 9: only a configured sub-CA lets a path end before a root
         store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
@@ -197,25 +164,34 @@ def _openssl_refusal(path: tuple[Certificate, ...], at: datetime, rules: Rules) 
     try:
         context.verify_certificate()
     except crypto.X509StoreContextError as error:
-        code, depth, words = error.errors[0], error.errors[1], error.errors[2]
-        return _translate(path, code, depth, words)
+        return _translate(path, error.errors[0], error.errors[1], error.errors[2])
     except crypto.Error as error:
         return Refusal(Reason.UNREADABLE, f"OpenSSL can't judge the chain: {error}")
     return None
 
 
+def _time_refusal(path: Path, at: datetime, rules: Rules) -> Refusal | None:
+    """Duty 3: from the anchor down; a path must hold before its times are worth telling."""
+    counted = path[:1] if rules.only_leaf_end else path
+    for depth, certificate in reversed(tuple(enumerate(counted))):
+        if at < certificate.not_before and not rules.only_leaf_end:
+            begins = certificate.not_before.isoformat()
+            return Refusal(Reason.NOT_YET_VALID, f"{certificate.subject}: begins {begins}", depth)
+        if at > certificate.not_after:
+            return Refusal(Reason.EXPIRED, f"{certificate.subject}: ended {certificate.not_after.isoformat()}", depth)
+    return None
+
+
 _NO_CHECK_TIME: Final = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL doesn't name."""
-_EXPIRED: Final = frozenset({10, 14})
-_NOT_YET_VALID: Final = frozenset({9, 13})
+"""X509_V_FLAG_NO_CHECK_TIME, which pyOpenSSL doesn't name. Whether a certificate still counts in the very second in
+which it ends depends on OpenSSL's version (through 3.5 it doesn't), so the times are judged here (duty 3)."""
+_POLICY_CONSTRAINTS: Final = "2.5.29.36"
 _BAD_SIGNATURE: Final = frozenset({4, 6, 7})
 _NO_ISSUER: Final = frozenset({2, 18, 19, 20, 27})
 _LEAF_UNVERIFIABLE: Final = frozenset({21})
 _REVOKED: Final = frozenset({23})
 _WEAK: Final = frozenset({66, 67, 68})
 _REASONS: Final = {
-    **dict.fromkeys(_EXPIRED, Reason.EXPIRED),
-    **dict.fromkeys(_NOT_YET_VALID, Reason.NOT_YET_VALID),
     **dict.fromkeys(_BAD_SIGNATURE, Reason.BAD_SIGNATURE),
     **dict.fromkeys(_NO_ISSUER, Reason.ISSUER_NOT_FOUND),
     **dict.fromkeys(_LEAF_UNVERIFIABLE, Reason.BAD_LEAF_SIGNATURE),
@@ -226,17 +202,16 @@ _REASONS: Final = {
 name constraints, are an invalid chain (duty 6)."""
 
 
-def _translate(path: tuple[Certificate, ...], code: int, depth: int, words: str) -> Refusal:
+def _translate(path: Path, code: int, depth: int, words: str) -> Refusal:
     reason = _REASONS.get(code, Reason.INVALID_CHAIN)
-    at_fault = path[depth] if 0 <= depth < len(path) else path[-1]
-    if reason is Reason.EXPIRED:
-        words = f"ended {at_fault.not_after.isoformat()}"
-    elif reason is Reason.NOT_YET_VALID:
-        words = f"begins {at_fault.not_before.isoformat()}"
+    at_fault, *above = path[depth:] if 0 <= depth < len(path) else path[-1:]
+    if reason is Reason.ISSUER_NOT_FOUND and above and at_fault.was_signed_by(above[0]):
+        # nobody is missing: one of the two has malformed extensions, or the wrong key identifier or none
+        reason, words = Reason.INVALID_CHAIN, f"{above[0].subject} signed it, but OpenSSL can't tell: {words}"
     return Refusal(reason, f"{at_fault.subject}: {words}", depth)
 
 
-def _algorithm_refusal(path: tuple[Certificate, ...]) -> Refusal | None:
+def _algorithm_refusal(path: Path) -> Refusal | None:
     """Duty 4: what OpenSSL accepts and we don't; an anchor's own signature proves nothing, its key counts."""
     for depth, certificate in enumerate(path):
         if (weakness := certificate.key_weakness) is not None:
@@ -247,7 +222,7 @@ def _algorithm_refusal(path: tuple[Certificate, ...]) -> Refusal | None:
     return None
 
 
-def _revocation_refusal(path: tuple[Certificate, ...], at: datetime, rules: Rules) -> Refusal | None:
+def _revocation_refusal(path: Path, at: datetime, rules: Rules) -> Refusal | None:
     """Duty 9: what the issuers' lists say, where there are any; a missing list never means that all is well."""
     if not rules.crls and not rules.needs_crls:
         return None
@@ -263,9 +238,9 @@ def _revocation_refusal(path: tuple[Certificate, ...], at: datetime, rules: Rule
 _TELLING: Final = (
     Reason.REVOKED,
     Reason.REVOCATION_UNKNOWN,
+    Reason.WEAK_ALGORITHM,
     Reason.EXPIRED,
     Reason.NOT_YET_VALID,
-    Reason.WEAK_ALGORITHM,
     Reason.INVALID_CHAIN,
     Reason.NOT_A_LEAF,
     Reason.BAD_SIGNATURE,
@@ -280,23 +255,19 @@ def _distance(refusal: Refusal) -> int:
     return _TELLING.index(refusal.reason)
 
 
-def _no_path(chain: Chain, anchors: TrustAnchors) -> Refusal:
+def _no_path(search: PathSearch, chain: Chain, anchors: TrustAnchors) -> Refusal:
     if not len(anchors):
         return Refusal(Reason.ISSUER_NOT_FOUND, "there is no trust anchor to lead to")
-    top = _top(chain)
-    if anchors.possible_issuers(top):
+    if search.gave_up:
+        why = (
+            f"more than {MAX_CANDIDATES} certificates have names that might lead from {chain.leaf.subject} to an anchor"
+        )
+        return Refusal(Reason.INVALID_CHAIN, why)
+    if search.is_too_long:
         why = f"more than {MAX_PATH_LENGTH} certificates stand between {chain.leaf.subject} and its anchor"
         return Refusal(Reason.INVALID_CHAIN, why)
+    top = search.top()
     return Refusal(
         Reason.ISSUER_NOT_FOUND,
         f"the issuer of {top.subject}, {top.issuer}, was neither sent along nor is it a trust anchor",
     )
-
-
-def _top(chain: Chain) -> Certificate:
-    """The certificate at which the names that link upwards from the leaf end."""
-    top, pool = chain.leaf, list(chain.intermediates)
-    while (above := next((other for other in pool if other.subject_key == top.issuer_key), None)) is not None:
-        pool.remove(above)
-        top = above
-    return top
