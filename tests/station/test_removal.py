@@ -77,6 +77,7 @@ class TestCas:
         store = with_sub_cas(tmp_path, v2g, v2g_ca_bundle=bundle)
         assert store.delete_certificate(named(v2g.sub1.certificate, v2g.root.certificate)) is RESULT.ACCEPTED
         assert listed(store) == [serial(v2g.root)]
+        assert not store.findings(), "no sub-CA is left without its own"
         store = with_sub_cas(tmp_path, v2g, v2g_ca_bundle=bundle)
         assert store.delete_certificate(named(v2g.issuing.certificate, v2g.sub1.certificate)) is RESULT.ACCEPTED
         assert listed(store) == [serial(v2g.root), serial(v2g.sub1)]
@@ -216,6 +217,16 @@ class TestCas:
             assert store.install_ca(one.to_pem(), V2G).accepted
         assert store.delete_certificate(own(other.certificate)) is RESULT.ACCEPTED
         assert set(listed(store)) == {serial(one) for one in (v2g.root, v2g.sub1, v2g.issuing)}
+
+    def test_a_sub_ca_that_another_certificate_of_its_issuer_stands_above_stays(self, tmp_path: Path, v2g: Pki) -> None:
+        """Sub1 renewed with the same key: whichever goes, Sub2 is below the other."""
+        renewed = forge("CPO Sub1", v2g.root, ca=True, key=v2g.sub1.key, begin=FROM, end=UNTIL).certificate
+        for number, (gone, kept) in enumerate(((v2g.sub1.certificate, renewed), (renewed, v2g.sub1.certificate))):
+            store = open_store(tmp_path / str(number))
+            bundle_file(store, V2G, v2g.root.certificate, v2g.sub1.certificate, renewed, v2g.issuing.certificate)
+            assert store.delete_certificate(named(gone, v2g.root.certificate)) is RESULT.ACCEPTED
+            assert set(listed(store)) == {serial(one) for one in (v2g.root, kept, v2g.issuing)}
+            assert not store.findings()
 
     def test_a_root_s_cross_signed_form_goes_with_it(self, tmp_path: Path, v2g: Pki) -> None:
         store = store_with(tmp_path, (V2G, v2g))

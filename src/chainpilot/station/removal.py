@@ -121,14 +121,14 @@ def _number(text: str) -> int | None:
 
 
 def _with_descendants(bundle: Bundle, target: Certificate) -> frozenset[Certificate]:
-    """The CA and what stands below it and below no other root, other forms of its own certificate included."""
-    below = {child for child, _ in bundle.descendants(target)}
+    """The CA, a root's cross-signed forms, and what was below these and without them is below no root."""
     same_key = (one for one in bundle.intermediates if target.is_self_signed and one.spki_hash == target.spki_hash)
-    gone = {target, *below, *(one for one in same_key if one.subject_key == target.subject_key)}
-    if below:
-        others = (root for root in bundle.roots if root not in gone)
-        gone -= {child for root in others for child, _ in bundle.descendants(root)} - {target}
-    return frozenset(gone)
+    gone = frozenset({target, *(one for one in same_key if one.subject_key == target.subject_key)})
+    below = {child for one in gone for child, _ in bundle.descendants(one)}
+    if not below:
+        return gone
+    others = (root for root in bundle.roots if root not in gone)
+    return gone | below - {child for root in others for child, _ in bundle.descendants(root, without=gone)}
 
 
 def _leaf(look: Look, layout: Layout, kind: LeafCertificateType, wanted: CertificateHashData) -> StoredLeaf | None:

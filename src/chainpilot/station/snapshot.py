@@ -188,13 +188,13 @@ class _View:
         bundle = read_bundle(self.look, self.layout, kind)
         refused = dict(
             anchors_of(self.look, (bundle,), allow_test_pki=self.layout.config.allow_test_pki).refused
-            if bundle.roots
+            if bundle.tops
             else ()
         )
         return HeldBundle(
             kind,
             bundle.path,
-            tuple(HeldRoot(root, refused.get(root), self._below(bundle, root)) for root in bundle.roots),
+            tuple(HeldRoot(root, refused.get(root), self._below(bundle, root)) for root in bundle.tops),
             tuple(self._held(one, bundle.issuer_of(one)) for one in bundle.orphans),
         )
 

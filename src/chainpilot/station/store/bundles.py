@@ -52,13 +52,13 @@ class Bundle:
 
     @cached_property
     def roots(self) -> tuple[Certificate, ...]:
-        """The self-signed CAs, valid or not; with `accept_any_ca` all certificates."""
-        return tuple([one for one in self.certificates if one.is_self_signed or self.accept_any_ca])
+        """The self-signed CAs, valid or not."""
+        return tuple([one for one in self.certificates if one.is_self_signed and one.is_ca])
 
     @cached_property
     def intermediates(self) -> tuple[Certificate, ...]:
         """The other CAs."""
-        return tuple([one for one in self.certificates if not (one.is_self_signed or self.accept_any_ca)])
+        return tuple([one for one in self.certificates if not one.is_self_signed and one.is_ca])
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -76,9 +76,18 @@ class Bundle:
 
     @cached_property
     def orphans(self) -> tuple[Certificate, ...]:
-        """The sub-CAs that are below no root of this bundle."""
-        below = {child for root in self.roots for child, _ in self.descendants(root)}
-        return tuple(one for one in self.intermediates if one not in below)
+        """The sub-CAs that are below no root of this bundle; with `accept_any_ca` those are anchors."""
+        return () if self.accept_any_ca else tuple(one for one in self._loose if one.is_ca)
+
+    @property
+    def tops(self) -> tuple[Certificate, ...]:
+        """What everything else is below: the roots; with `accept_any_ca` what is below none, too."""
+        return (*self.roots, *self._loose) if self.accept_any_ca else self.roots
+
+    @cached_property
+    def _loose(self) -> tuple[Certificate, ...]:
+        placed = {*self.roots, *(child for root in self.roots for child, _ in self.descendants(root))}
+        return tuple(one for one in self.certificates if one not in placed)
 
     @cached_property
     def _by_subject(self) -> dict[Name, tuple[Certificate, ...]]:
@@ -103,10 +112,11 @@ class Bundle:
         return {}
 
     def anchors(self, *, allow_test_pki: bool) -> TrustAnchors:
-        """Where a path may end: the roots, those of a test PKI only where allowed."""
+        """Where a path may end: the roots, those of a test PKI only where allowed; with `accept_any_ca` everything."""
         if allow_test_pki not in self._anchors:
+            offered = self.certificates if self.accept_any_ca else self.roots
             self._anchors[allow_test_pki] = TrustAnchors.admit(
-                self.roots, allow_test_pki=allow_test_pki, accept_any=self.accept_any_ca
+                offered, allow_test_pki=allow_test_pki, accept_any=self.accept_any_ca
             )
         return self._anchors[allow_test_pki]
 
@@ -116,7 +126,7 @@ class Bundle:
 
     def is_root(self, certificate: Certificate) -> bool:
         """Whether it is one of the roots of this bundle."""
-        return (certificate.is_self_signed or self.accept_any_ca) and certificate in self.named(certificate.subject_key)
+        return certificate.is_ca and certificate.is_self_signed and certificate in self.named(certificate.subject_key)
 
     def issuer_of(self, certificate: Certificate) -> Certificate | None:
         """The CA of this bundle that signed it."""
@@ -144,13 +154,15 @@ class Bundle:
         names = {one.issuer_key for one in (*below, *self.above(below))}
         return tuple(dict.fromkeys(file for name in names for file in self._files_by_subject.get(name, ())))
 
-    def descendants(self, root: Certificate) -> tuple[tuple[Certificate, Certificate], ...]:
-        """Every CA of this bundle below `root` with its issuer, nearest the root first."""
+    def descendants(
+        self, root: Certificate, *, without: frozenset[Certificate] = frozenset()
+    ) -> tuple[tuple[Certificate, Certificate], ...]:
+        """Every CA of this bundle below `root` with its issuer, nearest the root first, as if some weren't there."""
         found: dict[Certificate, Certificate] = {}
         above = [root]
         for issuer in above:
             for one in self._by_issuer.get(issuer.subject_key, ()):
-                if one not in found and one != root and one.was_signed_by(issuer):
+                if one not in found and one != root and one not in without and one.was_signed_by(issuer):
                     found[one] = issuer
                     above.append(one)
         return tuple(found.items())
