@@ -26,7 +26,7 @@ from chainpilot.station.model import (
 )
 from chainpilot.station.requirements import profile_of
 from chainpilot.station.store import Bundle, read_bundle, read_bundle_about, read_crls
-from chainpilot.station.vault import Look
+from chainpilot.station.vault import Look, VaultReadError
 
 __all__ = [
     "INSTALL_RESULTS",
@@ -72,6 +72,10 @@ INSTALL_RESULTS: Final[Mapping[CertificateValidationResult, InstallCertificateRe
 )
 """update_leaf_certificate's word for every outcome of the validation."""
 
+_NO_ANCHOR: Final = ValidationOutcome(
+    CertificateValidationResult.ISSUER_NOT_FOUND, "there is no trust anchor to lead to"
+)
+"""Goes before the order of the certificates (station-store.md section 4)."""
 _LINTED: Final = (LeafCertificateType.MO, LeafCertificateType.MF)
 """Leaves whose profile verify_certificate looks at. A CSMS's own server certificate is verified in the domain CSMS too,
 and leaves of CSMS and V2G are linted when they are installed."""
@@ -118,10 +122,11 @@ def validate(
 ) -> ValidationOutcome:
     """verify_certificate: whether a stack's leaf leads to an anchor of one of the domains and fits its profile."""
     chain = read_stack(text)
-    if isinstance(chain, StackRefusal):
-        return chain.outcome
     asked = tuple(dict.fromkeys(kinds))
-    verdict = judge(look, layout, chain, tuple(CaCertificateType(kind.value) for kind in asked), at)
+    domains = tuple(CaCertificateType(kind.value) for kind in asked)
+    if isinstance(chain, StackRefusal):
+        return chain.outcome if not chain.is_readable or _has_anchor(look, layout, domains) else _NO_ANCHOR
+    verdict = judge(look, layout, chain, domains, at)
     if not isinstance(verdict, VerifiedChain):
         return verdict
     findings = _profile_findings(layout, verdict.leaf, asked)
@@ -132,12 +137,20 @@ def validate(
     return ValidationOutcome(CertificateValidationResult.VALID, f"its profile: {findings[0].detail}")
 
 
+def _has_anchor(look: Look, layout: Layout, domains: tuple[CaCertificateType, ...]) -> bool:
+    bundles = tuple(read_bundle(look, layout, domain) for domain in domains)
+    return bool(len(anchors_of(look, bundles, allow_test_pki=layout.config.allow_test_pki)))
+
+
 def judge(
     look: Look, layout: Layout, chain: Chain, domains: tuple[CaCertificateType, ...], at: datetime
 ) -> VerifiedChain | ValidationOutcome:
     """Whether the chain leads to an anchor of one of the domains; the sub-CAs of their bundles may complete it.
 
     A chain whose only anchor was refused answers IssuerNotFound and says why the anchor doesn't count.
+
+    Raises:
+        VaultReadError: nothing was found, and a file of a bundle can't be read: it may hold the issuer.
     """
     partial = tuple(read_bundle_about(look, layout, domain, chain.certificates) for domain in domains)
     verdict = _judged(look, layout, chain, partial, at)
@@ -145,8 +158,17 @@ def judge(
         return verdict
     # what makes a chain good was found where it lies; what is missing may have come to any file of a directory
     whole = tuple(read_bundle(look, layout, domain) for domain in domains)
-    is_whole = all(one is other for one, other in zip(partial, whole, strict=True))
-    return verdict if is_whole else _judged(look, layout, chain, whole, at)
+    if any(one is not other for one, other in zip(partial, whole, strict=True)):
+        verdict = _judged(look, layout, chain, whole, at)
+    if isinstance(verdict, ValidationOutcome) and verdict.result is CertificateValidationResult.ISSUER_NOT_FOUND:
+        _check_readable(whole)
+    return verdict
+
+
+def _check_readable(bundles: Iterable[Bundle]) -> None:
+    closed = next((file for bundle in bundles for file in bundle.files if file.is_closed), None)
+    if closed is not None:
+        raise VaultReadError(closed.path, closed.findings[0].why)
 
 
 def _judged(

@@ -191,7 +191,8 @@ class Layout:
 
         Raises:
             StoreConfigError: the certificates directory isn't absolute, a path is empty, a mode lets others read
-                keys, a limit isn't positive, or the state directory lies inside a directory that others list.
+                keys, a limit isn't positive, two uses share a directory of leaves, leaves lie in a bundle, or the state
+                directory lies inside a directory that others list.
         """
         _check_numbers(config)
         root = config.certs_dir
@@ -219,6 +220,7 @@ class Layout:
             ),
             crls=_below(root, config, "crl_directory") if config.crl_directory else None,
         )
+        _check_places(layout)
         for listed in (*layout.bundles.values(), *layout.leaf_directories):
             if layout.state == listed or listed in layout.state.parents:
                 raise StoreConfigError("state_directory", f"{layout.state} lies inside {listed}")
@@ -318,6 +320,17 @@ def _below(root: Path, config: StoreConfig, key: str) -> Path:
     if "\0" in value or ".." in Path(value).parts:
         raise StoreConfigError(key, "a path may not step upwards")
     return root / value
+
+
+def _check_places(layout: Layout) -> None:
+    """Certificates of one use lie apart from all others: a file doesn't tell what it is for."""
+    secc, csms = (layout.leaves[kind].certificates for kind in (LeafCertificateType.V2G, LeafCertificateType.CSMS))
+    if secc == csms:
+        raise StoreConfigError("secc_leaf_cert_directory", f"{secc} is the directory of the CSMS leaves too")
+    for kind, places in layout.leaves.items():
+        if places.certificates in layout.bundles.values():
+            key = f"{_PREFIX[kind].lower()}_leaf_cert_directory"
+            raise StoreConfigError(key, f"{places.certificates} is a bundle of CA certificates too")
 
 
 _POSITIVE: Final = (

@@ -240,12 +240,16 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
 
 
 def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate]) -> None:
-    """Stage that some of the bundle's certificates go; an emptied bundle file stays, one of a directory goes."""
+    """Stage that some of the bundle's certificates go; an emptied bundle file stays, one of a directory goes.
+
+    Raises:
+        VaultReadError: a file can't be read.
+    """
     gone = frozenset(unwanted)
     for file in bundle.files:
         if gone.isdisjoint(file.certificates):
             continue
-        rest = without(file, gone)
+        rest = without(file, _content(change, file), gone)
         if bundle.is_directory and not rest.strip():
             change.remove(file.path)
         else:

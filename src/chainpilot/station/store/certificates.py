@@ -3,10 +3,12 @@
 A file that changed is read anew; of its blocks only the changed ones are.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate, load_certificates
@@ -48,14 +50,13 @@ class CertificateFile:
     certificates: tuple[Certificate, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_pem: bool = False
+    size: int = 0
+    """Bytes."""
     content: bytes | None = field(default=None, repr=False, compare=False)
-    """The bytes it was read from; None where there is no file, or none that can be read."""
+    """The bytes it was read from; None where there is no file, none that can be read, or one that holds a key too."""
+    is_closed: bool = False
+    """Whether something is there that can't be read."""
     _blocks: Mapping[bytes, _Block] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.content or b"")
 
     @property
     def count(self) -> int:
@@ -66,9 +67,9 @@ class CertificateFile:
 def read_certificate_file(look: Look, path: Path) -> CertificateFile:
     """The certificates of a PEM or DER file; a missing or empty file has none."""
     try:
-        return look.recall(path, _made) or CertificateFile(path)
+        return look.recall(path, _made) or _absent(path)
     except VaultReadError as error:
-        return CertificateFile(path, (), (Finding(str(path), error.why),))
+        return _closed(path, error.why)
 
 
 def certificate_files(look: Look, directory: Path) -> tuple[Path, ...]:
@@ -86,7 +87,7 @@ def _read_directory(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
     try:
         paths = certificate_files(look, directory)
     except VaultReadError as error:
-        return (CertificateFile(directory, (), (Finding(str(directory), error.why),)),)
+        return (_closed(directory, error.why),)
     known = look.recall_all(directory, paths, _made)
     return tuple([one or read_certificate_file(look, path) for path, one in zip(paths, known, strict=True)])
 
@@ -97,7 +98,7 @@ def certificates_in(path: Path, data: bytes, before: CertificateFile | None = No
     `before` is what was read there last: blocks that stand there still are not read again.
     """
     if not data.strip():
-        return CertificateFile(path, content=data)
+        return CertificateFile(path, size=len(data), content=data)
     if has_armour(data):
         return _read_armoured(path, data, before._blocks if before else {})  # noqa: SLF001 - of its own kind
     return _read_der(path, data)
@@ -108,20 +109,32 @@ def has_armour(data: bytes) -> bool:
     return _BEGIN in data
 
 
-def without(file: CertificateFile, unwanted: Iterable[Certificate]) -> bytes:
+def without(file: CertificateFile, data: bytes, unwanted: Iterable[Certificate]) -> bytes:
     """The content of a file without some of its certificates; what stands between the blocks stays.
 
     A file of DER certificates stays one.
     """
     gone = frozenset(one.der for one in unwanted)
-    rest = file.content or b""
+    rest = data
     if not file.is_pem:
         return b"".join(one.der for one in file.certificates if one.der not in gone)
-    for block, held in file._blocks.items():  # noqa: SLF001 - of its own kind
+    for block, held in (file._blocks or _blocks_of(data)).items():  # noqa: SLF001 - of its own kind
         if any(one.der in gone for one in held.certificates):
             end = _END.search(block)
             rest = rest.replace(_BEGIN + block, block[end.end() :] if end else b"")
     return rest
+
+
+@functools.lru_cache(maxsize=256)
+def _absent(path: Path) -> CertificateFile:
+    """One object for a file that isn't there: what follows from it is worked out once."""
+    return CertificateFile(path)
+
+
+@functools.lru_cache(maxsize=256)
+def _closed(path: Path, why: str) -> CertificateFile:
+    """One object for a file or directory that can't be read."""
+    return CertificateFile(path, (), (Finding(str(path), why),), is_closed=True)
 
 
 def _made(path: Path, data: bytes, before: CertificateFile | None) -> CertificateFile:
@@ -135,7 +148,7 @@ def _with_certificate_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
 def _read_armoured(path: Path, data: bytes, known: Mapping[bytes, _Block]) -> CertificateFile:
     """A block ends where the next one begins: one that was cut short takes no other with it."""
     _, *blocks = data.split(_BEGIN)
-    read = {block: known.get(block) or _read_block(_BEGIN + block) for block in blocks}
+    read = _blocks_of(data, known)
     certificates = tuple([one for block in blocks for one in read[block].certificates])
     findings = tuple(
         Finding(str(path), f"block {number} passed over: {read[block].objection}")
@@ -144,7 +157,25 @@ def _read_armoured(path: Path, data: bytes, known: Mapping[bytes, _Block]) -> Ce
     )
     if not certificates and not findings:
         findings = (Finding(str(path), "holds no whole certificate"),)
-    return CertificateFile(path, certificates, findings, is_pem=True, content=data, _blocks=read)
+    holds_key = any(_is_key(block) for block in blocks)
+    return CertificateFile(
+        path,
+        certificates,
+        findings,
+        is_pem=True,
+        size=len(data),
+        content=None if holds_key else data,
+        _blocks={} if holds_key else read,
+    )
+
+
+def _blocks_of(data: bytes, known: Mapping[bytes, _Block] = MappingProxyType({})) -> dict[bytes, _Block]:
+    return {block: known.get(block) or _read_block(_BEGIN + block) for block in data.split(_BEGIN)[1:]}
+
+
+def _is_key(block: bytes) -> bool:
+    """The bytes of a private key stay nowhere, beside certificates neither."""
+    return b"PRIVATE KEY-----" in block[:64]
 
 
 def _read_block(block: bytes) -> _Block:
@@ -163,5 +194,5 @@ def _read_der(path: Path, data: bytes) -> CertificateFile:
         held = tuple(load_certificate(element.encoding) for element in read_all(data))
     except (CertificateError, DerError) as error:
         why = f"neither PEM nor DER certificates: {error.why}"
-        return CertificateFile(path, (), (Finding(str(path), why),), content=data)
-    return CertificateFile(path, held, content=data)
+        return CertificateFile(path, (), (Finding(str(path), why),), size=len(data), content=data)
+    return CertificateFile(path, held, size=len(data), content=data)

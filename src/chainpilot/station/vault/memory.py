@@ -63,7 +63,7 @@ class _Batch:
     """The files of a directory, each with its cell."""
 
     paths: tuple[Path, ...]
-    cells: tuple[tuple[str, _Cell], ...]
+    cells: list[tuple[str, _Cell | None]]
 
 
 @dataclass(slots=True)
@@ -73,6 +73,8 @@ class _Listing:
     names: tuple[Path, ...]
     links: frozenset[Path]
     """Those that are symbolic links: what they lead to may change while the directory doesn't."""
+    filtered: tuple[frozenset[Path], tuple[Path, ...]] | None = None
+    """The links that lead to directories, and the names without them."""
 
 
 class Memory:
@@ -92,7 +94,7 @@ class Memory:
             path: a file, or a link to one.
             make: the same object at every call for the same kind of value.
             limit: bytes read at most.
-            secret: the content must not stay in memory; a digest is kept instead.
+            secret: the content must not stay in memory; a digest is kept instead, as of any file with a key in it.
 
         Raises:
             VaultReadError: it can't be read, isn't a regular file, or is longer than `limit`.
@@ -115,7 +117,7 @@ class Memory:
         if content is None:
             return None
         data, stamp, settled = content
-        kept = hashlib.sha256(data).digest() if secret else data
+        kept = hashlib.sha256(data).digest() if secret or b"PRIVATE KEY-----" in data else data
         if known is not None and known.content == kept:
             value = known.value
         else:
@@ -138,13 +140,16 @@ class Memory:
         made = self._made.get(make, {})
         batch = self._batches.get((make, directory))
         if batch is None or batch.paths is not paths:
-            known = [(str(path), made.get(path)) for path in paths]
-            cells = tuple((name, cell) for name, cell in known if cell is not None)
-            if len(cells) < len(paths):
-                return (None,) * len(paths)
-            batch = self._batches[make, directory] = _Batch(paths, cells)
-        records = [(name, cell.record) for name, cell in batch.cells]
-        return tuple([record.value if _is_as_it_was(name, record) else None for name, record in records])
+            batch = _Batch(paths, [(str(path), made.get(path)) for path in paths])
+            self._batches[make, directory] = batch
+        found: list[T | None] = []
+        for place, (name, cell) in enumerate(batch.cells):
+            if cell is None:  # it may have come to be known since
+                cell = made.get(paths[place])  # noqa: PLW2901 - looked up late
+                batch.cells[place] = name, cell
+            record = cell.record if cell is not None else None
+            found.append(record.value if record is not None and _is_as_it_was(name, record) else None)
+        return tuple(found)
 
     def names(self, directory: Path) -> tuple[Path, ...]:
         """The files in a directory by name, directories and hidden files left out; none when it isn't there.
@@ -161,8 +166,12 @@ class Memory:
         known = self._listings.get(directory)
         if known is None or not known.settled or known.stamp != stamp:
             known = self._listed(directory, stamp, known)
-        elsewhere = {path for path in known.links if _leads_to_directory(path)}
-        return tuple(path for path in known.names if path not in elsewhere) if elsewhere else known.names
+        elsewhere = frozenset(path for path in known.links if _leads_to_directory(path))
+        if not elsewhere:
+            return known.names
+        if known.filtered is None or known.filtered[0] != elsewhere:
+            known.filtered = elsewhere, tuple(path for path in known.names if path not in elsewhere)
+        return known.filtered[1]
 
     def _listed(self, directory: Path, stamp: _Stamp, before: _Listing | None) -> _Listing:
         settled = _is_settled(stamp, file_clock())
