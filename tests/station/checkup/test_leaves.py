@@ -180,8 +180,10 @@ def test_a_chain_without_its_revocation_list_is_told_with_the_list(bench: Bench)
     assert set(bench.codes) == {"CrlMissing"}
 
 
-def test_leaves_in_one_directory_for_both_domains_are_told_once(bench: Bench) -> None:
-    bench.settings |= {"csms_leaf_cert_directory": "client/cso", "csms_leaf_key_directory": "client/cso"}
-    copy = put(bench.leaves / "copy.pem", next(bench.leaves.glob("*CHAIN*")).read_bytes())
-    twice = [one for one in bench.examine().problems if one.code == "LeafTwice"]
-    assert [one.path for one in twice] == [copy]
+def test_a_revocation_that_answer_and_list_tell_of_is_told_once(bench: Bench) -> None:
+    bench.settings |= {"crl_directory": "crls", "crl_policy": CrlPolicy.IF_PRESENT}
+    leaf = bench.place().leaf.certificate
+    bench.keep_answer(leaf, bench.answer(leaf, revoked=ENDED))
+    listed = revocation_list(bench.v2g.issuing, entry(leaf.serial_number, revoked=ENDED), since=FROM, until=UNTIL)
+    put(bench.directory / "crls/issuing.crl", listed)
+    assert bench.codes == ["CertificateRevoked"]

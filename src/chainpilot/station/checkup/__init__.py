@@ -104,7 +104,7 @@ def examine(look: Look, layout: Layout, at: datetime, premises: Premises = OS_PR
 
 
 def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Of one kind and about one thing each: leaves of two domains in one directory are looked at twice."""
+    """Of one kind and about one thing each: an OCSP answer and a list may both tell of a revocation."""
     told: set[tuple[object, ...]] = set()
     for one in problems:
         key = (one.code, one.path, one.subject)

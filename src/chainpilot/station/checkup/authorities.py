@@ -74,7 +74,7 @@ def _users(scene: Scene, bundle: Bundle) -> Iterator[tuple[CaCertificateType, st
         domain = CaCertificateType(kind.value)
         if scene.layout.bundles[domain] == bundle.path:
             yield from ((domain, f"the leaf {one.leaf.subject}") for one in scene.leaves(kind).leaves)
-            requests = (one for one in scene.pending if one.kind is kind and one.is_open)
+            requests = (one for one in scene.pending if one.kind is kind)
             yield from ((domain, f"the signing request for {one.csr.subject}") for one in requests)
 
 
@@ -84,18 +84,18 @@ def _roots(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
         yield from _root_times(scene, bundle, root)
         if (weakness := key_weakness(root.public_key)) is not None:
             gone = _removal(scene, bundle, root)
-            yield rows.WEAK_ROOT.found(*gone, path=_path_of(bundle, root), subject=root.subject, weakness=weakness)
+            yield rows.WEAK_ROOT.found(*gone, path=_file_of(bundle, root).path, subject=root.subject, weakness=weakness)
         yield from _elsewhere(scene, bundle, root)
     for root, _ in anchors.refused:
         if root.is_test:
             gone = _removal(scene, bundle, root)
-            yield rows.TEST_ROOT.found(*gone, path=_path_of(bundle, root), subject=root.subject)
+            yield rows.TEST_ROOT.found(*gone, path=_file_of(bundle, root).path, subject=root.subject)
 
 
 def _root_times(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Problem]:
     if root.not_before <= scene.at and root.not_after >= scene.expiring:
         return
-    told = {"path": _path_of(bundle, root), "subject": root.subject, "domain": _domains(scene, bundle)}
+    told = {"path": _file_of(bundle, root).path, "subject": root.subject, "domain": _domains(scene, bundle)}
     successor = install_root(scene.layout.domains_of(bundle.path)[0], f"the successor of {root.subject}")
     gone = _removal(scene, bundle, root)
     if root.not_before > scene.at:
@@ -129,8 +129,6 @@ def _elsewhere(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Prob
     if told is None or told in scene.layout.domains_of(bundle.path):
         return
     file = _file_of(bundle, root)
-    if file is None:
-        return
     yield rows.ROOT_IN_OTHER_DOMAIN.found(
         *move_ca(scene, file, root, told),
         path=file.path,
@@ -153,13 +151,13 @@ def _sub_cas(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
     orphans = {one for one in bundle.orphans if one.is_ca and not bundle.is_cross_form(one)}
     for one in bundle.intermediates:
         file = _file_of(bundle, one)
-        if one in orphans and file is not None:
+        if one in orphans:
             steps = take_out(scene, file, one)
             yield rows.ORPHAN_CA.found(*steps, path=file.path, subject=one.subject, issuer=one.issuer)
-        elif one.not_after < scene.at and one not in above and file is not None:
+        elif one.not_after < scene.at and one not in above:
             gone = _removal(scene, bundle, one)
             yield rows.SUB_CA_OBSOLETE.found(*gone, path=file.path, subject=one.subject, end=moment(one.not_after))
-        elif one.not_after < scene.expiring and one not in above and file is not None:
+        elif one.not_after < scene.expiring and one not in above:
             yield rows.BUNDLE_SUB_CA_EXPIRING.found(
                 *_removal(scene, bundle, one),
                 path=file.path,
@@ -179,7 +177,7 @@ def _unfit(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
     told = {*anchors, *below, *lost, *of_refused}
     unfit = [one for one in bundle.certificates if one not in told]
     if unfit:
-        steps = (step for one in unfit for step in _taken_out(scene, bundle, one))
+        steps = (step for one in unfit for step in take_out(scene, _file_of(bundle, one), one))
         yield rows.BUNDLE_UNFIT.found(*steps, path=bundle.path, names=listed([called(one.subject) for one in unfit]))
 
 
@@ -204,13 +202,9 @@ def _forms(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
             yield rows.BUNDLE_NOT_PEM.found(to_pem(scene, file), path=file.path, domain=_domains(scene, bundle))
 
 
-def _file_of(bundle: Bundle, certificate: Certificate) -> CertificateFile | None:
-    return next((file for file in bundle.files if certificate in file.certificates), None)
-
-
-def _path_of(bundle: Bundle, certificate: Certificate) -> Path:
-    file = _file_of(bundle, certificate)
-    return file.path if file is not None else bundle.path
+def _file_of(bundle: Bundle, certificate: Certificate) -> CertificateFile:
+    """The first file that holds a certificate of the bundle."""
+    return next(file for file in bundle.files if certificate in file.certificates)
 
 
 def _removal(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[Step, ...]:
@@ -218,9 +212,4 @@ def _removal(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[St
     issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
     if issuer is not None and certificate.is_ca:
         return (delete_ca(bundle, certificate, issuer),)
-    return _taken_out(scene, bundle, certificate)
-
-
-def _taken_out(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[Step, ...]:
-    file = _file_of(bundle, certificate)
-    return take_out(scene, file, certificate) if file is not None else ()
+    return take_out(scene, _file_of(bundle, certificate), certificate)

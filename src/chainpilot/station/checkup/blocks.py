@@ -107,7 +107,7 @@ def _piece(block: Block, others: Iterable[Block]) -> str | None:
     """A piece of the block's last lines that stands in no other block; never of a private key."""
     if block.is_private_key or block.is_cut_off:
         return None
-    rest = [one.text for one in others if one.text != block.text and one.certificates != block.certificates]
+    rest = [one.text for one in others if one.certificates != block.certificates]
     for line in reversed(block.text.split(b"\n")[1:]):
         body = line.strip()
         piece = body[-_PIECE:] if _BODY.fullmatch(body) else b""
