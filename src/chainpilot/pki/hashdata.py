@@ -14,7 +14,19 @@ from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.der import decode_bit_string, read_one
 from chainpilot.pki.verify import VerifiedChain
 
-__all__ = ["CertificateHashData", "HashAlgorithm", "chain_hash_data", "hash_data", "normal_hex"]
+__all__ = [
+    "MAX_SERIAL_DIGITS",
+    "CertificateHashData",
+    "HashAlgorithm",
+    "chain_hash_data",
+    "hash_data",
+    "naming_objection",
+    "normal_hex",
+]
+
+
+MAX_SERIAL_DIGITS: Final = 40
+"""Hex digits of a serial number at most: 20 octets (RFC 5280 section 4.1.2.2; OCPP 2.0.1 CertificateHashDataType)."""
 
 
 class HashAlgorithm(Enum):
@@ -70,6 +82,17 @@ def hash_data(
         issuer_name_hash=digest(certificate.issuer_der).hexdigest(),
         issuer_key_hash=digest(decode_bit_string(key)).hexdigest(),
         serial_number=f"{certificate.serial_number:x}",
+    )
+
+
+def naming_objection(certificate: Certificate) -> str | None:
+    """Why no hash data can name the certificate to others, as a sentence; None when they can."""
+    number = certificate.serial_number
+    if number < 0:
+        return "its serial number is negative"
+    digits = len(f"{number:x}")
+    return (
+        None if digits <= MAX_SERIAL_DIGITS else f"its serial number has {digits} hex digits, not {MAX_SERIAL_DIGITS}"
     )
 
 

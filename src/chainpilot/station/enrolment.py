@@ -13,6 +13,7 @@ from typing import Final
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import CsrError, build_csr, inspect_csr
+from chainpilot.pki.hashdata import naming_objection
 from chainpilot.pki.identity import DistinguishedName, IdentityError, is_evseid, is_seccid
 from chainpilot.pki.keys import KeySpec, SpkiHash
 from chainpilot.pki.profiles import edition_for, lint
@@ -172,7 +173,8 @@ def complete(
     # 3, 4
     leaves = read_leaves(change, layout, kind)
     wanted = pending.csr.subject if pending else _installed_names(leaves, chain.leaf)
-    refusal = _refuse_names(chain.leaf.subject, wanted) or _refuse_profile(chain.leaf, kind, layout)
+    refusal = _refuse_nameless(verdict.chain) or _refuse_names(chain.leaf.subject, wanted)
+    refusal = refusal or _refuse_profile(chain.leaf, kind, layout)
     refusal = refusal or _refuse_keyless(leaves, chain.leaf, _stems(layout, pending))
     if refusal is not None:
         return refusal
@@ -206,6 +208,15 @@ def _stage(change: Change, layout: Layout, leaves: Leaves, chain: Chain, word: s
 def _installed_names(leaves: Leaves, leaf: Certificate) -> DistinguishedName | None:
     """The names of the installed leaf that has the same key; None when that key has none yet."""
     return next((held.leaf.subject for held in leaves.leaves if held.leaf.spki_hash == leaf.spki_hash), None)
+
+
+def _refuse_nameless(chain: Chain) -> InstallOutcome | None:
+    """What no hash data can name could neither be listed nor deleted."""
+    judged = ((one, naming_objection(one)) for one in chain.certificates)
+    found = next(((one, why) for one, why in judged if why is not None), None)
+    if found is None:
+        return None
+    return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, f"{found[0].subject}: {found[1]}")
 
 
 def _refuse_names(found: DistinguishedName, wanted: DistinguishedName | None) -> InstallOutcome | None:
@@ -249,6 +260,9 @@ def _refuse_keyless(leaves: Leaves, leaf: Certificate, stems: tuple[str, ...]) -
 
 def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout) -> str | None:
     """Why no certificate for these names could be installed: better said before a key is made and a CA asked."""
+    for words, name in (("common name", names.common_name), ("organization", names.organization)):
+        if name and not (name.isprintable() and name.strip()):
+            return f"the {words} {name!r} has characters that nobody sees"
     if kind is not LeafCertificateType.V2G or layout.config.profile_policy(kind) is not ProfilePolicy.ENFORCE:
         return None
     name = names.common_name

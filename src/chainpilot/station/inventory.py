@@ -6,10 +6,11 @@ Reading only; the paths of OpenSSL's own readers are `verification_files`', OCSP
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.hashdata import CertificateHashData, hash_data
+from chainpilot.pki.hashdata import CertificateHashData, hash_data, naming_objection
 from chainpilot.station import ocsp_cache
 from chainpilot.station.judgement import anchors_of
 from chainpilot.station.layout import LEAF_TYPES, Layout
@@ -165,14 +166,21 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
         refused = anchors_of(look, (bundle,), allow_test_pki=layout.config.allow_test_pki).refused
         found.extend(Finding(str(bundle.path), f"{one.subject} is no anchor: {why}") for one, why in refused)
         found.extend(Finding(str(bundle.path), f"{one.subject} leads to no root here") for one in bundle.orphans)
+        found.extend(_nameless(bundle.path, bundle.certificates))
     for kind in LEAF_TYPES:
         leaves = read_leaves(look, layout, kind)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)
         found.extend(Finding(str(stored.paths[0]), "no private key fits this leaf") for stored in keyless)
         found.extend((*leaves.findings, *leaves.keys.findings))
+        found.extend(_nameless(layout.leaves[kind].certificates, leaves.held))
     if layout.crls is not None:
         found.extend(read_crls(look, layout.crls).findings)
     return tuple(dict.fromkeys((*found, *read_pending(look, layout)[1])))
+
+
+def _nameless(place: Path, certificates: Iterable[Certificate]) -> Iterator[Finding]:
+    judged = ((one, naming_objection(one)) for one in certificates)
+    return (Finding(str(place), f"{one.subject} can't be listed: {why}") for one, why in judged if why is not None)
 
 
 def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[CertificateHashDataChain, ...]:
@@ -181,10 +189,14 @@ def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[Ce
             CertificateHashDataChain(
                 kind,
                 hash_data(root, root),
-                tuple(hash_data(child, issuer) for child, issuer in bundle.descendants(root)),
+                tuple(
+                    hash_data(child, issuer)
+                    for child, issuer in bundle.descendants(root)
+                    if naming_objection(child) is None
+                ),
             )
             for root in bundle.roots
-            if root.is_self_signed
+            if naming_objection(root) is None
         )
 
     return look.derive(("root entries", kind), (bundle,), made)
@@ -195,12 +207,12 @@ def _leaf_entries(look: Look, layout: Layout, at: datetime) -> Iterator[Certific
     leaves = read_leaves(look, layout, LeafCertificateType.V2G)
     for stored in leaves.valid_at(at):
         links = links_of(look, layout, stored)
-        if links.way and leaves.key_of(stored) is not None:
+        if links.way and naming_objection(stored.leaf) is None and leaves.key_of(stored) is not None:
             yield _leaf_entry(links.way)
 
 
 def _leaf_entry(way: Way) -> CertificateHashDataChain:
-    leaf, *children = (hash_data(one, issuer) for one, issuer in way)
+    leaf, *children = (hash_data(one, issuer) for one, issuer in way if naming_objection(one) is None)
     return CertificateHashDataChain(CertificateType.V2G_CERTIFICATE_CHAIN, leaf, tuple(children))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
-from chainpilot.pki.hashdata import CertificateHashData, hash_data
+from chainpilot.pki.hashdata import CertificateHashData, hash_data, naming_objection
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.station.judgement import StackRefusal, judge, read_stack
 from chainpilot.station.layout import Layout
@@ -61,11 +61,17 @@ def _way(chain: Chain, anchor: Certificate) -> Way:
 def _listed(
     asked: dict[CertificateHashData, Certificate], layout: Layout, left_out: Iterable[str]
 ) -> OCSPRequestDataList:
-    found = {subject: next(_urls(certificate, layout), None) for subject, certificate in asked.items()}
+    judged = ((one, naming_objection(one)) for one in asked.values())
+    nameless = {one: f"{one.subject}: {why}" for one, why in judged if why is not None}
+    found = {
+        subject: next(_urls(certificate, layout), None)
+        for subject, certificate in asked.items()
+        if certificate not in nameless
+    }
     silent = (f"{asked[subject].subject}: names no OCSP responder" for subject, url in found.items() if url is None)
     return OCSPRequestDataList(
         tuple(OCSPRequestData(subject, url) for subject, url in found.items() if url is not None),
-        (*left_out, *silent),
+        (*left_out, *nameless.values(), *silent),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.hashdata import naming_objection
 from chainpilot.pki.keys import key_weakness
 from chainpilot.pki.profiles import ROOT_CA, SUB_CA, lint
 from chainpilot.pki.trust import TrustAnchors
@@ -32,14 +33,15 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
     """Stage a CA certificate for its domain's bundle, when all of the following holds.
 
     1. the text is exactly one certificate (InvalidFormat);
-    2. it is a CA that fits the profile of a root or sub-CA, with a strong key (InvalidCertificateChain);
+    2. hash data can name it, and it is a CA that fits the profile of a root or sub-CA, with a strong key
+       (InvalidCertificateChain);
     3. it is valid at `at`; this enumeration has no word for "not yet" (Expired);
     4. it isn't of a test PKI, unless allowed; a root signed itself (InvalidSignature); another CA is signed by a CA of
        that bundle, or is the cross-signed form of one of its roots (InvalidCertificateChain);
     5. it isn't there already (Accepted, nothing to write);
     6. it fits into the store (CertificateStoreMaxLengthExceeded).
 
-    Parity's `accept_any_ca` leaves 2 and 4 out, but for the test PKI.
+    Parity's `accept_any_ca` leaves 2 and 4 out, but for its name and the test PKI.
 
     Raises:
         VaultReadError: the bundle is there and can't be read.
@@ -72,6 +74,8 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
 
 
 def _refusal(certificate: Certificate, bundle: Bundle, layout: Layout, at: datetime) -> InstallOutcome | None:
+    if (objection := naming_objection(certificate)) is not None:
+        return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, objection)
     allow_test_pki = layout.config.allow_test_pki
     if layout.config.parity.accept_any_ca:
         return _refuse_time(certificate, at) or _refuse_test(certificate, allow_test_pki=allow_test_pki)

@@ -1,16 +1,19 @@
 """The issue's list of bad input: each has its defined result, raises nothing, ends soon and loses nothing."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from certs import FROM, UNTIL, Pki, key_pem, root, stack, v2g_pki
+from certs import FROM, UNTIL, Pki, issue, key_pem, root, stack, v2g_pki
+from chainpilot.pki.certificate import load_certificate
+from chainpilot.pki.der import read_one, read_signed
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.station import EvseSecurity, StoreConfig
 from chainpilot.station.first_interface import EvseSecurity2023
-from chainpilot.station.layout import Layout, StoreConfigError
+from chainpilot.station.layout import Layout, ProfilePolicy, StoreConfigError
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateHashData,
@@ -25,6 +28,8 @@ from chainpilot.station.model import (
     InstallCertificateResult,
     LeafCertificateType,
 )
+from chainpilot.station.schema import from_json, to_json
+from derwriter import bit_string, integer, key_algorithm, sequence, signature
 from forge import Forged, forge
 from stock import bundle_file, info, leaf, listed, named, openssl, place, put, serial
 from stores import EVSE, assert_store_unchanged, enrol, open_store, store_with, tree
@@ -468,3 +473,76 @@ def test_a_key_of_another_kind_than_the_leaf_s_is_not_its_key(store: EvseSecurit
         assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.PRIVATE_KEY_NOT_FOUND
     used.write_bytes(held)
     assert "PRIVATE KEY" in openssl("pkey", "-in", used)
+
+
+def numbered(forged: Forged, issuer: Forged, number: int) -> Forged:
+    """The same certificate with a serial number that no builder writes."""
+    algorithm = key_algorithm(issuer.key, "sha256")
+    fields = [field.encoding for field in read_one(read_signed(forged.certificate.der).encoding).children()]
+    content = sequence(fields[0], integer(number), *fields[2:])
+    der = sequence(content, algorithm, bit_string(signature(issuer.key, content, "sha256")))
+    return Forged(load_certificate(der), forged.key)
+
+
+LONG = 1 << 160
+"""21 octets, one hexadecimal digit more than the interface's limit of 40."""
+NUMBERS = [(LONG - 1, True), (LONG, False), (LONG * LONG, False), (-5, False)]
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive:UserWarning")
+@pytest.mark.parametrize(("number", "fits"), NUMBERS, ids=["40 digits", "41 digits", "81 digits", "negative"])
+class TestSerialNumbers:
+    """One certificate that hash data can't name must not spoil the list of all the others."""
+
+    def assert_answers_fit(self, store: EvseSecurity) -> None:
+        listing, asked = store.get_installed_certificates(list(CertificateType)), store.get_v2g_ocsp_request_data()
+        assert from_json(type(listing), to_json(listing)) == listing
+        assert from_json(type(asked), to_json(asked)) == dataclasses.replace(asked, left_out=())
+
+    def test_a_ca_is_refused(self, store: EvseSecurity, number: int, *, fits: bool) -> None:
+        one = root("Numbered")
+        outcome = store.install_ca(numbered(one, one, number).certificate.to_pem(), CaCertificateType.MO)
+        assert outcome.accepted is fits
+        assert fits or outcome.result is InstallCertificateResult.INVALID_CERTIFICATE_CHAIN
+        self.assert_answers_fit(store)
+        if fits:
+            (entry,) = store.get_installed_certificates(["MORootCertificate"]).certificate_hash_data_chain
+            assert store.delete_certificate(entry.certificate_hash_data) is DeleteCertificateResult.ACCEPTED
+
+    def test_a_leaf_or_its_sub_ca_is_refused(self, tmp_path: Path, v2g: Pki, number: int, *, fits: bool) -> None:
+        for which in ("leaf", "sub2"):
+            store = store_with(tmp_path / which, (DOMAIN, v2g))
+            csr = store.generate_certificate_signing_request(V2G, "DE", "Operator", EVSE).csr
+            assert csr is not None
+            issuing = numbered(v2g.issuing, v2g.sub1, number) if which == "sub2" else v2g.issuing
+            made = Forged(issue(issuing, csr), issuing.key)
+            one = numbered(made, issuing, number) if which == "leaf" else made
+            text = stack(one.certificate, issuing.certificate, v2g.sub1.certificate)
+            outcome = store.update_leaf(text, V2G)
+            assert outcome.accepted is fits
+            assert fits or outcome.result is InstallCertificateResult.INVALID_CERTIFICATE_CHAIN
+
+    def test_found_on_disk_all_the_same_it_is_left_out_and_told_of(
+        self, tmp_path: Path, v2g: Pki, number: int, *, fits: bool
+    ) -> None:
+        store = open_store(tmp_path, default_ocsp_url="http://ocsp.example")
+        one = root("Numbered")
+        bundle_file(store, DOMAIN, numbered(one, one, number).certificate, v2g.root.certificate)
+        place(store, v2g, leaf(v2g), name="GOOD")
+        place(store, v2g, numbered(leaf(v2g, "DE*CHP*E1234*2"), v2g.issuing, number), name="NUMBERED")
+        self.assert_answers_fit(store)
+        assert len(listed(store)) == (8 if fits else 4)
+        assert len(store.get_v2g_ocsp_request_data().left_out) == (not fits)
+        assert len([finding for finding in store.findings() if "can't be listed" in finding.why]) == (0 if fits else 2)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0", "a\nb", "\x7f", "evil\u202egnp.exe", " ", "\u00ad"])
+@pytest.mark.parametrize("kind", ["CSMS", "V2G"])
+def test_a_name_with_characters_that_nobody_sees_makes_no_request(tmp_path: Path, kind: str, name: str) -> None:
+    """Programs that read names as C strings see another name than the CA signed."""
+    store = open_store(tmp_path, v2g_profile=ProfilePolicy.OFF)
+    for organization, common in ((name, "CS-001"), ("Operator", name)):
+        with assert_store_unchanged(tmp_path):
+            result = store.generate_certificate_signing_request(kind, "DE", organization, common)
+        assert result.status is GetCertificateSignRequestStatus.GENERATION_ERROR
+        assert result.reason
