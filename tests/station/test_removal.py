@@ -209,6 +209,19 @@ class TestCas:
         assert store.delete_certificate(own(pair[1])) is RESULT.ACCEPTED
         assert tuple(store.trust_anchors(V2G)) == (pair[0],)
 
+    def test_whatever_has_the_same_hash_data_goes_with_it(self, tmp_path: Path, v2g: Pki) -> None:
+        """A root that was renewed with its key and its number, as `openssl req -x509 -set_serial 1` does."""
+        old = forge("Root", ca=True, begin=FROM, end=UNTIL, serial=1)
+        new = forge("Root", ca=True, begin=FROM + timedelta(days=1), end=UNTIL, serial=1, key=old.key)
+        below = forge("Sub", new, ca=True, begin=FROM, end=UNTIL)
+        assert own(old.certificate) == own(new.certificate)
+        store = open_store(tmp_path)
+        bundle_file(store, V2G, *(one.certificate for one in (old, v2g.root, new, below)))
+        assert store.delete_certificate(own(old.certificate)) is RESULT.ACCEPTED
+        assert listed(store) == [serial(v2g.root)]
+        assert not store.findings()
+        assert store.delete_certificate(own(old.certificate)) is RESULT.NOT_FOUND
+
     def test_a_sub_ca_below_two_roots_stays_below_the_other(self, tmp_path: Path, v2g: Pki) -> None:
         store = with_sub_cas(tmp_path, v2g)
         other = root("Other Root")

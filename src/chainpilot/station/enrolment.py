@@ -195,8 +195,10 @@ def _stage(change: Change, layout: Layout, leaves: Leaves, chain: Chain, word: s
         (held.single_path if held and held.single_path else files.single): single,
         (held.chain_path if held and held.chain_path else files.chain): stack,
     }
-    count = len(chain.certificates) + 1
-    objection = room_objection(change, layout, certificates=count, size=len(stack) + len(single))
+    gone = [file for file in held.files if file.path in writes] if held else []
+    count = len(chain.certificates) + 1 - sum(file.count for file in gone)
+    size = len(stack) + len(single) - sum(file.size for file in gone)
+    objection = room_objection(change, layout, certificates=count, size=size)
     if objection is not None:
         return InstallOutcome(InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED, objection)
     for path, data in writes.items():

@@ -70,13 +70,18 @@ def take(change: Change, layout: Layout, subject: CertificateHashData, text: str
     if any(_is_later(change, one, place, verdict, at) for one in about):
         return OcspOutcome(accepted=False, reason="a later answer is there already")
     # 5
-    objection = room_objection(change, layout, certificates=0, size=len(der) + _MAX_HASH_FILE)
-    if objection is not None:
-        return OcspOutcome(accepted=False, reason=objection)
     word = new_word(at)
     held = next((one for one in about if one.der.parent == place.directory), None)
-    change.put(held.der if held else place.directory / f"{word}_ocsp.der", der)
-    change.put(held.hash if held else place.directory / f"{word}_ocsp.hash", _hash_file(subject.normal()))
+    writes = {
+        held.der if held else place.directory / f"{word}_ocsp.der": der,
+        held.hash if held else place.directory / f"{word}_ocsp.hash": _hash_file(subject.normal()),
+    }
+    size = sum(len(data) - change.size(path) for path, data in writes.items())
+    objection = room_objection(change, layout, certificates=0, size=size)
+    if objection is not None:
+        return OcspOutcome(accepted=False, reason=objection)
+    for path, data in writes.items():
+        change.put(path, data)
     return OcspOutcome(accepted=True)
 
 

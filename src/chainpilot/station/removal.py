@@ -3,7 +3,7 @@
 Whether a CA is still needed is not asked here: a CSMS may clear a store. What nothing uses any more is housekeeping's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,10 +86,10 @@ def _from(change: Change, layout: Layout, path: Path, wanted: CertificateHashDat
     """Stage the removal from one bundle; an update for every domain that uses it, none when it isn't there."""
     domains = layout.domains_of(path)
     bundle = read_bundle(change, layout, domains[0])
-    target = _authority(bundle, wanted)
-    if target is None:
+    targets = frozenset(_authorities(bundle, wanted))
+    if not targets:
         return ()
-    gone = _with_descendants(bundle, target)
+    gone = _with_descendants(bundle, targets)
     stage_without(change, bundle, gone)
     if bundle.is_directory and has_hash_links(change, path):
         stage_hash_links(change, path, (_rest_of(file, gone) for file in bundle.files))
@@ -101,16 +101,18 @@ def _rest_of(file: CertificateFile, gone: frozenset[Certificate]) -> Certificate
     return replace(file, certificates=tuple(one for one in file.certificates if one not in gone))
 
 
-def _authority(bundle: Bundle, wanted: CertificateHashData) -> Certificate | None:
-    """The CA with that hash data: its serial number tells the candidates, hashing the rest would cost more."""
+def _authorities(bundle: Bundle, wanted: CertificateHashData) -> Iterator[Certificate]:
+    """The CAs with that hash data: the serial number tells the candidates, hashing the rest would cost more.
+
+    A root that was renewed with its key and its number has the same as before.
+    """
     serial = _number(wanted.serial_number)
     for certificate in bundle.certificates:
         if certificate.serial_number != serial:
             continue
         issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
         if issuer is not None and hash_data(certificate, issuer, wanted.hash_algorithm) == wanted:
-            return certificate
-    return None
+            yield certificate
 
 
 def _number(text: str) -> int | None:
@@ -120,10 +122,10 @@ def _number(text: str) -> int | None:
         return None
 
 
-def _with_descendants(bundle: Bundle, target: Certificate) -> frozenset[Certificate]:
-    """The CA, a root's cross-signed forms, and what was below these and without them is below no root."""
-    same_key = (one for one in bundle.intermediates if target.is_self_signed and one.spki_hash == target.spki_hash)
-    gone = frozenset({target, *(one for one in same_key if one.subject_key == target.subject_key)})
+def _with_descendants(bundle: Bundle, targets: frozenset[Certificate]) -> frozenset[Certificate]:
+    """The CAs, roots' cross-signed forms, and what was below these and without them is below no root."""
+    keys = {(one.spki_hash, one.subject_key) for one in targets if one.is_self_signed}
+    gone = targets.union(one for one in bundle.intermediates if (one.spki_hash, one.subject_key) in keys)
     below = {child for one in gone for child, _ in bundle.descendants(one)}
     if not below:
         return gone

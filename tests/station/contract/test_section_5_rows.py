@@ -400,6 +400,27 @@ class TestRow10:
         second = asked.install_ca(root("Two").certificate.to_pem(), DOMAIN)
         assert second.result is INSTALL.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
 
+    def test_row_10_what_replaces_another_needs_only_the_room_that_it_grows_by(self, tmp_path: Path, v2g: Pki) -> None:
+        """The same leaf with a renewed Sub2, and the next OCSP answer about it, in a store that is full."""
+        store = store_with(tmp_path, (DOMAIN, v2g), clock=SetClock(NOON))
+        one = load_certificates(enrol(store, v2g))[0]
+        renewed = forge("CPO Sub2", v2g.sub1, ca=True, key=v2g.issuing.key, begin=FROM, end=UNTIL)
+        subject = named(one, v2g.issuing.certificate)
+        answers = [
+            b64encode(answer(v2g.issuing, single(cert_id(one, v2g.issuing.certificate), since=NOON - age))).decode()
+            for age in (2 * DAY, DAY)
+        ]
+        assert store.cache_ocsp(subject, answers[0]).accepted
+        text = stack(one, renewed.certificate, v2g.sub1.certificate)
+        held = sum(len(data) for data in tree(tmp_path).values())
+        full = open_store(tmp_path, clock=SetClock(NOON), max_certificates=5, max_bytes=held + 16)
+        assert full.install_ca(root("One").certificate.to_pem(), DOMAIN).result is (
+            INSTALL.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
+        )
+        assert full.cache_ocsp(subject, answers[1]).accepted
+        assert full.update_leaf(text, V2G).accepted
+        assert serial(renewed) in listed(full)
+
     def test_row_10_a_request_needs_room_too(self, tmp_path: Path, v2g: Pki) -> None:
         store_with(tmp_path, (DOMAIN, v2g))
         held = sum(len(data) for data in tree(tmp_path).values())
