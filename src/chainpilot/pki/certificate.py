@@ -36,6 +36,8 @@ _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _MAX_PARSED: Final = 256
 """Certificates whose parsed form is kept, about 10 kB each: the sub-CAs of every PKI that a station or CPMS meets."""
+_MAX_KEPT_BYTES: Final = 3000
+"""Longer ones are parsed each time: nobody's crowd of large certificates is to fill the memory."""
 _MAX_REMEMBERED: Final = 64
 """Issuers' keys a certificate remembers to have been checked against: a fact about bytes, not a verdict."""
 
@@ -215,18 +217,20 @@ def load_certificate(der: bytes) -> Certificate:
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise CertificateError(f"{len(der)} bytes; at most {MAX_CERTIFICATE_BYTES} are read")
-    return _parsed(der)
+    return _kept(der) if len(der) <= _MAX_KEPT_BYTES else _parsed(der)
 
 
-@functools.lru_cache(maxsize=_MAX_PARSED)
 def _parsed(der: bytes) -> Certificate:
-    """The same bytes make the same value: sub-CAs come with every leaf, and are parsed once."""
     try:
         return Certificate(der)
     except DerError as error:
         raise CertificateError(error.why) from error
     except Exception as error:  # x509.md duty 7: whatever a parser raises is a verdict on the bytes
         raise CertificateError(f"{type(error).__name__}: {error}") from error
+
+
+_kept: Final = functools.lru_cache(maxsize=_MAX_PARSED)(_parsed)
+"""The same bytes make the same value: sub-CAs come with every leaf, and are parsed once."""
 
 
 def load_certificates(text: str | bytes, *, limit: int = MAX_TEXT) -> tuple[Certificate, ...]:

@@ -34,6 +34,8 @@ MAX_TEXT: Final = 1 << 20
 MAX_BLOCKS: Final = 2000
 """Blocks read at most: the reference's own store limit (station-store.md section 2)."""
 
+_MAX_KEPT: Final = 4096
+"""Characters of an armour whose decoding is remembered: certificates in use have 800 to 2000."""
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
@@ -144,7 +146,8 @@ def _armoured(text: str, word: str) -> list[tuple[int, bytes]]:
         stop = text.find(end, position)
         if stop < 0:
             raise EncodingError(f"a {word} block begins and never ends")
-        found.append((position, _body(text[position + len(begin) : stop])))
+        body = text[position + len(begin) : stop]
+        found.append((position, _body(body) if len(body) <= _MAX_KEPT else _from_base64(_packed(body))))
         position = text.find(begin, stop)
     return found
 

@@ -70,19 +70,27 @@ class CertificateHashData:
         )
 
 
-@functools.lru_cache(maxsize=4096)
 def hash_data(
     certificate: Certificate, issuer: Certificate, algorithm: HashAlgorithm = HashAlgorithm.SHA256
 ) -> CertificateHashData:
     """The hash data of `certificate`, whose issuer is `issuer`; a self-signed certificate is its own issuer."""
-    digest = _DIGESTS[algorithm]
-    _, key = read_one(issuer.spki_der).children()
     return CertificateHashData(
         hash_algorithm=algorithm,
-        issuer_name_hash=digest(certificate.issuer_der).hexdigest(),
-        issuer_key_hash=digest(decode_bit_string(key)).hexdigest(),
+        issuer_name_hash=_name_hash(certificate.issuer_der, algorithm),
+        issuer_key_hash=_key_hash(issuer.spki_der, algorithm),
         serial_number=f"{certificate.serial_number:x}",
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _name_hash(name: bytes, algorithm: HashAlgorithm) -> str:
+    return _DIGESTS[algorithm](name).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def _key_hash(spki: bytes, algorithm: HashAlgorithm) -> str:
+    _, key = read_one(spki).children()
+    return _DIGESTS[algorithm](decode_bit_string(key)).hexdigest()
 
 
 def naming_objection(certificate: Certificate) -> str | None:

@@ -108,7 +108,7 @@ class DistinguishedName:
     def objection(self) -> str | None:
         """What breaks RFC 5280's bounds, as a sentence: a country of two letters, names of 1 to 64 characters."""
         if self.country is not None and not re.fullmatch(r"[A-Z]{2}", self.country):
-            return f"the country {self.country!r} is not two capital letters (ISO 3166-1)"
+            return f"the country {self.country[:_MAX_NAME]!r} is not two capital letters (ISO 3166-1)"
         for words, value in (("common name", self.common_name), ("organization", self.organization)):
             if value is not None and not 0 < len(value) <= _MAX_NAME:
                 return f"the {words} has {len(value)} characters; 1 to {_MAX_NAME} are allowed"

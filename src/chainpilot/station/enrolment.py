@@ -8,6 +8,7 @@ it didn't answer, is the adapters' and the app's part.
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate
@@ -33,6 +34,7 @@ from chainpilot.station.model import (
 from chainpilot.station.providers import KeyFileError, KeyMakingError, KeyProvider
 from chainpilot.station.requirements import profile_of
 from chainpilot.station.store import (
+    CertificateFile,
     KeyRing,
     Leaves,
     PendingCsr,
@@ -191,20 +193,23 @@ def _stage(change: Change, layout: Layout, leaves: Leaves, chain: Chain, word: s
     stack = chain.to_pem().encode("ascii")
     single = chain.leaf.to_pem().encode("ascii")
     files = layout.leaf_files(leaves.kind, word)
-    writes = {
-        (held.single_path if held and held.single_path else files.single): single,
-        (held.chain_path if held and held.chain_path else files.chain): stack,
-    }
-    gone = [file for file in held.files if file.path in writes] if held else []
-    count = len(chain.certificates) + 1 - sum(file.count for file in gone)
-    size = len(stack) + len(single) - sum(file.size for file in gone)
-    objection = room_objection(change, layout, certificates=count, size=size)
+    writes = {_replaceable(held.chain_file if held else None) or files.chain: stack}
+    if held is None or held.single_path is None:  # a leaf's own file says the same whatever its chain
+        writes[files.single] = single
+    count = len(chain.certificates) + 1
+    objection = room_objection(change, layout, certificates=count, size=len(stack) + len(single))
     if objection is not None:
         return InstallOutcome(InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED, objection)
     for path, data in writes.items():
         change.put(path, data)
     update = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, leaf_certificate_type=leaves.kind)
     return InstallOutcome(InstallCertificateResult.ACCEPTED, update=update)
+
+
+def _replaceable(file: CertificateFile | None) -> Path | None:
+    """The chain file to put another chain into: one that holds nothing but certificates in PEM."""
+    is_plain = file is not None and file.is_pem and not file.findings and file.holds_only_certificates
+    return file.path if file is not None and is_plain else None
 
 
 def _installed_names(leaves: Leaves, leaf: Certificate) -> DistinguishedName | None:
@@ -268,7 +273,11 @@ def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout) -> 
     if kind is not LeafCertificateType.V2G or layout.config.profile_policy(kind) is not ProfilePolicy.ENFORCE:
         return None
     name = names.common_name
-    return None if is_evseid(name) or is_seccid(name) else f"the common name {name!r} is neither an EVSEID nor a SECCID"
+    return (
+        None
+        if is_evseid(name) or is_seccid(name)
+        else f"the common name {name[:64]!r} is neither an EVSEID nor a SECCID"
+    )
 
 
 def _use_of_key(look: Look, layout: Layout, wanted: SpkiHash) -> LeafCertificateType | None:

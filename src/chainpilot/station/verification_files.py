@@ -5,6 +5,7 @@ counts; else a copy of the anchors in the state directory is, brought up to date
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -12,57 +13,74 @@ from chainpilot.station import inventory
 from chainpilot.station.judgement import anchors_of
 from chainpilot.station.layout import Layout
 from chainpilot.station.model import CaCertificateType
-from chainpilot.station.store import Bundle, hash_name, read_bundle, stage_hash_links
+from chainpilot.station.store import Bundle, changed_links, hash_name, read_bundle
 from chainpilot.station.vault import Change, Look
 
-__all__ = ["Stage", "stage_verify_file", "stage_verify_location", "verify_path"]
-
-Stage = Callable[[Change, Layout, CaCertificateType], Path]
-"""Either of the two that stage a copy and answer its path."""
+__all__ = ["Plan", "VerifyPath", "verify_file", "verify_location"]
 
 
-def verify_path(look: Look, layout: Layout, kind: CaCertificateType, at: datetime) -> Path | None:
-    """The path of the bundle file when it may be answered as it is; None when something has to be written first.
+@dataclass(frozen=True, slots=True)
+class VerifyPath:
+    """A path to answer, and what has to be written before it is true: nothing, for most calls."""
 
-    An empty path says that the domain has no valid anchor.
-    """
-    if not inventory.has_valid_ca(look, layout, kind, at):
-        return Path()
-    bundle = read_bundle(look, layout, kind)
-    return bundle.path if not bundle.is_directory and _is_fit(look, layout, bundle) else None
+    path: Path
+    puts: Mapping[Path, bytes] = field(default_factory=dict)
+    links: Mapping[Path, str] = field(default_factory=dict)
+    removals: tuple[Path, ...] = ()
 
+    @property
+    def is_right(self) -> bool:
+        """Whether it may be answered as things are."""
+        return not (self.puts or self.links or self.removals)
 
-def stage_verify_file(change: Change, layout: Layout, kind: CaCertificateType) -> Path:
-    """Stage the one-file copy of a domain's anchors where it isn't right; answers its path."""
-    path = layout.verify_file(kind)
-    anchors = anchors_of(change, (read_bundle(change, layout, kind),), allow_test_pki=layout.config.allow_test_pki)
-    text = "".join(one.to_pem() for one in anchors)
-    if change.read(path) != text.encode("ascii"):
-        change.put(path, text.encode("ascii"))
-    return path
-
-
-def stage_verify_location(change: Change, layout: Layout, kind: CaCertificateType) -> Path:
-    """Stage what makes a directory searchable for OpenSSL; answers its path.
-
-    Links are made in the bundle's own directory where everything in it counts; a bundle file, or a directory with
-    something else in it, gets a copy of its anchors by their hashes.
-    """
-    bundle = read_bundle(change, layout, kind)
-    if bundle.is_directory and _is_fit(change, layout, bundle):
-        stage_hash_links(change, bundle.path, bundle.files)
-        return bundle.path
-    if not bundle.is_directory:
-        return stage_verify_file(change, layout, kind)
-    directory = layout.verify_directory(kind)
-    wanted = _by_hash(change, layout, bundle)
-    for path in change.names(directory):
-        if path.name not in wanted:
+    def stage(self, change: Change) -> None:
+        """Stage what has to be written."""
+        for path, data in self.puts.items():
+            change.put(path, data)
+        for path, target in self.links.items():
+            change.put_link(path, target)
+        for path in self.removals:
             change.remove(path)
-    for name, data in wanted.items():
-        if change.read(directory / name) != data:
-            change.put(directory / name, data)
-    return directory
+
+
+Plan = Callable[[Look, Layout, CaCertificateType, datetime], VerifyPath | None]
+"""Either of the two below; None where the domain has no valid anchor."""
+
+
+def verify_file(look: Look, layout: Layout, kind: CaCertificateType, at: datetime) -> VerifyPath | None:
+    """The bundle file where everything in it counts, else a one-file copy of the domain's anchors."""
+    if not inventory.has_valid_ca(look, layout, kind, at):
+        return None
+    bundle = read_bundle(look, layout, kind)
+    if not bundle.is_directory and _is_fit(look, layout, bundle):
+        return VerifyPath(bundle.path)
+    anchors = anchors_of(look, (bundle,), allow_test_pki=layout.config.allow_test_pki)
+    wanted = {layout.verify_file(kind): "".join(one.to_pem() for one in anchors).encode("ascii")}
+    return VerifyPath(layout.verify_file(kind), _missing(look, wanted))
+
+
+def verify_location(look: Look, layout: Layout, kind: CaCertificateType, at: datetime) -> VerifyPath | None:
+    """A file as `verify_file` answers it, or a directory that OpenSSL can search.
+
+    Links are made in the bundle's own directory where everything in it counts; of one with something else in it a copy
+    of the anchors is kept by their hashes.
+    """
+    bundle = read_bundle(look, layout, kind)
+    if not bundle.is_directory:
+        return verify_file(look, layout, kind, at)
+    if not inventory.has_valid_ca(look, layout, kind, at):
+        return None
+    if _is_fit(look, layout, bundle):
+        links, surplus = changed_links(look, bundle.path, bundle.files)
+        return VerifyPath(bundle.path, links=links, removals=surplus)
+    directory = layout.verify_directory(kind)
+    wanted = {directory / name: data for name, data in _by_hash(look, layout, bundle).items()}
+    held = look.names(directory)
+    return VerifyPath(directory, _missing(look, wanted), removals=tuple(path for path in held if path not in wanted))
+
+
+def _missing(look: Look, wanted: Mapping[Path, bytes]) -> Mapping[Path, bytes]:
+    return {path: data for path, data in wanted.items() if look.read(path) != data}
 
 
 def _is_fit(look: Look, layout: Layout, bundle: Bundle) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
@@ -197,33 +196,34 @@ class Telling(Access):
         that reads the file would trust and the store doesn't, a copy of the anchors is kept in the state directory and
         brought up to date at every call; siblings under another user reach it by the configured group.
         """
-        return self._verify_path("get_verify_file", certificate_type, verification_files.stage_verify_file)
+        return self._verify_path("get_verify_file", certificate_type, verification_files.verify_file)
 
     def get_verify_location(self, certificate_type: CaCertificateType | str) -> str:
         """Path of a bundle file, or of a directory with OpenSSL's hash links; "" when no anchor counts and is valid.
 
         Links are made in a bundle's own directory where everything in it counts, else in a copy (see get_verify_file).
         """
-        return self._verify_path("get_verify_location", certificate_type, verification_files.stage_verify_location)
+        return self._verify_path("get_verify_location", certificate_type, verification_files.verify_location)
 
     def _verify_path(
-        self, command: str, certificate_type: CaCertificateType | str, stage: verification_files.Stage
+        self, command: str, certificate_type: CaCertificateType | str, plan: verification_files.Plan
     ) -> str:
         kind = read_member(CaCertificateType, certificate_type)
         if kind is None:
             return ""
+        found = self._look(command, lambda look: plan(look, self._layout, kind, self._clock.now()), lambda _: None)
+        if found is not None and not found.is_right:
+            found = self._change(command, lambda change: self._written(change, kind, plan), lambda _: None)
+        return str(found.path) if found is not None else ""
 
-        def written(change: Change) -> Path:
-            return stage(change, self._layout, kind)
-
-        found = self._look(
-            command,
-            lambda look: verification_files.verify_path(look, self._layout, kind, self._clock.now()),
-            lambda _: Path(),
-        )
-        if found is None:
-            found = self._change(command, written, lambda _: Path())
-        return "" if found == Path() else str(found)
+    def _written(
+        self, change: Change, kind: CaCertificateType, plan: verification_files.Plan
+    ) -> verification_files.VerifyPath | None:
+        """Planned anew: what was looked at before the lock was taken may have changed."""
+        found = plan(change, self._layout, kind, self._clock.now())
+        if found is not None:
+            found.stage(change)
+        return found
 
     def verify_file_signature(self, file_path: str, signing_certificate: str, signature: str) -> bool:
         """Whether a base64 signature over the file (SHA-256; RSA PKCS#1 v1.5 or ECDSA) is the certificate's.

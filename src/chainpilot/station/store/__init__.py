@@ -8,7 +8,7 @@ decided by the flows above; a file that can't be read is passed over and told of
 from chainpilot.station.store.bundles import Bundle, read_bundle, read_bundle_about, stage_ca, stage_without
 from chainpilot.station.store.certificates import CertificateFile
 from chainpilot.station.store.crls import Crls, read_crls
-from chainpilot.station.store.hashlinks import has_hash_links, hash_name, stage_hash_links
+from chainpilot.station.store.hashlinks import changed_links, has_hash_links, hash_name, stage_hash_links
 from chainpilot.station.store.keys import KeyRing, destroy_key, stage_key_removal
 from chainpilot.station.store.leaves import Leaves, Slot, StoredLeaf, read_leaves, slot_name
 from chainpilot.station.store.links import Links, Way, links_of
@@ -35,6 +35,7 @@ __all__ = [
     "StoredLeaf",
     "Way",
     "certified_keys",
+    "changed_links",
     "decode_pending",
     "destroy_key",
     "encode_pending",

@@ -59,6 +59,11 @@ class CertificateFile:
     _blocks: Mapping[bytes, _Block] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def holds_only_certificates(self) -> bool:
+        """Whether nothing but certificates stands in its armours."""
+        return len(self._blocks) > 0 and all(block.certificates for block in self._blocks.values())
+
+    @property
     def count(self) -> int:
         """Certificates it holds, the unreadable ones too: they take room."""
         return len(self.certificates) + len(self.findings)

@@ -4,7 +4,7 @@ Other programs make them with `openssl rehash`; a directory that has them keeps 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from chainpilot.pki.certificate import Certificate
 from chainpilot.station.store.certificates import CertificateFile
 from chainpilot.station.vault import Change, Look, VaultReadError
 
-__all__ = ["has_hash_links", "hash_name", "stage_hash_links", "wanted_links"]
+__all__ = ["changed_links", "has_hash_links", "hash_name", "stage_hash_links", "wanted_links"]
 
 _HASH_LINK: Final = re.compile(r"[0-9a-f]{8}\.[0-9]{1,6}")
 
@@ -42,25 +42,27 @@ def has_hash_links(look: Look, directory: Path) -> bool:
     return any(target is not None for target in _found(look, directory).values())
 
 
-def stage_hash_links(change: Change, directory: Path, files: Iterable[CertificateFile]) -> bool:
-    """Stage that a directory's links lead to exactly these files' CAs; answers whether anything has to change.
+def stage_hash_links(change: Change, directory: Path, files: Iterable[CertificateFile]) -> None:
+    """Stage that a directory's links lead to exactly these files' CAs."""
+    links, surplus = changed_links(change, directory, files)
+    for path, target in links.items():
+        change.put_link(path, target)
+    for path in surplus:
+        change.remove(path)
+
+
+def changed_links(
+    look: Look, directory: Path, files: Iterable[CertificateFile]
+) -> tuple[dict[Path, str], tuple[Path, ...]]:
+    """What it takes for a directory's links to lead to exactly these files' CAs: links to make, links to remove.
 
     A file that bears such a name and is no link is somebody's own copy and stays.
     """
-    found = _found(change, directory)
-    copies = [name for name, target in found.items() if target is None]
-    wanted = wanted_links(files, copies)
-    return _stage(change, directory, {name: target for name, target in found.items() if target is not None}, wanted)
-
-
-def _stage(change: Change, directory: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    surplus = [name for name in found if name not in wanted]
-    missing = {name: target for name, target in wanted.items() if found.get(name) != target}
-    for name, target in missing.items():
-        change.put_link(directory / name, target)
-    for name in surplus:
-        change.remove(directory / name)
-    return bool(surplus or missing)
+    found = _found(look, directory)
+    wanted = wanted_links(files, [name for name, target in found.items() if target is None])
+    links = {directory / name: target for name, target in wanted.items() if found.get(name) != target}
+    surplus = (name for name, target in found.items() if target is not None and name not in wanted)
+    return links, tuple(directory / name for name in surplus)
 
 
 def _found(look: Look, directory: Path) -> dict[str, str | None]:

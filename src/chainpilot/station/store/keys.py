@@ -32,7 +32,8 @@ class _Reference:
     """A key file that only names a key in hardware: whether that is still there is asked at every look."""
 
     provider: KeyProvider
-    data: bytes
+    data: bytes = field(repr=False)
+    """It may carry a PIN, if somebody else wrote it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,15 +89,17 @@ class KeyRing:
         """The file of the key with that public key: those of the given stems first, then any of the directory.
 
         The order is the reference's (station-store.md section 3). While no file of the directory came or went, the key
-        is looked for where it was last.
+        is looked for where it was last before all the others.
         """
+        places = [place for place in (self.beside, self.directory) if place is not None]
+        for path in (place / f"{stem}{suffix}" for stem in stems for place in places for suffix in KEY_SUFFIXES):
+            if self.holds(path, wanted):
+                return path
         paths = self.paths()
         last = self.look.memory.noted((self.directory, wanted))
         if isinstance(last, _Place) and last.among is paths and self.holds(last.path, wanted):
             return last.path
-        places = [place for place in (self.beside, self.directory) if place is not None]
-        first = [place / f"{stem}{suffix}" for stem in stems for place in places for suffix in KEY_SUFFIXES]
-        found = next((path for path in (*first, *paths) if self.holds(path, wanted)), None)
+        found = next((path for path in paths if self.holds(path, wanted)), None)
         if found is not None:
             self.look.memory.note((self.directory, wanted), _Place(found, paths))
         return found

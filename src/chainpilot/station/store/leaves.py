@@ -48,6 +48,11 @@ class StoredLeaf:
     """Every file whose first certificate it is."""
 
     @property
+    def chain_file(self) -> CertificateFile | None:
+        """The chain file as it was read."""
+        return next((file for file in self.files if file.path == self.chain_path), None)
+
+    @property
     def paths(self) -> tuple[Path, ...]:
         """The files it stands in, those in use first."""
         used = (path for path in (self.chain_path, self.single_path) if path is not None)
@@ -139,8 +144,9 @@ def _grouped(kind: LeafCertificateType, files: Iterable[CertificateFile]) -> tup
 
 
 def _entry(kind: LeafCertificateType, leaf: Certificate, files: list[CertificateFile]) -> StoredLeaf:
-    chain = max((file for file in files if len(file.certificates) > 1), key=_length, default=None)
-    single = next((file for file in files if len(file.certificates) == 1), None)
+    chain = max((file for file in files if len(file.certificates) > 1 or _is_chain(file)), key=_length, default=None)
+    alone = (file for file in files if len(file.certificates) == 1 and file is not chain)
+    single = next(alone, None)
     edition = edition_of(leaf.public_key) if kind is LeafCertificateType.V2G else None
     return StoredLeaf(
         leaf=leaf,
@@ -150,6 +156,11 @@ def _entry(kind: LeafCertificateType, leaf: Certificate, files: list[Certificate
         single_path=single.path if single else None,
         files=tuple(files),
     )
+
+
+def _is_chain(file: CertificateFile) -> bool:
+    """By its name: the chain of a leaf that a root signed has one certificate."""
+    return "CHAIN" in file.path.stem
 
 
 def _length(file: CertificateFile) -> int:

@@ -280,12 +280,20 @@ def complete_journal(files: FileOperations, root: Path, journal: Path) -> bool:
 
 
 def sweep(files: FileOperations, directories: tuple[Path, ...]) -> None:
-    """Remove unfinished files that a stopped process left; the lock is held and no journal is there."""
-    for directory in directories:
+    """Remove unfinished files that a stopped process left; the lock is held and no journal is there.
+
+    A bundle may be a link to a file elsewhere: what replaces it is staged there.
+    """
+    waiting = list(directories)
+    for directory in waiting:
         with contextlib.suppress(OSError), os.scandir(directory) as entries:
             for entry in tuple(entries):
                 if entry.name.startswith(STAGED_PREFIX):
                     files.unlink(directory / entry.name)
+                elif entry.is_symlink():
+                    elsewhere = Path(os.path.realpath(entry.path)).parent
+                    if elsewhere not in waiting:
+                        waiting.append(elsewhere)
 
 
 def _beside(path: Path) -> Path:
