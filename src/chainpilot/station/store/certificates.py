@@ -147,7 +147,7 @@ def _made(path: Path, data: bytes, before: CertificateFile | None) -> Certificat
 
 
 def _with_certificate_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.suffix in CERTIFICATE_SUFFIXES)
+    return tuple(path for path in paths if path.suffix.lower() in CERTIFICATE_SUFFIXES)
 
 
 def _read_armoured(path: Path, data: bytes, known: Mapping[bytes, _Block]) -> CertificateFile:

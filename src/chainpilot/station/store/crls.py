@@ -29,7 +29,7 @@ def read_crls(look: Look, directory: Path) -> Crls:
         names = look.names(directory)
     except VaultReadError as error:
         return Crls((), (Finding(str(directory), error.why),))
-    files = tuple(_read(look, path) for path in names if path.suffix in CRL_SUFFIXES)
+    files = tuple(_read(look, path) for path in names if path.suffix.lower() in CRL_SUFFIXES)
     if not files:
         return Crls((), (Finding(str(directory), "holds no revocation list"),))
     return look.derive(("crls", directory), files, lambda: _joined(files))

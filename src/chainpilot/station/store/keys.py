@@ -147,7 +147,7 @@ def _half(provider: KeyProvider, data: bytes) -> _Half:
 
 
 def _with_key_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.suffix in KEY_SUFFIXES)
+    return tuple(path for path in paths if path.suffix.lower() in KEY_SUFFIXES)
 
 
 def stage_key_removal(change: Change, layout: Layout, path: Path) -> None:

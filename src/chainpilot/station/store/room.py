@@ -64,7 +64,7 @@ def _other_bytes(look: Look, layout: Layout) -> Iterator[int]:
 
 
 def _bytes(look: Look, names: tuple[Path, ...]) -> int:
-    others = (path for path in names if path.suffix not in CERTIFICATE_SUFFIXES or path.parent.name == "ocsp")
+    others = (path for path in names if path.suffix.lower() not in CERTIFICATE_SUFFIXES or path.parent.name == "ocsp")
     return sum(map(look.size, others))
 
 
