@@ -48,7 +48,7 @@ def check(scene: Scene) -> Iterator[Problem]:
             yield _broken(scene, file)
     for directory in _certificate_directories(scene):
         for path in scene.names(directory):
-            if path.suffix not in (*CERTIFICATE_SUFFIXES, *KEY_SUFFIXES) and _is_certificate(scene, path):
+            if path.suffix.lower() not in (*CERTIFICATE_SUFFIXES, *KEY_SUFFIXES) and _is_certificate(scene, path):
                 step = Shell.of("mv", "-n", path, path.with_name(f"{path.name}.pem"))
                 yield rows.UNKNOWN_SUFFIX.found(step, path=path)
 
@@ -85,7 +85,7 @@ def _files(scene: Scene) -> tuple[Path, ...]:
         directory / name
         for directory, wanted in suffixes.items()
         for name in scene.premises.names(directory) or ()
-        if not name.startswith(".") and Path(name).suffix in wanted
+        if not name.startswith(".") and Path(name).suffix.lower() in wanted
     )
     single = (path for path in layout.bundles.values() if not scene.is_directory(path))
     return tuple(dict.fromkeys((*single, *listed)))
@@ -106,7 +106,7 @@ def _file(scene: Scene, path: Path) -> Iterator[Problem]:
     elif entry.size > limit:
         step = raise_limit("max_file_bytes", entry.size)
         yield rows.FILE_TOO_LONG.found(step, path=path, size=entry.size, limit=limit)
-    elif entry.mode & 0o002 and path.suffix not in KEY_SUFFIXES:
+    elif entry.mode & 0o002 and path.suffix.lower() not in KEY_SUFFIXES:
         yield rows.WRITABLE_BY_OTHERS.found(Shell.of("chmod", "o-w", path), path=path, mode=f"{entry.mode:04o}")
 
 

@@ -25,7 +25,7 @@ def check(scene: Scene) -> Iterator[Problem]:
                 yield _told(file.path, make_aside(scene), _copied(file.path, copy), edit(scene, file.path, DROP_KEYS))
         directory = bundle.path if bundle.is_directory else bundle.path.parent
         if directory not in scene.key_directories:
-            keys = (path for path in scene.names(directory) if path.suffix in KEY_SUFFIXES)
+            keys = (path for path in scene.names(directory) if path.suffix.lower() in KEY_SUFFIXES)
             yield from (_told(path, *set_aside(scene, path)) for path in keys)
     for directory in scene.leaf_directories:
         for path in _certificate_files(scene, directory):

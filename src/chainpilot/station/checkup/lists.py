@@ -23,7 +23,7 @@ def check(scene: Scene) -> Iterator[Problem]:
     directory = scene.layout.crls
     if directory is None:
         return
-    files = [path for path in scene.names(directory) if path.suffix in CRL_SUFFIXES]
+    files = [path for path in scene.names(directory) if path.suffix.lower() in CRL_SUFFIXES]
     if not files:
         made = () if scene.is_directory(directory) else (Shell.of("mkdir", "-p", directory),)
         fetched = _fetched(directory, "the lists of all CAs above the leaves, PEM blocks one behind the other")
