@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 
 from certs import FROM, UNTIL, Pki, key_pem, stack
+from chainpilot.clock import file_clock
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.station import EvseSecurity
@@ -41,6 +42,7 @@ __all__ = [
     "put",
     "rewrite",
     "serial",
+    "settle",
 ]
 
 ROOTS = {
@@ -49,6 +51,8 @@ ROOTS = {
     CaCertificateType.CSMS: CertificateType.CSMS_ROOT_CERTIFICATE,
     CaCertificateType.MF: CertificateType.MF_ROOT_CERTIFICATE,
 }
+_MOMENT = 25_000_000
+"""Nanoseconds after which a file's times tell every change (station-store.md section 5: 20 ms)."""
 _DIGESTS: dict[HashAlgorithm, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
     HashAlgorithm.SHA256: hashes.SHA256,
     HashAlgorithm.SHA384: hashes.SHA384,
@@ -149,6 +153,13 @@ def info(store: EvseSecurity, kind: LeafCertificateType = LeafCertificateType.V2
     assert result.status is GetCertificateInfoStatus.ACCEPTED, result
     assert result.info is not None
     return result.info
+
+
+def settle(directory: Path) -> None:
+    """Return when no file below is so young that another change of it might carry the same time."""
+    youngest = max(path.lstat().st_ctime_ns for path in (directory, *directory.rglob("*")))
+    while youngest + _MOMENT > file_clock():
+        directory.stat()
 
 
 def serial(text: str | Path | Certificate | Forged | None) -> str:

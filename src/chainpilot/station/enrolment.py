@@ -196,8 +196,10 @@ def _stage(change: Change, layout: Layout, leaves: Leaves, chain: Chain, word: s
     writes = {_replaceable(held.chain_file if held else None) or files.chain: stack}
     if held is None or held.single_path is None:  # a leaf's own file says the same whatever its chain
         writes[files.single] = single
-    count = len(chain.certificates) + 1
-    objection = room_objection(change, layout, certificates=count, size=len(stack) + len(single))
+    gone = [file for file in held.files if file.path in writes] if held else []
+    count = len(chain.certificates) + (files.single in writes) - sum(file.count for file in gone)
+    size = sum(map(len, writes.values())) - sum(file.size for file in gone)
+    objection = room_objection(change, layout, certificates=count, size=size)
     if objection is not None:
         return InstallOutcome(InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED, objection)
     for path, data in writes.items():

@@ -14,19 +14,16 @@ from typing import Any
 import pytest
 
 from certs import Pki, key_pem, root, v2g_pki
-from chainpilot.clock import file_clock
 from chainpilot.station import EvseSecurity
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from clocks import SetClock
 from forge import NOON
 from ocsp_answers import answer, cert_id, single
-from stock import leaf, named, place, put, rewrite
+from stock import leaf, named, place, put, rewrite, settle
 from stores import EVSE, open_store
 
 V2G = LeafCertificateType.V2G
 DOMAIN = CaCertificateType.V2G
-MOMENT = 25_000_000
-"""Nanoseconds after which a file's times tell every change (station-store.md section 5: 20 ms)."""
 
 
 PKIS = (v2g_pki(), v2g_pki())
@@ -87,12 +84,6 @@ class World:
 
     def opened(self) -> EvseSecurity:
         return open_store(self.directory, clock=SetClock(NOON), **self.settings)
-
-    def settle(self) -> None:
-        """Ask until no file's change is so young that another one might carry the same time."""
-        store = self.opened()
-        while max(path.lstat().st_ctime_ns for path in self.directory.rglob("*")) + MOMENT > file_clock():
-            store.is_ca_certificate_installed(DOMAIN)
 
 
 Command = Callable[[World, EvseSecurity], Any]
@@ -367,14 +358,14 @@ def answers_are_of_now(world: World, stores: dict[str, EvseSecurity]) -> dict[st
 def test_every_answer_is_of_what_lies_there_now(tmp_path: Path, file: str, bundle: str, manipulation: str) -> None:
     world = World(tmp_path / "certs", bundle)
     path, data = world.files[file]
-    world.settle()
+    settle(world.directory)
     stores = asked_before(world)
     before = answers_are_of_now(world, stores)
     after, changed = before, set[str]()
     for _ in MANIPULATIONS[manipulation](path, data):
         after = answers_are_of_now(world, stores)
         changed |= {name for name in COMMANDS if after[name] != before[name]}
-    world.settle()
+    settle(world.directory)
     assert answers_are_of_now(world, stores) == after
     assert changed >= SHOWS[file], "else this would show nothing"
 
@@ -382,13 +373,13 @@ def test_every_answer_is_of_what_lies_there_now(tmp_path: Path, file: str, bundl
 def test_a_file_that_comes_to_a_directory_or_goes_from_it_is_seen_at_once(tmp_path: Path) -> None:
     world = World(tmp_path / "certs", DIRECTORY)
     second = root("Second").certificate.to_pem()
-    world.settle()
+    settle(world.directory)
     stores = asked_before(world)
     before = answers_are_of_now(world, stores)
     for name, text in (("ca/v2g/second.crt", second), ("client/cso/later.pem", world.sent)):
         path = put(world.directory / name, text)
         assert answers_are_of_now(world, stores) != before
-        world.settle()
+        settle(world.directory)
         path.unlink()
         assert answers_are_of_now(world, stores) == before
 
@@ -396,7 +387,7 @@ def test_a_file_that_comes_to_a_directory_or_goes_from_it_is_seen_at_once(tmp_pa
 @pytest.mark.parametrize("bundle", [FILE, DIRECTORY])
 def test_the_whole_store_may_go_and_come_back(tmp_path: Path, bundle: str) -> None:
     world = World(tmp_path / "certs", bundle)
-    world.settle()
+    settle(world.directory)
     stores = asked_before(world)
     before = answers_are_of_now(world, stores)
     away = world.directory.with_name("away")

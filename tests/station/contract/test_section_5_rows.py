@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,6 @@ import pytest
 from cryptography import x509
 
 from certs import FROM, UNTIL, Pki, csms_pki, issue, key_pem, root, stack, v2g_pki
-from chainpilot.clock import file_clock
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.station import EvseSecurity
@@ -46,6 +44,7 @@ from stock import (
     place,
     put,
     serial,
+    settle,
 )
 from stores import EVSE, StoppingFiles, assert_store_unchanged, enrol, open_store, store_with, tree
 from work import counted
@@ -676,8 +675,7 @@ class TestRow21:
         for number in range(1000):
             put(tmp_path / f"client/cso/AAA_{number}.key", key)
         place(store, v2g, leaf(v2g))
-        while (tmp_path / "client/cso").stat().st_ctime_ns + 50_000_000 > file_clock():
-            threading.Event().wait(0.005)  # until then a name could come without a trace, and it is listed again
+        settle(tmp_path)
         with counted(1, of="_load"):
             assert Path(info(store).key).name == "SECC_LEAF.key"
         with counted(400):
