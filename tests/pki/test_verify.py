@@ -1,6 +1,5 @@
 """verify: which chains lead to an anchor, when, and which reason a refusal gives."""
 
-import random
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate, load_certificates
+from chainpilot.pki.certificate import CertificateError, load_certificate, load_certificates
 from chainpilot.pki.chain import Chain, chain_from_stack
 from chainpilot.pki.paths import MAX_PATHS
 from chainpilot.pki.trust import TrustAnchors
@@ -391,34 +390,6 @@ def test_openssl_on_the_command_line_agrees(v2g: Hierarchy, tmp_path: Path) -> N
     moment = str(int(NOON.timestamp()))
     command = ["openssl", "verify", "-attime", moment, "-CAfile", "root.pem", "-untrusted", "subs.pem", "leaf.pem"]
     assert subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout == "leaf.pem: OK\n"
-
-
-def test_mutated_chains_give_no_exception_and_no_false_accept(v2g: Hierarchy, scale: float) -> None:
-    """The issue of x509.md duty 7: byte mutations, in full 10 000 of them."""
-    dice = random.Random(20261120)
-    trusted = anchors(v2g.root)
-    originals = {one.der for one in v2g.certificates}
-    accepted = 0
-    for _ in range(int(10_000 * scale)):
-        mutated = [_mutate(one, dice) if dice.random() < 0.5 else one for one in v2g.certificates[:3]]
-        readable = [one for one in mutated if one is not None]
-        if not readable:
-            continue
-        verdict = verify(Chain(readable[0], tuple(readable[1:])), trusted, NOON)
-        if isinstance(verdict, VerifiedChain):
-            accepted += 1
-            assert all(one.der in originals for one in verdict.chain.certificates), "a mutated certificate was accepted"
-    assert accepted > 0, "chains that escaped mutation should pass, else the test proves nothing"
-
-
-def _mutate(certificate: Certificate, dice: random.Random) -> Certificate | None:
-    data = bytearray(certificate.der)
-    for _ in range(dice.choice((1, 1, 1, 2, 8))):
-        data[dice.randrange(len(data))] = dice.randrange(256)
-    try:
-        return load_certificate(bytes(data))
-    except CertificateError:
-        return None
 
 
 @given(st.binary(max_size=600))

@@ -184,6 +184,7 @@ def test_a_nonce_is_told_with_its_octet_string_and_without() -> None:
         asking() + b"\x00",
         b"<html>",
     ],
+    ids=range(10),
 )
 def test_what_asks_nothing_is_malformed(der: bytes) -> None:
     verdict = read_request(der)

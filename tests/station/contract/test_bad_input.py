@@ -208,7 +208,7 @@ def test_hash_data_of_nothing_finds_nothing(store: EvseSecurity, tmp_path: Path,
             assert not store.cache_ocsp(wrong, "AAAA").accepted
 
 
-@pytest.mark.parametrize("what", [None, "hash data", {}, 7, object()], ids=str)
+@pytest.mark.parametrize("what", [None, "hash data", {}, 7, object()], ids=lambda one: type(one).__name__)
 def test_what_is_no_hash_data_is_failed(store: EvseSecurity, tmp_path: Path, what: Any) -> None:
     with assert_store_unchanged(tmp_path):
         assert store.delete_certificate(what) is DeleteCertificateResult.FAILED
