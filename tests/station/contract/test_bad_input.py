@@ -168,7 +168,14 @@ def test_a_word_of_no_enumeration_has_its_answer_at_every_command(
     assert max(len(record.getMessage()) for record in caplog.records) < 1000, "what was said is not told at length"
 
 
-NO_LIST: dict[str, Any] = {"nothing": None, "a word": "V2G", "bytes": b"V2G", "a member": V2G, "a number": 1}
+NO_LIST: dict[str, Any] = {
+    "nothing": None,
+    "a word": "V2G",
+    "no word": "",
+    "bytes": b"",
+    "a member": V2G,
+    "a number": 1,
+}
 
 
 @pytest.mark.parametrize("what", NO_LIST)
