@@ -203,7 +203,7 @@ DISAGREEMENTS = (
         ACCEPTED,
         REFUSED,
         _anchored(lambda draft: not draft.is_extended),
-        "an anchor must say that it is a CA (RFC 5280 section 6.1.4 (k)); a certificate of version 1 can't",
+        "an anchor must say that it is a CA, and a certificate of version 1 can't",
     ),
     Disagreement(
         "anchor that is no CA",
@@ -253,6 +253,13 @@ DISAGREEMENTS = (
         REFUSED,
         lambda finding: not finding.good and _on_a_way(lambda draft: draft.asks_for_policy)(finding),
         "requireExplicitPolicy is critical; OpenSSL ignores it unless told to check policies (RFC 5280 section 4.2)",
+    ),
+    Disagreement(
+        "version 1 with extensions",
+        ACCEPTED,
+        REFUSED,
+        _on_a_way(lambda draft: draft.version == 1 and draft.is_extended),
+        "only version 3 has extensions, so nothing else can say that it is a CA (RFC 5280 section 6.1.4 (k))",
     ),
     Disagreement(
         "extension twice",

@@ -154,7 +154,7 @@ def _chain(way: Way) -> Iterator[Fault]:
     """RFC 5280 section 6.1.4 (k) to (n), and what stands in the extensions; the anchor's count as all others' do."""
     for height, draft in enumerate(way):
         written = extensions_of(draft) if draft.is_extended else []
-        if UNKNOWN in written or is_malformed(draft):
+        if UNKNOWN in written or is_malformed(draft) or (written and draft.version != 3):
             yield Fault.CHAIN
         if height and not _may_issue(draft):
             yield Fault.CHAIN

@@ -4,6 +4,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography import x509
@@ -17,6 +18,8 @@ from chainpilot.pki.chain import Chain, chain_from_stack
 from chainpilot.pki.paths import MAX_PATHS
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import Reason, Refusal, VerifiedChain, verify
+from chains import Plan
+from drafts import write
 from forge import BEGIN, END, NOON, Forged, Hierarchy, forge, v2g_hierarchy
 
 
@@ -277,6 +280,17 @@ def test_a_malformed_extension_is_an_invalid_chain_and_no_missing_issuer(v2g: Hi
     sub = forge("Sub", v2g.root, ca=True, extensions=((broken, True),))
     refusal = assert_refused(judge(forge("Leaf", sub), sub, to=v2g.root), Reason.INVALID_CHAIN)
     assert "Sub" in refusal.detail
+
+
+def test_a_ca_of_version_1_with_extensions_is_an_invalid_chain() -> None:
+    """OpenSSL takes its word (RFC 5280 section 6.1.4 (k) doesn't)."""
+    plan = Plan(0, Random(20261120), NOON)
+    root = plan.new_ca("Root", None)
+    sub = plan.new_ca("Sub", root, version=1, has_extensions=True)
+    leaf, *sent = (load_certificate(write(draft)) for draft in (plan.new_leaf("Leaf", sub), sub))
+    trusted = TrustAnchors.admit([load_certificate(write(root))])
+    refusal = assert_refused(verify(Chain(leaf, tuple(sent)), trusted, NOON), Reason.INVALID_CHAIN)
+    assert "version 1" in refusal.detail
 
 
 def test_of_a_weak_path_and_an_expired_one_the_weak_one_is_told() -> None:

@@ -5,7 +5,7 @@ Ways are found by names, and among namesakes by signatures; whether a way holds 
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -89,13 +89,15 @@ class PathSearch:
         """How many certificates will stand between leaf and anchor at least, if this one comes next."""
         return len(path) + self._climb.get(above.issuer_key, MAX_PATH_LENGTH)
 
-    def _issuers(self, path: Path, named: Iterable[Certificate]) -> list[Certificate]:
+    def _issuers(self, path: Path, named: Sequence[Certificate]) -> list[Certificate]:
         """Those of the right name that may come next, valid ones first.
 
         No path leads over the same name and key twice (RFC 4158 section 5.2). Among namesakes only those whose key
         signed count, so that a crowd of them can't use up the budget; when none did, or there is but one, OpenSSL is
         asked all the same and words the refusal.
         """
+        if not named:
+            return []
         below, passed = path[-1], {(one.subject_key, one.spki_hash) for one in path}
         fresh = [other for other in named if (other.subject_key, other.spki_hash) not in passed]
         fit = [other for other in fresh if not _contradict(below, other)]

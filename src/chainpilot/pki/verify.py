@@ -141,6 +141,7 @@ def _leaf_refusal(leaf: Certificate) -> Refusal | None:
 def _path_refusal(path: Path, at: datetime, rules: Rules) -> Refusal | None:
     return (
         _openssl_refusal(path)
+        or _version_refusal(path)
         or _time_refusal(path, at, rules)
         or _algorithm_refusal(path)
         or _revocation_refusal(path, at, rules)
@@ -167,6 +168,15 @@ def _openssl_refusal(path: Path) -> Refusal | None:
         return _translate(path, error.errors[0], error.errors[1], error.errors[2])
     except crypto.Error as error:
         return Refusal(Reason.UNREADABLE, f"OpenSSL can't judge the chain: {error}")
+    return None
+
+
+def _version_refusal(path: Path) -> Refusal | None:
+    """Duty 6: only version 3 has extensions, so nothing else can say that it is a CA (RFC 5280 section 6.1.4 (k))."""
+    for depth, certificate in enumerate(path):
+        if certificate.extensions.present and (version := certificate.openssl.get_version() + 1) != 3:
+            why = f"{certificate.subject} has extensions, but is of version {version}"
+            return Refusal(Reason.INVALID_CHAIN, why, depth)
     return None
 
 
