@@ -55,4 +55,4 @@ def file_clock() -> int:
 
     Only for comparing with the times of files: it is the machine's, whatever `Clock` a program was given.
     """
-    return time.time_ns()  # noqa: TID251 - this is the one place that asks
+    return time.time_ns()

@@ -538,10 +538,10 @@ def test_old_leaves_and_superseded_requests_are_told_by_name(tmp_path: Path, cer
     store = EvseSecurity(StoreConfig(certs))
     assert store.install_ca(v2g.root.certificate.to_pem(), V2G).accepted
     enrol(store, v2g)
-    ended = forge("DE*CHP*E7*7", v2g.issuing, begin=FROM - timedelta(days=2), end=FROM - timedelta(days=1))
+    ended = forge(EVSE, v2g.issuing, begin=FROM - timedelta(days=2), end=FROM - timedelta(days=1))
     (certs / "client/cso/old.pem").write_text(v2g.stack(ended.certificate))
     run = station(certs, "--config", config, "run-housekeeping", "--dry-run")
-    assert "  leaf DE*CHP*E7*7, ended 31 Dec 2024" in run.out
+    assert f"  leaf {EVSE}, ended 31 Dec 2024" in run.out
 
 
 # what holds for all of them
