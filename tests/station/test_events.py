@@ -14,7 +14,8 @@ UPDATE = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, ca_ce
 
 
 def test_subscribers_hear_in_the_order_they_came_until_they_leave() -> None:
-    updates, heard = Publication("certificate_store_update"), []
+    updates: Publication[CertificateStoreUpdate] = Publication("certificate_store_update")
+    heard: list[str] = []
     leave = updates.subscribe(lambda _: heard.append("first"))
     updates.subscribe(lambda _: heard.append("second"))
     updates.publish(UPDATE)
@@ -32,7 +33,7 @@ class SurpriseError(Exception):
 def test_a_subscriber_that_fails_keeps_nobody_else_from_hearing(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    updates = Publication("certificate_store_update")
+    updates: Publication[CertificateStoreUpdate] = Publication("certificate_store_update")
     heard: list[CertificateStoreUpdate] = []
 
     def fail(_: CertificateStoreUpdate) -> None:
