@@ -13,6 +13,7 @@ from chainpilot.pki.keys import KeySpec
 from chainpilot.station.checkup import ByHand, Problem, Shell
 from chainpilot.station.checkup.encryption import is_encrypted
 from station.checkup.bench import CSMS, NOBODY, Bench, Given, Planted, benches
+from station.checkup.cases.authorities import mo_root
 from station.checkup.cases.keys import PASSWORD, encrypted, new_key, orphan, tokens
 from stock import put
 
@@ -90,6 +91,7 @@ def test_a_key_in_a_directory_that_is_not_there_yet_gets_it(bench: Bench) -> Non
     key.rename(bench.leaves / "by_another_name.key")
     problem = only(bench)
     assert problem.code == "KeyMisplaced"
+    assert [step.line.split()[0] for step in problem.steps if isinstance(step, Shell)] == ["mkdir", "mv"]
     bench.follow(problem, Planted(lambda _: None))
     assert bench.codes == []
     assert (bench.directory / "keys").stat().st_mode & 0o777 == 0o700
@@ -128,6 +130,32 @@ def test_a_key_in_the_file_of_its_leaf_is_put_into_one_of_its_own(bench: Bench) 
     assert bench.codes == []
     assert placed.single.read_text() == placed.leaf.certificate.to_pem()
     assert placed.single.with_suffix(".key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_in_a_certificate_file_goes_aside_where_one_is_in_its_place_already(bench: Bench) -> None:
+    placed = bench.place()
+    other = new_key()
+    placed.single.write_bytes(placed.single.read_bytes() + other)
+    before = placed.key.read_bytes()
+    bench.follow(only(bench), Planted(lambda _: None))
+    assert bench.codes == []
+    assert placed.key.read_bytes() == before
+    (aside,) = (bench.state / "aside").iterdir()
+    assert aside.read_bytes() == other
+
+
+@pytest.mark.parametrize("is_directory", [True, False])
+def test_a_leaf_s_key_among_cas_is_moved_to_its_place(bench: Bench, is_directory: bool) -> None:
+    if is_directory:
+        bench.settings["mo_ca_bundle"] = "ca/mo"
+        put(bench.directory / "ca/mo/root.pem", mo_root().to_pem())
+    key = bench.place().key
+    key.rename(bench.directory / ("ca/mo" if is_directory else "ca/v2g") / key.name)
+    problems = {one.code: one for one in bench.examine().problems}
+    assert set(problems) == {"KeyMisplaced", "KeyAmongCertificates"}
+    bench.follow(problems["KeyMisplaced"], Planted(lambda _: None))
+    assert bench.codes == []
+    assert key.exists()
 
 
 def test_the_key_of_a_ca_beside_its_bundle_is_told(bench: Bench) -> None:

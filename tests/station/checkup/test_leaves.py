@@ -51,6 +51,14 @@ def test_a_chain_that_is_nowhere_is_to_be_brought(bench: Bench) -> None:
     assert step.words == ("update-leaf-certificate", "CHAIN.pem", "V2G")
 
 
+def test_of_two_chain_files_the_one_in_use_stays(bench: Bench) -> None:
+    placed = bench.place()
+    copy = put(bench.leaves / "a.pem", stack(placed.leaf.certificate, bench.v2g.issuing.certificate))
+    problem = only(bench)
+    assert (problem.code, problem.path) == ("LeafTwice", copy)
+    assert str(placed.chain) in problem.seen
+
+
 def test_a_leaf_that_a_root_issued_has_a_chain_of_one(bench: Bench) -> None:
     made = bench.open().generate_certificate_signing_request(V2G, "DE", "Operator", SECOND)
     assert made.csr is not None

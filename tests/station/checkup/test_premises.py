@@ -93,6 +93,13 @@ def test_room_is_little_from_a_bound_on(bench: Bench, space: Space, codes: list[
     assert bench.codes == codes
 
 
+def test_room_for_files_is_told_where_it_is_counted(bench: Bench) -> None:
+    bench.premises = Disk(space=Space(1, 63, is_read_only=False))
+    assert "room for 1 byte in 63 files" in bench.examine().problems[0].seen
+    bench.premises = Disk(space=Space(2, None, is_read_only=False))
+    assert bench.examine().problems[0].seen.endswith("room for 2 bytes.")
+
+
 SCRIPT = """
 set -e
 mount -t tmpfs -o size=2m,mode=755 none "$1/certs/client"
