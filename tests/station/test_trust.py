@@ -283,3 +283,18 @@ def test_a_full_store_takes_no_further_ca(tmp_path: Path, v2g: Pki) -> None:
     small = open_store(tmp_path, max_bytes=sum(map(len, tree(tmp_path).values())))
     result = small.install_ca_certificate(root("Second").certificate.to_pem(), V2G)
     assert result is RESULT.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
+
+
+def test_no_damaged_copy_of_an_installed_root_passes_for_its_cross_signed_form(tmp_path: Path, v2g: Pki) -> None:
+    """Row 17 keeps a root that another CA signed, whose signature can't be checked here."""
+    store = store_with(tmp_path, (V2G, v2g))
+    der = v2g.root.certificate.der
+    with assert_store_unchanged(tmp_path):
+        for place in range(len(der)):
+            for change in (1, 0x80):
+                damaged = bytearray(der)
+                damaged[place] ^= change
+                assert store.install_ca_certificate(damaged.hex(), V2G) is not RESULT.ACCEPTED, place
+    other = root("Another Root")
+    cross = forge("V2G Root", other, ca=True, key=v2g.root.key, begin=FROM, end=UNTIL)
+    assert store.install_ca_certificate(cross.certificate.to_pem(), V2G) is RESULT.ACCEPTED

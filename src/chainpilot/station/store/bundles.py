@@ -133,7 +133,14 @@ class Bundle:
         return next((one for one in self.named(certificate.issuer_key) if certificate.was_signed_by(one)), None)
 
     def is_cross_form(self, certificate: Certificate) -> bool:
-        """Whether a root of this bundle has the same name and key: the certificate is that root signed by another."""
+        """Whether it is a root of this bundle as somebody else signed it: same name and key, another issuer.
+
+        The signer isn't at hand to check its signature. So it must name somebody else in both places, or a damaged copy
+        of the root itself would pass for one.
+        """
+        signer, own = certificate.extensions.authority_key_id, certificate.extensions.subject_key_id
+        if certificate.is_self_issued or signer is None or own is None or signer == own:
+            return False
         named = self.named(certificate.subject_key)
         return any(one.spki_hash == certificate.spki_hash and one.is_self_signed for one in named)
 
