@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= auto
 # The part of an issue's own count that `make test` runs; `make test-long` runs all of it.
 CHAINPILOT_SCALE ?= 0.05
-PROGRAMS := openssl=openssl curl=curl softhsm2-util=softhsm2
+PROGRAMS := openssl=openssl curl=curl softhsm2-util=softhsm2 fuser=psmisc
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test test-long lint bench-store lock clean

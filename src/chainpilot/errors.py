@@ -31,7 +31,7 @@ ChainpilotError
 │   ├── FolderInUse  (cli.demo.stage)
 │   ├── FolderRefused  (cli.demo.stage)
 │   ├── DemoFailed  (cli.demo.timeline)
-│   ├── SourceError  (cli.inspect.source)
+│   ├── SourceError  (cli.source)
 │   ├── NotCarriedOut  (cli.station.work.material)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.tls)

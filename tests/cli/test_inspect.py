@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from chainpilot.cli import Digest
 from chainpilot.cli.inspect import explain, machine, parse_time, people
-from chainpilot.cli.inspect.words import ending, name_words, plain, usage_word
+from chainpilot.cli.words import ending, name_words, plain, usage_word
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.artifact import MAX_BYTES, ArtifactError
 from chainpilot.pki.certificate import Certificate

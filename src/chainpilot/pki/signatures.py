@@ -18,7 +18,7 @@ from chainpilot.pki.keys import PublicKey
 
 __all__ = ["SOUND_DIGESTS", "Signed"]
 
-SOUND_DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
+SOUND_DIGESTS: Final = frozenset({"sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"})
 """Digests a signature may be made over, by the names `Certificate.signature_hash` uses (x509.md duty 4)."""
 
 

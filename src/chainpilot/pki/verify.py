@@ -17,11 +17,10 @@ from chainpilot.pki.chain import Chain
 from chainpilot.pki.crl import Crl, NoCurrentCrl, Revoked, revocation
 from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.paths import MAX_CANDIDATES, MAX_PATH_LENGTH, Path, PathSearch
+from chainpilot.pki.signatures import SOUND_DIGESTS
 from chainpilot.pki.trust import TrustAnchors
 
 __all__ = ["Reason", "Refusal", "Rules", "VerifiedChain", "verify"]
-
-_SOUND_DIGESTS: Final = frozenset({"sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"})
 
 
 class Reason(Enum):
@@ -227,7 +226,7 @@ def _algorithm_refusal(path: Path) -> Refusal | None:
         if (weakness := certificate.key_weakness) is not None:
             return Refusal(Reason.WEAK_ALGORITHM, f"{certificate.subject} has {weakness}", depth)
         digest = certificate.signature_hash
-        if certificate is not path[-1] and digest is not None and digest not in _SOUND_DIGESTS:
+        if certificate is not path[-1] and digest is not None and digest not in SOUND_DIGESTS:
             return Refusal(Reason.WEAK_ALGORITHM, f"{certificate.subject} is signed over {digest}", depth)
     return None
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from certs import FROM, UNTIL
 from chainpilot.cli import app
-from chainpilot.cli.inspect.words import ending
+from chainpilot.cli.words import ending
 from chainpilot.clock import SYSTEM
 
 __all__ = ["END", "PROGRAM", "Run", "run_program", "station"]

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from certs import Pki, csms_pki, issue, root, stack, v2g_pki
-from chainpilot.cli.inspect.words import day
 from chainpilot.cli.station.work.branches import MAX_DEPTH
+from chainpilot.cli.words import day
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.station import EvseSecurity, StoreConfig

@@ -19,8 +19,8 @@ from cryptography.x509 import (
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from certs import FROM, UNTIL, Pki, issue, root, stack, v2g_pki
-from chainpilot.cli.inspect.words import ending
 from chainpilot.cli.station.work import advice
+from chainpilot.cli.words import ending
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.station import EvseSecurity, StoreConfig

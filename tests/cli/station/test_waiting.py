@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from certs import Pki, issue, v2g_pki
-from chainpilot.cli.inspect.words import day, iso
+from chainpilot.cli.words import day, iso
 from chainpilot.clock import SYSTEM
 from chainpilot.station import EvseSecurity, StoreConfig
 from chainpilot.station.model import CaCertificateType, LeafCertificateType

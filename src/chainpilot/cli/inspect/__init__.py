@@ -6,16 +6,16 @@ What bytes are is told by `pki.artifact`; here they are looked over together, ju
 import sys
 import warnings
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import typer
 
 from chainpilot.cli.exits import Exit
 from chainpilot.cli.inspect import machine, people
 from chainpilot.cli.inspect.complaints import complain
-from chainpilot.cli.inspect.source import STANDARD_INPUT, SourceError, read_source
 from chainpilot.cli.inspect.survey import Survey, look_over
-from chainpilot.cli.inspect.words import plain
+from chainpilot.cli.source import STANDARD_INPUT, SourceError, read_source
+from chainpilot.cli.words import parse_time, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.artifact import ArtifactError, read_artifacts
 from chainpilot.pki.hashdata import HashAlgorithm
@@ -60,19 +60,6 @@ def explain(name: str, data: bytes, *, at: datetime, algorithm: HashAlgorithm = 
     """
     survey = look_over(name, read_artifacts(data), at=at, algorithm=algorithm)
     return replace(survey, problems=complain(survey))
-
-
-def parse_time(text: str) -> datetime:
-    """An ISO 8601 time or day; UTC where it names no zone.
-
-    Raises:
-        ValueError: it is none, or lies outside the years 1 to 9999.
-    """
-    told = datetime.fromisoformat(text)
-    try:
-        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("outside the years 1 to 9999") from error
 
 
 def _refuse(name: str, at: datetime, error: SourceError | ArtifactError, *, as_json: bool) -> Exit:

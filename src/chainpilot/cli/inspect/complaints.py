@@ -6,7 +6,7 @@ from typing import Final
 
 from chainpilot.cli.inspect.answers import verdict_on
 from chainpilot.cli.inspect.survey import Entry, Problem, Severity, Survey
-from chainpilot.cli.inspect.words import day, moment, plain, short_name
+from chainpilot.cli.words import day, moment, plain, short_name
 from chainpilot.pki.artifact import (
     MAX_NAMESAKES,
     Flaw,

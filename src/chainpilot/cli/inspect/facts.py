@@ -8,7 +8,7 @@ from chainpilot.cli.inspect.answers import issuer_named, subject_named, verdict_
 from chainpilot.cli.inspect.complaints import fitting_profile
 from chainpilot.cli.inspect.names import alternative_names
 from chainpilot.cli.inspect.survey import Entry, Survey
-from chainpilot.cli.inspect.words import MAX_PATH_LENGTH, moment, name_words, plain, short_name, usage_word, usages
+from chainpilot.cli.words import MAX_PATH_LENGTH, moment, name_words, plain, short_name, usage_word, usages
 from chainpilot.pki.artifact import Key, OcspAnswer, RevocationList, SigningRequest, key_words
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.der import read_one

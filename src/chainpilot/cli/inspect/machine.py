@@ -13,7 +13,7 @@ from chainpilot.cli.inspect.complaints import fitting_profile
 from chainpilot.cli.inspect.names import alternative_names
 from chainpilot.cli.inspect.survey import Entry, Survey
 from chainpilot.cli.inspect.titles import title_of
-from chainpilot.cli.inspect.words import MAX_PATH_LENGTH, iso, name_words, usage_word, usages
+from chainpilot.cli.words import MAX_PATH_LENGTH, iso, name_words, usage_word, usages
 from chainpilot.pki.artifact import (
     Key,
     OcspAnswer,

@@ -15,7 +15,7 @@ from rich.text import Text
 from chainpilot.cli.inspect.facts import facts_of
 from chainpilot.cli.inspect.survey import Entry, Problem, Severity, Survey
 from chainpilot.cli.inspect.titles import title_of
-from chainpilot.cli.inspect.words import day, moment, plain, short_name
+from chainpilot.cli.words import day, moment, plain, short_name
 from chainpilot.pki.artifact import Arrangement, Flaw, Stack
 
 __all__ = ["show"]

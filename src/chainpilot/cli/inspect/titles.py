@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from chainpilot.cli.inspect.survey import Entry
-from chainpilot.cli.inspect.words import day, ending, name_words, plain, short_name
+from chainpilot.cli.words import day, ending, name_words, plain, short_name
 from chainpilot.pki.artifact import (
     Bag,
     Domain,

@@ -17,10 +17,10 @@ from typing import Any, Final
 import typer
 
 from chainpilot.cli.exits import Exit, exit_of
-from chainpilot.cli.inspect.words import plain
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.material import NotCarriedOut
 from chainpilot.cli.station.work.opening import open_store, program
+from chainpilot.cli.words import plain
 from chainpilot.errors import ChainpilotError
 from chainpilot.station import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError

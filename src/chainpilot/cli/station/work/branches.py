@@ -7,8 +7,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from chainpilot.cli.inspect.words import day, ending, short_name
 from chainpilot.cli.station.work.waiting import request_words
+from chainpilot.cli.words import day, ending, short_name
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.ocsp import Good, Indeterminate, OcspDefect, Revoked
 from chainpilot.station.layout import LEAF_TYPES

@@ -9,12 +9,12 @@ from typing import Any
 import typer
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.words import day, ending, short_name
 from chainpilot.cli.station.arguments import NamedCertificate, StoreOptions
 from chainpilot.cli.station.work import advice
 from chainpilot.cli.station.work.answers import Answer, carry_out
 from chainpilot.cli.station.work.material import NotCarriedOut, check_inputs, one_of, read_text
 from chainpilot.cli.station.work.naming import domain_words, find, hash_data_of
+from chainpilot.cli.words import day, ending, short_name
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.keys import KeySpec

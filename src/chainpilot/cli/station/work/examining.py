@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.words import iso, plain
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import Answer, carry_out
 from chainpilot.cli.station.work.opening import program
+from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.station import EvseSecurity
 from chainpilot.station.checkup import (

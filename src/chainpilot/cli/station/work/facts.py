@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from chainpilot.cli.inspect.words import iso, name_words
 from chainpilot.cli.station.work.naming import held_hash_data
+from chainpilot.cli.words import iso, name_words
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.keys import key_spec_of
 from chainpilot.station.model import LeafExpiring

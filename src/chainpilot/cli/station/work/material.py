@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.source import STANDARD_INPUT, SourceError, read_source
+from chainpilot.cli.source import STANDARD_INPUT, SourceError, read_source
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.encoding import MAX_TEXT, EncodingError

@@ -4,9 +4,9 @@ import re
 from typing import Final
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.words import short_name
 from chainpilot.cli.station.arguments import NamedCertificate
 from chainpilot.cli.station.work.material import NotCarriedOut, check_inputs, read_certificates
+from chainpilot.cli.words import short_name
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm, hash_data, normal_hex
 from chainpilot.station.model import CertificateStoreUpdate

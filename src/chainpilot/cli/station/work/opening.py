@@ -44,8 +44,14 @@ def open_store(options: StoreOptions, *, is_begun: bool = False, clock: Clock = 
 def program(options: StoreOptions) -> str:
     """How the next command for the same store begins."""
     words = ["chainpilot", "station"]
-    for name, value in (("--certs", options.certs), ("--config", options.config)):
+    files = (
+        ("--certs", options.certs),
+        ("--config", options.config),
+        ("--private-key-password-file", options.password_file),
+    )
+    for name, value in files:
         words += [name, shlex.quote(str(value))] if value is not None else []
+    words += ["--allow-test-pki"] if options.allow_test_pki else []
     return " ".join(words)
 
 

@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chainpilot.cli.inspect.words import iso
 from chainpilot.cli.station.work.facts import due_facts, held_facts, request_facts
+from chainpilot.cli.words import iso
 from chainpilot.pki.ocsp import Good, Indeterminate, OcspDefect, OcspVerdict, Revoked, Unknown
 from chainpilot.station.snapshot import (
     HeldBundle,

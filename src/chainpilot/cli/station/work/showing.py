@@ -12,13 +12,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.words import moment, plain
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import Answer, carry_out
 from chainpilot.cli.station.work.branches import Branch, branches
 from chainpilot.cli.station.work.opening import program
 from chainpilot.cli.station.work.picture import picture
 from chainpilot.cli.station.work.waiting import due_words
+from chainpilot.cli.words import moment, plain
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.station import EvseSecurity
 from chainpilot.station.model import LeafExpiring

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.words import ending, short_name
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work import advice
 from chainpilot.cli.station.work.answers import Answer, carry_out
 from chainpilot.cli.station.work.material import NotCarriedOut, check_inputs, one_of, read_certificates, read_text
 from chainpilot.cli.station.work.naming import find, hash_words
+from chainpilot.cli.words import ending, short_name
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.certificate import Certificate
 from chainpilot.station import EvseSecurity

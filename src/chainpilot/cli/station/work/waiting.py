@@ -3,12 +3,11 @@
 from datetime import datetime, timedelta
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect import parse_time
-from chainpilot.cli.inspect.words import day, ending
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import Answer, carry_out
 from chainpilot.cli.station.work.facts import due_facts, request_facts
 from chainpilot.cli.station.work.material import NotCarriedOut
+from chainpilot.cli.words import day, ending, parse_time
 from chainpilot.clock import SYSTEM
 from chainpilot.station import EvseSecurity
 from chainpilot.station.model import LeafExpiring

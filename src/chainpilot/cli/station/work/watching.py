@@ -8,7 +8,6 @@ from typing import Any, Final
 import typer
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.inspect.words import ending, iso, plain, short_name
 from chainpilot.cli.signals import until_told_to_stop
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line, fault_exit, overheard
@@ -17,6 +16,7 @@ from chainpilot.cli.station.work.material import NotCarriedOut
 from chainpilot.cli.station.work.naming import domain_words
 from chainpilot.cli.station.work.opening import open_store
 from chainpilot.cli.station.work.waiting import due_words
+from chainpilot.cli.words import ending, iso, plain, short_name
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.errors import ChainpilotError
 from chainpilot.station import EvseSecurity

@@ -13,6 +13,7 @@ __all__ = [
     "iso",
     "moment",
     "name_words",
+    "parse_time",
     "plain",
     "short_name",
     "usage_word",
@@ -121,3 +122,16 @@ def _camel(name: str) -> str:
     """RFC 5280's own spelling of cRLSign is the one that follows no rule."""
     first, *others = name.lower().split("_")
     return "cRLSign" if first == "crl" else first + "".join(map(str.capitalize, others))
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time or day; UTC where it names no zone.
+
+    Raises:
+        ValueError: it is none, or lies outside the years 1 to 9999.
+    """
+    told = datetime.fromisoformat(text)
+    try:
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999") from error
