@@ -1,7 +1,8 @@
 """Path validation at a given time: a Chain and anchors in, a VerifiedChain or a reason out.
 
 OpenSSL decides each path; around it stand the wrapper's numbered duties, cited as "duty N". They are listed in
-docs/reference/verification.md. A profile (who may have which name and key usage) is not judged here, nor is revocation.
+docs/reference/verification.md. A profile (who may have which name and key usage) is not judged here; fetching revocation
+lists is not handled here either.
 """
 
 import itertools
@@ -232,7 +233,7 @@ def _algorithm_refusal(path: Path) -> Refusal | None:
 
 
 def _revocation_refusal(path: Path, at: datetime, rules: Rules) -> Refusal | None:
-    """Duty 9: what the issuers' lists say, where there are any; a missing list never means that all is well."""
+    """Duty 10: what the issuers' lists say, where there are any; a missing list never means that all is well."""
     if not rules.crls and not rules.needs_crls:
         return None
     for depth, (certificate, issuer) in enumerate(itertools.pairwise(path)):

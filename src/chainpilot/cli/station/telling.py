@@ -163,7 +163,7 @@ def get_verify_location(context: typer.Context, certificate_type: CaTypeArgument
 def get_leaf_expiry_days_count(
     context: typer.Context, certificate_type: LeafTypeArgument, *, json: AsJson = False
 ) -> None:
-    """Tell the whole days until the leaf in use ends; 0 and exit code 3 when there is none."""
+    """Tell the whole days until the leaf in use ends; 0 when there is none that can be used, and no exit code 0."""
     raise typer.Exit(
         work.telling.get_leaf_expiry_days_count(store_options(context), certificate_type.value, as_json=json)
     )
