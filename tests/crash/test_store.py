@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from certs import Pki, root, v2g_pki
+from certs import FROM, Pki, root, v2g_pki
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.station import EvseSecurity
@@ -25,7 +25,7 @@ from chainpilot.station.model import (
 )
 from chainpilot.station.store.requests import KEPT_SUPERSEDED
 from clocks import SetClock
-from forge import Forged
+from forge import Forged, forge
 from ocsp_answers import answer, cert_id, single
 from stores import EVSE, KillingFiles, StoppingFiles, enrol, leaf_files, open_store, store_with, tree
 
@@ -45,7 +45,7 @@ def v2g() -> Pki:
 
 def opened(directory: Path, **settings: Any) -> EvseSecurity:
     """A store whose MO bundle is a directory."""
-    return open_store(directory, mo_ca_bundle="ca/mo", **settings)
+    return open_store(directory, mo_ca_bundle="ca/mo", kept_leaves=1, **settings)
 
 
 def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
@@ -54,12 +54,12 @@ def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
     Two V2G roots, the second with a sub-CA in the bundle; two MO roots in a directory with hash links; a leaf with its
     OCSP answer, one open request and four superseded ones.
     """
-    second = v2g_pki()
+    second, mo = v2g_pki(), root("MO Root")
     installed = (
         (v2g.root, CaCertificateType.V2G),
         (second.root, CaCertificateType.V2G),
         (second.sub1, CaCertificateType.V2G),
-        (root("MO Root"), CaCertificateType.MO),
+        (mo, CaCertificateType.MO),
         (root("Second MO Root"), CaCertificateType.MO),
     )
     store = opened(directory)
@@ -74,10 +74,10 @@ def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
         earlier.generate_certificate_signing_request(V2G, "DE", f"Former Operator {number}", EVSE)
     csr = store.generate_certificate_signing_request(V2G, "DE", "Operator", EVSE).csr
     assert csr is not None
-    return commands(v2g, v2g.enrol(csr), leaf, second)
+    return commands(v2g, v2g.enrol(csr), leaf, second, mo.certificate)
 
 
-def commands(v2g: Pki, chain: str, leaf: Certificate, second: Pki) -> dict[str, Command]:
+def commands(v2g: Pki, chain: str, leaf: Certificate, second: Pki, mo: Certificate) -> dict[str, Command]:
     """Each answers whether it did what it should."""
     third = root("Third Root").certificate.to_pem()
     later = ocsp_answer(v2g.issuing, leaf, SetClock().now())
@@ -90,9 +90,11 @@ def commands(v2g: Pki, chain: str, leaf: Certificate, second: Pki) -> dict[str, 
         "delete_root_with_sub_ca": lambda store: (
             store.delete_certificate(hash_data(second.root.certificate, second.root.certificate)) is deleted
         ),
+        "delete_from_directory": lambda store: store.delete_certificate(hash_data(mo, mo)) is deleted,
         "delete_leaf": lambda store: store.delete_certificate(named) is deleted,
         "update_ocsp_cache": lambda store: store.cache_ocsp(named, later).accepted,
         "get_verify_location": relinked,
+        "get_verify_file": lambda store: Path(store.get_verify_file(CaCertificateType.MO)).is_file(),
         "generate_certificate_signing_request": lambda store: (
             store.generate_certificate_signing_request(V2G, "DE", "Operator", "DE*CHP*E1234*2").csr is not None
         ),
@@ -128,7 +130,7 @@ def marked(store: EvseSecurity) -> bool:
 
 
 def tidied(store: EvseSecurity) -> bool:
-    """The superseded requests beyond the kept ones go; the open one's key and the leaf's stay."""
+    """Superseded requests beyond the kept ones go, an ended leaf and an answer of nobody; all else stays."""
     store.run_housekeeping()
     return len(list(store.layout.leaves[V2G].keys.glob("*.key"))) == 2 + KEPT_SUPERSEDED
 
@@ -138,9 +140,11 @@ COMMANDS = (
     "install_ca_certificate",
     "install_into_directory",
     "delete_root_with_sub_ca",
+    "delete_from_directory",
     "delete_leaf",
     "update_ocsp_cache",
     "get_verify_location",
+    "get_verify_file",
     "generate_certificate_signing_request",
     "replace_signing_request",
     "mark_request",
@@ -152,6 +156,12 @@ def ready(directory: Path, v2g: Pki, command: str) -> Command:
     """A prepared store, and the command to be stopped in copies of it."""
     run = prepared(directory, v2g)
     assert tuple(run) == COMMANDS
+    if command == "run_housekeeping":
+        ended = forge(
+            "DE*CHP*E1234*3", v2g.issuing, begin=FROM, end=FROM + timedelta(days=1), organization="Chargers Ltd"
+        )
+        (directory / "client/cso/ended.pem").write_text(v2g.stack(ended.certificate))
+        (directory / "client/cso/ocsp/gone_ocsp.der").write_bytes(b"of a certificate that is gone")
     if command == "get_verify_location":
         misplace_a_link(directory)
     return run[command]
