@@ -1,8 +1,8 @@
 """Path validation at a given time: a Chain and anchors in, a VerifiedChain or a reason out.
 
 OpenSSL decides each path; around it stand the wrapper's numbered duties, cited as "duty N". They are listed in
-docs/reference/verification.md. A profile (who may have which name and key usage) is not judged here, and revocation lists
-are taken as they are given.
+docs/reference/verification.md. Profiles (who may have which name and key usage) are not judged here, and revocation
+lists are taken as they are given.
 """
 
 import itertools
