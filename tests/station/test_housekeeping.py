@@ -158,7 +158,7 @@ class TestKeys:
         put(tmp_path / bad, held + b"-----BEGIN CERTIFICATE-----\nAAAA")
         with assert_store_unchanged(tmp_path):
             assert store.run_housekeeping().is_empty
-        rewrite(tmp_path / bad, held)
+        rewrite(tmp_path / bad, held) if held else (tmp_path / bad).unlink()
         found = store.run_housekeeping()
         assert [len(one) for one in (found.leaves, found.keys, found.answers)] == [2, 1, 1]
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from certs import FROM, UNTIL, Pki, issue, key_pem, root, stack, v2g_pki
 from chainpilot.pki.certificate import Certificate, load_certificate, load_certificates
 from chainpilot.pki.hashdata import hash_data
+from chainpilot.pki.keys import KeySpec
 from chainpilot.station import EvseSecurity
 from chainpilot.station.layout import StoreConfigError
 from chainpilot.station.model import (
@@ -111,6 +112,20 @@ def test_a_key_restored_before_its_certificate_stays_though_it_bears_old_times(t
     assert key.exists()
     open_store(tmp_path, clock=SetClock(arrived + timedelta(minutes=61))).run_housekeeping()
     assert not key.exists(), "an hour later nobody has come for it"
+
+
+@pytest.mark.parametrize("damage", ["emptied", "a link to nowhere"])
+def test_the_key_of_a_leaf_whose_files_a_power_cut_emptied_stays(tmp_path: Path, v2g: Pki, damage: str) -> None:
+    """The certificate can be had again, the key can't."""
+    store = store_with(tmp_path, (DOMAIN, v2g))
+    enrol(store, v2g)
+    for path in tuple((tmp_path / "client/cso").glob("*.pem")):
+        path.unlink()
+        path.write_bytes(b"") if damage == "emptied" else path.symlink_to("nowhere.pem")
+    before = keys(tmp_path)
+    open_store(tmp_path, clock=LATER).run_housekeeping()
+    assert keys(tmp_path) == before
+    assert any("holds no certificate" in finding.why for finding in store.findings())
 
 
 def test_a_clock_that_jumps_ahead_takes_no_evse_its_leaf(tmp_path: Path, v2g: Pki) -> None:
@@ -221,6 +236,52 @@ def compressed(tmp_path: Path, v2g: Pki, key: ec.EllipticCurvePrivateKey) -> byt
 def test_certificates_of_two_uses_in_one_directory_are_refused(tmp_path: Path, places: dict[str, Any]) -> None:
     with pytest.raises(StoreConfigError, match="too"):
         open_store(tmp_path, **places)
+
+
+def test_a_bundle_that_is_a_link_to_nowhere_makes_nothing_there(tmp_path: Path, v2g: Pki) -> None:
+    bundle = tmp_path / "certs/ca/v2g/V2G_ROOT_CA.pem"
+    bundle.parent.mkdir(parents=True)
+    bundle.symlink_to(tmp_path / "unmounted/roots.pem")
+    outcome = open_store(tmp_path / "certs").install_ca(v2g.root.certificate.to_pem(), DOMAIN)
+    assert outcome.result is InstallCertificateResult.WRITE_ERROR
+    assert "leads nowhere" in (outcome.reason or "")
+    assert not (tmp_path / "unmounted").exists()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"crl_policy": "require"},
+        {"allow_test_pki": "no"},
+        {"v2g_profile": "enforce"},
+        {"csms_key": "P-521"},
+        {"keys_by_name": {EVSE: "P-521"}},
+        {"group": "users"},
+        {"parity": {"times": True}},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_a_word_in_the_place_of_a_setting_s_member_is_refused(tmp_path: Path, setting: dict[str, Any]) -> None:
+    """It would be none of the members, and so switch a check off in silence."""
+    with pytest.raises(StoreConfigError, match=next(iter(setting))):
+        open_store(tmp_path, **setting)
+
+
+def test_a_request_that_no_certificate_of_its_edition_could_answer_is_refused_at_once(tmp_path: Path) -> None:
+    store = open_store(tmp_path, keys_by_name={EVSE: KeySpec.P521})
+    refused = store.generate_certificate_signing_request(V2G, "DE", "Chargers Ltd", EVSE)
+    assert refused.csr is None
+    assert "SECCID" in (refused.reason or "")
+    name = "DECHP" + "0" * 33 + "1"
+    assert store.generate_certificate_signing_request(V2G, "DE", "Chargers Ltd", name, key=KeySpec.P521).csr
+
+
+def test_what_can_not_be_listed_is_not_told_as_none(tmp_path: Path, v2g: Pki, caplog: pytest.LogCaptureFixture) -> None:
+    store = store_with(tmp_path, (DOMAIN, v2g))
+    pending = tmp_path / ".chainpilot/pending"
+    pending.symlink_to("pending")
+    assert store.open_requests() == ()
+    assert "can't be listed" in caplog.text
 
 
 def test_a_bundle_file_needs_no_suffix(tmp_path: Path, v2g: Pki) -> None:

@@ -17,7 +17,7 @@ from chainpilot.pki.csr import CsrError, build_csr, inspect_csr
 from chainpilot.pki.hashdata import naming_objection
 from chainpilot.pki.identity import DistinguishedName, IdentityError, is_evseid, is_seccid
 from chainpilot.pki.keys import KeySpec, SpkiHash
-from chainpilot.pki.profiles import edition_for, lint
+from chainpilot.pki.profiles import IsoEdition, edition_for, lint
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.station.judgement import INSTALL_RESULTS, StackRefusal, judge, read_stack
 from chainpilot.station.layout import LEAF_TYPES, Layout, ProfilePolicy
@@ -99,13 +99,13 @@ def begin(
     """
     if kind not in LEAF_TYPES:
         return _no_request(GetCertificateSignRequestStatus.INVALID_REQUESTED_TYPE, f"{kind.value} leaves aren't kept")
-    if (objection := _name_objection(kind, names, layout)) is not None:
+    spec = key or layout.key_spec(kind, names.common_name)
+    if (objection := _name_objection(kind, names, layout, spec)) is not None:
         return _no_request(GetCertificateSignRequestStatus.GENERATION_ERROR, objection)
     try:
         provider = layout.key_maker(hardware=in_hardware)
     except KeyMakingError as error:
         return _no_request(GetCertificateSignRequestStatus.KEY_GEN_ERROR, error.why)
-    spec = key or layout.key_spec(kind, names.common_name)
     wanted = requests.RequestFor(_slot(kind, names, spec), names.subject, spec, provider.suffix)
     open_one = requests.reusable(change, layout, read_leaves(change, layout, kind), wanted, at)
     if open_one is not None:
@@ -267,7 +267,7 @@ def _refuse_keyless(leaves: Leaves, leaf: Certificate, stems: tuple[str, ...]) -
     return InstallOutcome(InstallCertificateResult.WRITE_ERROR, "the store holds no private key for this leaf")
 
 
-def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout) -> str | None:
+def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout, spec: KeySpec) -> str | None:
     """Why no certificate for these names could be installed: better said before a key is made and a CA asked."""
     for words, name in (("common name", names.common_name), ("organization", names.organization)):
         if name and not (name.isprintable() and name.strip()):
@@ -275,6 +275,11 @@ def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout) -> 
     if kind is not LeafCertificateType.V2G or layout.config.profile_policy(kind) is not ProfilePolicy.ENFORCE:
         return None
     name = names.common_name
+    if edition_for(spec) is IsoEdition.ISO_20 and not is_seccid(name):
+        return (
+            f"a {spec.value} key is for ISO 15118-20, whose common name is a SECCID: 39 to 64 characters, country and "
+            f"operator first, as in DECHP{'0' * 33}1; {name[:64]!r} is none"
+        )
     return (
         None
         if is_evseid(name) or is_seccid(name)

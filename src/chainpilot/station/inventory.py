@@ -134,9 +134,13 @@ def leaves_due(look: Look, layout: Layout, before: datetime) -> tuple[LeafExpiri
     """The slots whose latest leaf with a key ends before that moment, the earliest first.
 
     A slot with a leaf that becomes active later isn't due: its successor is there already.
+
+    Raises:
+        VaultReadError: the leaves can't be listed; that is not the same as none.
     """
     latest: dict[Slot, StoredLeaf] = {}
     for kind in LEAF_TYPES:
+        look.names(layout.leaves[kind].certificates)
         leaves = read_leaves(look, layout, kind)
         for stored in leaves.leaves:
             held = latest.get(stored.slot)

@@ -194,6 +194,7 @@ class Layout:
                 keys, a limit isn't positive, two uses share a directory of leaves, leaves lie in a bundle, or the state
                 directory lies inside a directory that others list.
         """
+        _check_kinds(config)
         _check_numbers(config)
         root = config.certs_dir
         if not root.is_absolute():
@@ -320,6 +321,30 @@ def _below(root: Path, config: StoreConfig, key: str) -> Path:
     if "\0" in value or ".." in Path(value).parts:
         raise StoreConfigError(key, "a path may not step upwards")
     return root / value
+
+
+_KINDS: Final[Mapping[type, tuple[str, ...]]] = {
+    Path: ("certs_dir",),
+    bool: ("encrypt_generated_keys", "allow_test_pki"),
+    ProfilePolicy: ("csms_profile", "v2g_profile", "mo_profile", "mf_profile"),
+    KeySpec: ("csms_key", "secc_key"),
+    CrlPolicy: ("crl_policy",),
+    Parity: ("parity",),
+}
+"""Settings whose value must be of exactly that kind: a word in its place would silently be none of its members."""
+
+
+def _check_kinds(config: StoreConfig) -> None:
+    for kind, keys in _KINDS.items():
+        for key in keys:
+            if not isinstance(getattr(config, key), kind):
+                raise StoreConfigError(key, f"{getattr(config, key)!r:.60} is no {kind.__name__}")
+    given: Mapping[str, object] = config.keys_by_name
+    for name, value in given.items():
+        if not isinstance(value, KeySpec):
+            raise StoreConfigError("keys_by_name", f"{value!r:.60} for {name!r:.60} is no KeySpec")
+    if not isinstance(config.group, int | None):
+        raise StoreConfigError("group", f"{config.group!r:.60} is no group id")
 
 
 def _check_places(layout: Layout) -> None:

@@ -12,6 +12,7 @@ from chainpilot.station.checkup.rows import state as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.words import counted, moment
 from chainpilot.station.store import PendingCsr, read_pending, requests, room_objection
+from chainpilot.station.vault import VaultReadError
 from chainpilot.station.vault.change import STAGED_PREFIX
 
 __all__ = ["check"]
@@ -70,9 +71,17 @@ def _records(scene: Scene) -> Iterator[Problem]:
             yield rows.RECORD_UNREADABLE.found(*set_aside(scene, path), path=path, why=finding.why)
 
 
+def _open_requests(scene: Scene) -> tuple[PendingCsr, ...]:
+    """None where the records can't be listed, which is told with the files."""
+    try:
+        return requests.open_requests(scene.look, scene.layout)
+    except VaultReadError:
+        return ()
+
+
 def _requests(scene: Scene) -> Iterator[Problem]:
     lifetime = scene.layout.config.csr_lifetime_seconds
-    for one in requests.open_requests(scene.look, scene.layout):
+    for one in _open_requests(scene):
         told = {"path": scene.layout.pending_file(one.word), "subject": one.csr.subject}
         ask, _ = enrol(one.kind, one.csr.subject)
         if _has_lost_its_key(scene, one):

@@ -128,7 +128,10 @@ def _by_not_after(stored: StoredLeaf) -> tuple[datetime, datetime]:
 
 
 def _findings(files: Iterable[CertificateFile]) -> tuple[Finding, ...]:
-    return tuple(finding for file in files for finding in file.findings)
+    """What can't be read, and what should hold a certificate and doesn't: a power cut leaves empty files."""
+    told = (finding for file in files for finding in file.findings)
+    empty = (file for file in files if not file.certificates and not file.findings)
+    return (*told, *(Finding(str(file.path), "holds no certificate: it is empty or leads nowhere") for file in empty))
 
 
 def _held(files: Iterable[CertificateFile]) -> tuple[Certificate, ...]:

@@ -60,7 +60,11 @@ def open_requests(look: Look, layout: Layout) -> tuple[PendingCsr, ...]:
     """The requests whose certificate is waited for, oldest first, however long that takes.
 
     One whose key a certificate already uses was answered, if not through us.
+
+    Raises:
+        VaultReadError: the records can't be listed; that is not the same as none.
     """
+    look.names(layout.pending)
     pending, _ = read_pending(look, layout)
     waiting = tuple(one for one in pending if one.is_open)
     used = certified_keys(look, layout) if waiting else frozenset()

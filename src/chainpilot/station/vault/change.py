@@ -85,7 +85,12 @@ class Change(Look):
         """Stage new content for `path`; a link is followed, so that the file it names is replaced.
 
         A public file that is there keeps its owner, group and mode. A private one always gets the configured ones.
+
+        Raises:
+            VaultWriteError: the path is a link that leads nowhere; what is missing there is not made.
         """
+        if path.is_symlink() and not path.exists():
+            raise VaultWriteError(path, "is a link that leads nowhere; remove it, or bring back what it leads to")
         real = Path(os.path.realpath(path))
         self._puts[real] = _Put(real, data, private)
 
