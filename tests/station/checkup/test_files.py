@@ -175,3 +175,12 @@ def _happens(dice: random.Random, path: Path) -> None:
         link.symlink_to(dice.choice(["nowhere", "link.pem", "..", path.name]))
     elif path.exists():
         path.chmod(dice.choice([0o666, 0o600, 0o777]))
+
+
+def test_a_leaf_s_file_that_a_power_cut_emptied_is_told(bench: Bench) -> None:
+    placed = bench.place()
+    placed.chain.write_bytes(b"")
+    told = [one for one in bench.examine().problems if one.code == "CertificateUnreadable"]
+    assert [one.path for one in told] == [placed.chain]
+    bench.follow(told[0], Planted(lambda _: None))
+    assert "CertificateUnreadable" not in bench.codes

@@ -42,10 +42,14 @@ def check(scene: Scene) -> Iterator[Problem]:
     for path in _files(scene):
         yield from _file(scene, path)
     bundled = (file for bundle in scene.bundles for file in bundle.files)
-    stacked = (file for directory in scene.leaf_directories for file in read_directory(scene.look, directory))
+    stacked = [file for directory in scene.leaf_directories for file in read_directory(scene.look, directory)]
     for file in dict.fromkeys((*bundled, *stacked)):
         if file.findings and _is_readable(scene, file.path):
             yield _broken(scene, file)
+    for file in dict.fromkeys(stacked):
+        if not file.certificates and not file.findings and _is_readable(scene, file.path):
+            why = "is empty: it holds no certificate"
+            yield rows.CERTIFICATE_UNREADABLE.found(*set_aside(scene, file.path), path=file.path, why=why)
     for directory in _certificate_directories(scene):
         for path in scene.names(directory):
             if path.suffix.lower() not in (*CERTIFICATE_SUFFIXES, *KEY_SUFFIXES) and _is_certificate(scene, path):
