@@ -279,5 +279,5 @@ def _no_path(search: PathSearch, chain: Chain, anchors: TrustAnchors) -> Refusal
     top = search.top()
     return Refusal(
         Reason.ISSUER_NOT_FOUND,
-        f"the issuer of {top.subject}, {top.issuer}, was neither sent along nor is it a trust anchor",
+        f"{top.subject} was issued by somebody who was neither sent along nor is a trust anchor: {top.issuer}",
     )

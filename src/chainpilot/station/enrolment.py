@@ -264,7 +264,9 @@ def _refuse_profile(leaf: Certificate, kind: LeafCertificateType, layout: Layout
 def _refuse_keyless(leaves: Leaves, leaf: Certificate, stems: tuple[str, ...]) -> InstallOutcome | None:
     if leaves.keys.find(leaf.spki_hash, stems) is not None:
         return None
-    return InstallOutcome(InstallCertificateResult.WRITE_ERROR, "the store holds no private key for this leaf")
+    trouble = leaves.keys.trouble()
+    why = "the store holds no private key for this leaf" + (f" that it can open: {trouble}" if trouble else "")
+    return InstallOutcome(InstallCertificateResult.WRITE_ERROR, why)
 
 
 def _name_objection(kind: LeafCertificateType, names: Names, layout: Layout, spec: KeySpec) -> str | None:

@@ -245,8 +245,7 @@ def _offered(
     usable = (stored for stored in valid if leaves.key_of(stored) is not None)
     first = next(usable, None)
     if first is None:
-        why = "; ".join(finding.why for finding in leaves.keys.findings) or "no key file fits"
-        return _no_info(_STATUS.PRIVATE_KEY_NOT_FOUND, why)
+        return _no_info(_STATUS.PRIVATE_KEY_NOT_FOUND, leaves.keys.trouble() or "no key file fits")
     return leaves, first, usable
 
 

@@ -43,6 +43,8 @@ def is_ca(certificate: Certificate) -> str | None:
     """A CA says that it is one and may sign certificates (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
     if not certificate.is_ca:
         return "it is not a CA (basicConstraints)"
+    if certificate.extensions.key_usage is None:
+        return "it has no key usage; a CA's names keyCertSign"
     return None if KeyUsageBit.KEY_CERT_SIGN in _usage(certificate) else "its key usage lacks keyCertSign"
 
 

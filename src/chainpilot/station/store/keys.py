@@ -19,6 +19,10 @@ from chainpilot.station.vault import Change, Look, VaultReadError
 __all__ = ["KeyRing", "destroy_key", "stage_key_removal"]
 
 
+_MAX_TOLD: Final = 3
+"""Key files named in one sentence; the doctor names them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Half:
     """The public half of a key file, or why there is none."""
@@ -84,6 +88,12 @@ class KeyRing:
     def findings(self) -> tuple[Finding, ...]:
         """Key files that could not be opened so far."""
         return tuple(self._findings)
+
+    def trouble(self) -> str:
+        """Which key files could not be opened so far and why, as a sentence for people; empty when all could."""
+        told = [f"{Path(one.path).name} {one.why}" for one in self.findings]
+        more = len(told) - _MAX_TOLD
+        return "; ".join(told[:_MAX_TOLD]) + (f"; and {more} more" if more > 0 else "")
 
     def find(self, wanted: SpkiHash, stems: Iterable[str] = ()) -> Path | None:
         """The file of the key with that public key: those of the given stems first, then any of the directory.

@@ -53,8 +53,7 @@ OCSP_MISSING: Final = Row(
     Severity.WARNING,
     "No OCSP answer is kept for {names}, in the chain of {subject} ({path}).",
     "A car that wants the answers in the TLS handshake gets none and may refuse the station.",
-    "Have the CSMS asked, as a running station does by itself (GetCertificateStatus); or ask the responder, and keep "
-    "its answer.",
+    "Have the CSMS asked (GetCertificateStatus); or ask the responder, and keep its answer.",
 )
 OCSP_STALE: Final = Row(
     "OcspStale",
