@@ -27,7 +27,7 @@ from chainpilot.cli.inspect import explain, machine, parse_time, people
 from chainpilot.cli.words import ending, name_words, plain, usage_word
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.artifact import MAX_BYTES, ArtifactError
-from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.certificate import Certificate, load_certificate
 from chainpilot.pki.hashdata import HashAlgorithm, hash_data
 from forge import BEGIN, END, NOON, Forged, forge, v2g_hierarchy
 from programs import program
@@ -787,3 +787,18 @@ def test_two_thousand_namesakes_are_looked_over_in_time() -> None:
     many = list(itertools.islice(itertools.cycle(crowd), 1999))
     whole = told(pem(LEAF, *many))
     assert len(whole["objects"]) == 2000
+
+
+def test_a_certificate_that_its_issuer_here_did_not_sign_is_told(tmp_path: Path) -> None:
+    v2g = v2g_hierarchy(years=30)
+    der = bytearray(v2g.leaf.certificate.der)
+    der[-1] ^= 1
+    damaged = load_certificate(bytes(der)).to_pem()
+    path = tmp_path / "stack.pem"
+    path.write_text(damaged + "".join(one.to_pem() for one in v2g.certificates[1:]))
+    run = inspect(path, "--json", "--at", "2026-06-01")
+    told = {one["code"]: one["objects"] for one in json.loads(run.stdout)["problems"]}
+    assert told["bad_signature"] == [1]
+    assert run.returncode == 1
+    path.write_text("".join(one.to_pem() for one in v2g.certificates))
+    assert "bad_signature" not in inspect(path, "--json", "--at", "2026-06-01").stdout

@@ -86,7 +86,23 @@ def _about_certificate(entry: Entry, certificate: Certificate, survey: Survey) -
     digest = certificate.signature_hash
     if digest is not None and digest not in SOUND_DIGESTS and entry.issuer != entry.number:
         yield _error(entry, "weak_digest", f"it is signed over {digest}", "have it issued anew over SHA-256 or better")
+    elif entry.issuer is None:
+        yield from _signature_problems(entry, certificate, survey)
     yield from _profile_problems(entry)
+
+
+def _signature_problems(entry: Entry, certificate: Certificate, survey: Survey) -> Iterator[Problem]:
+    """A CA of its issuer's name is here, and didn't sign it."""
+    named = [
+        other
+        for other, one in survey.certificates()
+        if one.is_ca and one.subject_key == certificate.issuer_key and one != certificate
+    ]
+    if named and len(named) <= MAX_NAMESAKES:
+        numbers = " or ".join(str(other.number) for other in named)
+        detail = f"it is not signed by {numbers}, though its issuer has that name"
+        action = "get it anew, it may be damaged; or find the CA's certificate for its other key"
+        yield _error(entry, "bad_signature", detail, action)
 
 
 def _profile_problems(entry: Entry) -> Iterator[Problem]:
