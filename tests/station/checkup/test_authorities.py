@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from certs import root, stack
-from chainpilot.station.checkup import Shell
+from certs import root, stack, v2g_pki
+from chainpilot.station.checkup import ByHand, Shell
 from chainpilot.station.layout import Parity
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.store import hash_name
 from forge import forge
 from station.checkup.bench import NOW, SECOND, V2G, Bench, benches
-from station.checkup.cases.authorities import ENDED, in_directory, mo_bundle, mo_root
+from station.checkup.cases.authorities import ENDED, behind, in_directory, mo_bundle, mo_root
 from stock import put
 
 MO = CaCertificateType.MO
@@ -109,3 +109,18 @@ def test_an_ended_orphan_under_the_reference_s_rules_is_taken_out_of_its_file(be
     mo_bundle(bench, old, mo_root())
     (problem,) = (one for one in bench.examine().problems if one.code == "RootObsolete")
     assert all(isinstance(step, Shell) for step in problem.steps)
+
+
+def test_the_only_root_of_a_bundle_is_not_sent_to_the_domain_that_it_names(bench: Bench) -> None:
+    mo_bundle(bench, root("V2G Root 2", domain="V2G").certificate)
+    (problem,) = bench.examine().problems
+    assert problem.code == "RootInOtherDomain"
+    assert problem.steps == (ByHand("Leave it as long as no other root of the domain MO is valid."),)
+
+
+def test_a_root_that_a_leaf_leads_to_is_not_sent_to_the_domain_that_it_names(bench: Bench) -> None:
+    pki = v2g_pki(domain="MO")
+    behind(bench, pki.root.certificate)
+    leaf = bench.place(pki=pki).leaf.certificate
+    problem = next(one for one in bench.examine().problems if one.code == "RootInOtherDomain")
+    assert problem.steps == (ByHand(f"Leave it as long as the leaf {leaf.subject} leads to it."),)

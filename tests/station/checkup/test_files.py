@@ -13,6 +13,7 @@ from certs import root
 from chainpilot.station.checkup import TABLE, Severity
 from chainpilot.station.model import CaCertificateType
 from station.checkup.bench import NOBODY, Bench, Planted, benches
+from station.checkup.cases.files import CASES
 from stock import put
 
 V2G, MO = CaCertificateType.V2G, CaCertificateType.MO
@@ -124,6 +125,18 @@ def test_a_link_inside_of_the_store_is_in_order(bench: Bench) -> None:
     put(bench.directory / "roots/mo.pem", root("MO Root", domain="MO").certificate.to_pem())
     bench.bundle(MO).symlink_to("../../roots/mo.pem")
     assert bench.codes == []
+
+
+def test_a_link_that_leads_out_gives_way_to_a_copy_and_what_it_led_to_stays(bench: Bench) -> None:
+    case, path = CASES["LinkLeadsOut"], bench.bundle(MO)
+    case.plant(bench)
+    target, mode = path.resolve(), path.stat().st_mode
+    data = target.read_bytes()
+    (problem,) = bench.examine().problems
+    bench.follow(problem, case)
+    assert not path.is_symlink()
+    assert (path.read_bytes(), path.stat().st_mode) == (data, mode)
+    assert target.read_bytes() == data
 
 
 def test_a_store_that_is_a_link_itself_is_in_order(bench: Bench) -> None:

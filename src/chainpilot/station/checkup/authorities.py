@@ -10,7 +10,7 @@ from typing import Final
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.keys import key_weakness
 from chainpilot.station.checkup.hash_links import check_links
-from chainpilot.station.checkup.problems import Problem, Setting, Step
+from chainpilot.station.checkup.problems import ByHand, Problem, Setting, Step
 from chainpilot.station.checkup.remedies import (
     delete_ca,
     install_root,
@@ -113,12 +113,12 @@ def _root_times(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Pro
 
 
 def _loss(scene: Scene, bundle: Bundle, root: Certificate) -> str | None:
-    """What is lost with a root that ended; None when nobody misses it."""
+    """What is lost with a root; None when nobody misses it."""
     for kind in LEAF_TYPES:
         for stored in in_use(scene, scene.leaves(kind)):
             if links_of(scene.look, scene.layout, stored).root == root:
                 return f"the leaf {stored.leaf.subject} leads to it"
-    if any(one.valid_at(scene.at) for one in scene.anchors(bundle)):
+    if any(one.valid_at(scene.at) for one in scene.anchors(bundle) if one != root):
         return None
     return f"no other root of the domain {_domains(scene, bundle)} is valid"
 
@@ -128,9 +128,10 @@ def _elsewhere(scene: Scene, bundle: Bundle, root: Certificate) -> Iterator[Prob
     told = _BY_COMPONENT.get((root.subject.domain_component or "").upper())
     if told is None or told in scene.layout.domains_of(bundle.path):
         return
-    file = _file_of(bundle, root)
+    file, loss = _file_of(bundle, root), _loss(scene, bundle, root)
+    steps = move_ca(scene, file, root, told) if loss is None else (ByHand(f"Leave it as long as {loss}."),)
     yield rows.ROOT_IN_OTHER_DOMAIN.found(
-        *move_ca(scene, file, root, told),
+        *steps,
         path=file.path,
         subject=root.subject,
         told=told.value,

@@ -11,7 +11,7 @@ from chainpilot.station.checkup.hash_links import is_hash_link
 from chainpilot.station.checkup.premises import EntryKind
 from chainpilot.station.checkup.problems import ByHand, Problem, Shell, Step
 from chainpilot.station.checkup.refusals import denied
-from chainpilot.station.checkup.remedies import edit, raise_limit, remove, set_aside
+from chainpilot.station.checkup.remedies import edit, own_copy, raise_limit, remove, set_aside
 from chainpilot.station.checkup.rows import files as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.words import counted
@@ -121,8 +121,7 @@ def _link(scene: Scene, path: Path, target: str, *, is_broken: bool) -> Iterator
     if is_broken:
         yield rows.LINK_LEADS_NOWHERE.found(remove(path), path=path, target=target)
     elif not scene.premises.real(path).is_relative_to(scene.premises.real(scene.layout.root)):
-        step = Shell.of("cp", "--remove-destination", scene.premises.real(path), path)
-        yield rows.LINK_LEADS_OUT.found(step, path=path, target=target, root=scene.layout.root)
+        yield rows.LINK_LEADS_OUT.found(own_copy(scene, path), path=path, target=target, root=scene.layout.root)
 
 
 def _is_readable(scene: Scene, path: Path) -> bool:

@@ -36,6 +36,7 @@ __all__ = [
     "locked",
     "make_aside",
     "move_ca",
+    "own_copy",
     "private_mode",
     "raise_limit",
     "remove",
@@ -129,6 +130,11 @@ def to_pem(scene: Scene, file: CertificateFile) -> Shell:
         parts.append(f"tail -c +{begin} {name} | head -c {len(one.der)} | openssl x509 -inform der")
         begin += len(one.der)
     return locked(scene, "sh", "-c", _rewritten(file.path, f"{{ {'; '.join(parts)}; }}"))
+
+
+def own_copy(scene: Scene, path: Path) -> Shell:
+    """A line that puts a copy of what a link leads to in the link's place."""
+    return locked(scene, "sh", "-c", _replaced(path))
 
 
 def move_ca(scene: Scene, file: CertificateFile, certificate: Certificate, domain: CaCertificateType) -> list[Step]:
@@ -247,8 +253,20 @@ def _drop_der(scene: Scene, file: CertificateFile, data: bytes, certificate: Cer
 
 def _rewritten(path: Path, content: str, *, only_if: str = "true") -> str:
     """A line that puts what a command prints in the place of a file, owner and mode kept, at once."""
-    directory, name, new = (shlex.quote(str(one)) for one in (path.parent, path.name, f".{path.name}.new"))
-    return f"cd {directory} && {only_if} && cp -p {name} {new} && {content} > {new} && mv {new} {name}"
+    return _replaced(path, f"{content} > {_new(path)}", only_if=only_if)
+
+
+def _replaced(path: Path, change: str = "true", *, only_if: str = "true") -> str:
+    """A line that puts a copy in the place of a file, changed by a command before it is the file.
+
+    Plain `cp` and `mv`, as BusyBox has them: the file is whole at every moment, and a link is replaced, not followed.
+    """
+    directory, name, new = shlex.quote(str(path.parent)), shlex.quote(path.name), _new(path)
+    return f"cd {directory} && {only_if} && cp -p {name} {new} && {change} && mv {new} {name}"
+
+
+def _new(path: Path) -> str:
+    return shlex.quote(f".{path.name}.new")
 
 
 def _place_of(data: bytes, certificate: Certificate) -> tuple[int, int]:

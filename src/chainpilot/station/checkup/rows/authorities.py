@@ -90,7 +90,7 @@ ROOT_IN_OTHER_DOMAIN: Final = Row(
     Severity.NOTICE,
     "{subject} says that it is of the domain {told}, and lies in the bundle of the domain {domain}, {path}.",
     "It vouches for certificates of a kind that its PKI may not check.",
-    "Move it to the bundle of its own domain, unless it is there on purpose.",
+    "Move it to the bundle of its own domain, unless it is there on purpose or missed once it is gone.",
 )
 LEAF_IN_BUNDLE: Final = Row(
     "LeafInBundle",
