@@ -782,7 +782,7 @@ def _assert_explained(data: bytes) -> None:
     assert all(one["summary"] and one["summary"] in out.getvalue() for one in whole["objects"])
 
 
-def test_two_thousand_namesakes_are_looked_over_in_time() -> None:
+def test_two_thousand_namesakes_are_all_told() -> None:
     crowd = [forge("CPO Sub2", HIERARCHY.sub1, ca=True).certificate for _ in range(40)]
     many = list(itertools.islice(itertools.cycle(crowd), 1999))
     whole = told(pem(LEAF, *many))

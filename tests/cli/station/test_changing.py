@@ -214,7 +214,9 @@ def test_a_request_for_programs_is_the_interface_s_object(certs: Path) -> None:
 
 def test_the_kind_of_key_can_be_chosen(certs: Path) -> None:
     name = "DECHP" + "0" * 33 + "1"
-    run = station(certs, "generate-certificate-signing-request", "V2G", *NAMES[:4], "--common", name, "--key", "P-521")
+    run = station(
+        certs, "generate-certificate-signing-request", "V2G", *NAMES[:4], "--common-name", name, "--key", "P-521"
+    )
     csr = inspect_csr(recognise(run.out, PemLabel.CERTIFICATE_REQUEST).blocks[0])
     assert key_spec_of(csr.public_key) is KeySpec.P521
 

@@ -110,7 +110,10 @@ def generate_certificate_signing_request(
     *,
     country: Annotated[str, typer.Option("--country", metavar="CC", help="C: two capital letters.")],
     organization: Annotated[str, typer.Option("--organization", help="O: as registered with the CA.")],
-    common: Annotated[str, typer.Option("--common", help="CN: EVSEID or SECCID for V2G, the station's id for CSMS.")],
+    common: Annotated[
+        str,
+        typer.Option("--common", "--common-name", help="CN: EVSEID or SECCID for V2G, the station's id for CSMS."),
+    ],
     use_tpm: Annotated[bool, typer.Option("--use-tpm", help="Make the key in the configured hardware.")] = False,
     key: Annotated[KeyKind | None, typer.Option("--key", help="Kind of key; default: as configured.")] = None,
     json: AsJson = False,
