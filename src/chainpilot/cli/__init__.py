@@ -7,7 +7,6 @@ own commands. What a command does stands in a module of its own name.
 import os
 import sys
 from contextlib import suppress
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +15,7 @@ import typer
 import chainpilot
 from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.cli.station import app as station
+from chainpilot.cli.station.arguments import Digest
 from chainpilot.errors import ChainpilotError
 
 __all__ = ["Digest", "app", "main"]
@@ -73,14 +73,6 @@ def demo(
     from chainpilot.cli.demo import run_demo  # noqa: PLC0415 - a command's packages load when it runs
 
     raise typer.Exit(run_demo(directory=directory, stay=stay, as_json=json))
-
-
-class Digest(Enum):
-    """The values of `pki.hashdata.HashAlgorithm`, which loads when a command runs."""
-
-    SHA256 = "SHA256"
-    SHA384 = "SHA384"
-    SHA512 = "SHA512"
 
 
 @app.command()

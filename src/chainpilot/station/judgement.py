@@ -36,6 +36,7 @@ __all__ = [
     "anchors_of",
     "judge",
     "read_stack",
+    "rules_of",
     "validate",
 ]
 
@@ -137,6 +138,13 @@ def validate(
     return ValidationOutcome(CertificateValidationResult.VALID, f"its profile: {findings[0].detail}")
 
 
+def rules_of(look: Look, layout: Layout) -> Rules:
+    """What a chain is verified by in this store: its revocation lists, and the parity of its times."""
+    crls = read_crls(look, layout.crls).crls if layout.crls is not None else ()
+    needed = layout.crls is not None and layout.config.crl_policy is CrlPolicy.REQUIRE
+    return Rules(only_leaf_end=layout.config.parity.times, crls=crls, needs_crls=needed)
+
+
 def _has_anchor(look: Look, layout: Layout, domains: tuple[CaCertificateType, ...]) -> bool:
     bundles = tuple(read_bundle(look, layout, domain) for domain in domains)
     return bool(len(anchors_of(look, bundles, allow_test_pki=layout.config.allow_test_pki)))
@@ -178,7 +186,7 @@ def _judged(
     anchors = anchors_of(look, bundles, allow_test_pki=config.allow_test_pki)
     kept = tuple(one for bundle in bundles for one in bundle.above(chain.certificates))
     between = (*chain.intermediates, *kept)
-    rules = _rules(look, layout)
+    rules = rules_of(look, layout)
     verdict = verify(Chain(chain.leaf, between), anchors, at, rules)
     if not isinstance(verdict, VerifiedChain):
         return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors))
@@ -192,12 +200,6 @@ def _judged(
         return another
     why = f"{test.subject} belongs to a test PKI; only allow_test_pki admits it"
     return ValidationOutcome(CertificateValidationResult.ISSUER_NOT_FOUND, why)
-
-
-def _rules(look: Look, layout: Layout) -> Rules:
-    crls = read_crls(look, layout.crls).crls if layout.crls is not None else ()
-    needed = layout.crls is not None and layout.config.crl_policy is CrlPolicy.REQUIRE
-    return Rules(only_leaf_end=layout.config.parity.times, crls=crls, needs_crls=needed)
 
 
 def _word(refusal: Refusal, layout: Layout) -> CertificateValidationResult:

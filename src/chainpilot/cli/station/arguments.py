@@ -67,7 +67,7 @@ class Encoding(Enum):
 
 
 class Digest(Enum):
-    """Digests of hash data."""
+    """Digests of hash data: the values of `pki.hashdata.HashAlgorithm`, which loads when a command runs."""
 
     SHA256 = "SHA256"
     SHA384 = "SHA384"

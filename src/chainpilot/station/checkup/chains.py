@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.keys import key_weakness
-from chainpilot.pki.verify import Reason, Refusal, Rules, VerifiedChain, verify
+from chainpilot.pki.verify import Reason, Refusal, VerifiedChain, verify
 from chainpilot.station.checkup.problems import Problem, Step
 from chainpilot.station.checkup.remedies import enrol, install_chain, install_root, take_out_leaf, update_leaf
 from chainpilot.station.checkup.rows import leaves as rows
 from chainpilot.station.checkup.scene import Scene
 from chainpilot.station.checkup.uses import consequence, in_use, use_of, waiting
 from chainpilot.station.checkup.words import called, moment, span
-from chainpilot.station.judgement import judge
-from chainpilot.station.layout import LEAF_TYPES, CrlPolicy
+from chainpilot.station.judgement import judge, rules_of
+from chainpilot.station.layout import LEAF_TYPES
 from chainpilot.station.model import CaCertificateType
-from chainpilot.station.store import StoredLeaf, links_of, read_crls
+from chainpilot.station.store import StoredLeaf, links_of
 
 __all__ = ["check", "revoked"]
 
@@ -46,7 +46,7 @@ def _chain(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
         return
     # the judge's own words, and verify's reason, which programs can tell apart
     whole = Chain(stored.leaf, (*stored.stack[1:], *bundle.above(stored.stack)))
-    refusal = verify(whole, anchors, moment_of_use, _rules(scene))
+    refusal = verify(whole, anchors, moment_of_use, rules_of(scene.look, scene.layout))
     words = judged.reason or judged.result.value
     if isinstance(refusal, VerifiedChain):
         yield _broken(scene, stored, words)
@@ -56,14 +56,6 @@ def _chain(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
         yield revoked(scene, stored, _at_fault(scene, stored, refusal), words)
     elif not _is_told_elsewhere(scene, stored, refusal):
         yield _broken(scene, stored, words)
-
-
-def _rules(scene: Scene) -> Rules:
-    """As `judgement` has them."""
-    layout = scene.layout
-    crls = read_crls(scene.look, layout.crls).crls if layout.crls is not None else ()
-    needs = layout.crls is not None and layout.config.crl_policy is CrlPolicy.REQUIRE
-    return Rules(only_leaf_end=layout.config.parity.times, crls=crls, needs_crls=needs)
 
 
 def _ended(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
