@@ -63,11 +63,11 @@ class Certificate:
 
     __slots__ = (
         "_checked",
+        "_issuer_name",
         "_weakness",
         "_x509",
         "der",
         "extensions",
-        "issuer",
         "issuer_der",
         "issuer_key",
         "not_after",
@@ -78,18 +78,19 @@ class Certificate:
         "signature_hash",
         "spki_der",
         "spki_hash",
-        "subject",
         "subject_der",
         "subject_key",
         "subject_name",
+        "version",
     )
 
     _checked: dict[SpkiHash, bool]
+    _issuer_name: Name
     _weakness: tuple[str | None] | None
     _x509: x509.Certificate
     der: bytes
-    subject: DistinguishedName
-    issuer: DistinguishedName
+    version: int
+    """3 where it may have extensions (RFC 5280 section 4.1.2.1); as written, one more than its number in the DER."""
     subject_der: bytes
     issuer_der: bytes
     serial_number: SerialNumber
@@ -112,18 +113,18 @@ class Certificate:
     def __init__(self, der: bytes) -> None:
         """Parse `der`; every defect is raised as some exception that `load_certificate` turns into ours."""
         parsed = x509.load_der_x509_certificate(der)
-        fields = _tbs_fields(der)
+        version, fields = _tbs_fields(der)
         issuer, subject = read_name(fields[2]), read_name(fields[4])
         openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         digest, key = parsed.signature_hash_algorithm, parsed.public_key()
         values: dict[str, object] = {
             "der": der,
             "_checked": {},
+            "_issuer_name": issuer,
             "_weakness": None,
             "_x509": parsed,
+            "version": version,
             "openssl": openssl,
-            "subject": DistinguishedName.from_name(subject),
-            "issuer": DistinguishedName.from_name(issuer),
             "issuer_der": fields[2].encoding,
             "subject_der": fields[4].encoding,
             "spki_der": fields[5].encoding,
@@ -152,6 +153,16 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"<Certificate {self.subject} serial {self.serial_number:x}>"
+
+    @property
+    def subject(self) -> DistinguishedName:
+        """The attributes of the subject that Plug & Charge uses."""
+        return DistinguishedName.from_name(self.subject_name)
+
+    @property
+    def issuer(self) -> DistinguishedName:
+        """The same of the issuer."""
+        return DistinguishedName.from_name(self._issuer_name)
 
     @property
     def is_ca(self) -> bool:
@@ -250,20 +261,20 @@ def _fingerprint(encoding: bytes, key: PublicKey) -> SpkiHash:
     return spki_hash(key)
 
 
-def _tbs_fields(der: bytes) -> tuple[Element, ...]:
-    """Serial, algorithm, issuer, validity, subject, key and what follows (RFC 5280 section 4.1), version left out.
+def _tbs_fields(der: bytes) -> tuple[int, tuple[Element, ...]]:
+    """The version; serial, algorithm, issuer, validity, subject, key and what follows (RFC 5280 section 4.1).
 
     The algorithm outside the signed part must be the one inside (section 4.1.1.2): no signature would notice a change.
     """
     signed, algorithm = read_parts(der)[:2]
-    fields = signed.children()
+    version, fields = 1, signed.children()
     if fields and fields[0].tag == _VERSION:
-        fields = fields[1:]
+        version, fields = 1 + int.from_bytes(read_one(fields[0].content).content, signed=True), fields[1:]
     if len(fields) < 6:
         raise DerError("a TBSCertificate of too few fields")
     if fields[1].encoding != algorithm.encoding:
         raise DerError("the signature algorithms inside and outside differ")
-    return fields
+    return version, fields
 
 
 def _extensions_of(fields: tuple[Element, ...]) -> Element | None:

@@ -126,12 +126,12 @@ def spki_hash(public_key: PublicKey) -> SpkiHash:
 def key_weakness(public_key: PublicKey) -> str | None:
     """Why the key is too weak or of a kind we don't accept, as a sentence; None when it is good."""
     match public_key:
-        case rsa.RSAPublicKey():
-            size = public_key.key_size
-            return None if size >= MIN_RSA_BITS else f"an RSA key of {size} bits; at least {MIN_RSA_BITS} are needed"
         case ec.EllipticCurvePublicKey():
             name = public_key.curve.name
             return None if name in _CURVES else f"a key on the curve {name}, which is too weak or not in use here"
+        case rsa.RSAPublicKey():
+            size = public_key.key_size
+            return None if size >= MIN_RSA_BITS else f"an RSA key of {size} bits; at least {MIN_RSA_BITS} are needed"
         case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
             return None
         case _:

@@ -174,8 +174,8 @@ def _openssl_refusal(path: Path) -> Refusal | None:
 def _version_refusal(path: Path) -> Refusal | None:
     """Duty 6: only version 3 has extensions, so nothing else can say that it is a CA (RFC 5280 section 6.1.4 (k))."""
     for depth, certificate in enumerate(path):
-        if certificate.extensions.present and (version := certificate.openssl.get_version() + 1) != 3:
-            why = f"{certificate.subject} has extensions, but is of version {version}"
+        if certificate.version != 3 and certificate.extensions.present:
+            why = f"{certificate.subject} has extensions, but is of version {certificate.version}"
             return Refusal(Reason.INVALID_CHAIN, why, depth)
     return None
 

@@ -62,7 +62,7 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
     if refusal is not None:
         return refusal
     # 5
-    if certificate in bundle.certificates:
+    if bundle.holds(certificate):
         return InstallOutcome(InstallCertificateResult.ACCEPTED, "already installed")
     # 6
     objection = room_objection(change, layout, certificates=1, size=len(certificate.to_pem()))

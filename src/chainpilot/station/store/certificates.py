@@ -79,8 +79,7 @@ def read_certificate_file(look: Look, path: Path) -> CertificateFile:
 
 def certificate_files(look: Look, directory: Path) -> tuple[Path, ...]:
     """The files of a directory that are read as certificates, by name. Raises VaultReadError."""
-    names = look.names(directory)
-    return look.derive(("certificate files", directory), (names,), lambda: _with_certificate_suffix(names))
+    return look.names_where(directory, _has_certificate_suffix)
 
 
 def read_directory(look: Look, directory: Path) -> tuple[CertificateFile, ...]:
@@ -146,8 +145,8 @@ def _made(path: Path, data: bytes, before: CertificateFile | None) -> Certificat
     return certificates_in(path, data, before)
 
 
-def _with_certificate_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.suffix.lower() in CERTIFICATE_SUFFIXES)
+def _has_certificate_suffix(name: str) -> bool:
+    return name.lower().endswith(CERTIFICATE_SUFFIXES)
 
 
 def _read_armoured(path: Path, data: bytes, known: Mapping[bytes, _Block]) -> CertificateFile:

@@ -26,13 +26,17 @@ class Crls:
 def read_crls(look: Look, directory: Path) -> Crls:
     """Read the lists of a directory; one that isn't there holds none, and says so."""
     try:
-        names = look.names(directory)
+        paths = look.names_where(directory, _has_crl_suffix)
     except VaultReadError as error:
         return Crls((), (Finding(str(directory), error.why),))
-    files = tuple(_read(look, path) for path in names if path.suffix.lower() in CRL_SUFFIXES)
+    files = tuple(_read(look, path) for path in paths)
     if not files:
         return Crls((), (Finding(str(directory), "holds no revocation list"),))
     return look.derive(("crls", directory), files, lambda: _joined(files))
+
+
+def _has_crl_suffix(name: str) -> bool:
+    return name.lower().endswith(CRL_SUFFIXES)
 
 
 def _read(look: Look, path: Path) -> Crls:

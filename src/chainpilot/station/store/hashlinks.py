@@ -14,7 +14,7 @@ from chainpilot.station.vault import Change, Look, VaultReadError
 
 __all__ = ["changed_links", "has_hash_links", "hash_name", "stage_hash_links", "wanted_links"]
 
-_HASH_LINK: Final = re.compile(r"[0-9a-f]{8}\.[0-9]{1,6}")
+_HASH_LINK: Final = re.compile(r"[0-9a-f]{8}\.[0-9]{1,6}").fullmatch
 
 
 def hash_name(certificate: Certificate) -> str:
@@ -68,10 +68,7 @@ def changed_links(
 def _found(look: Look, directory: Path) -> dict[str, str | None]:
     """Everything of that form of name: where a link leads, None for a file."""
     try:
-        names = look.names(directory)
+        links = look.names_where(directory, _HASH_LINK)
     except VaultReadError:
         return {}
-    links = look.derive(
-        ("hash links", directory), (names,), lambda: tuple(one for one in names if _HASH_LINK.fullmatch(one.name))
-    )
     return {path.name: look.link_target(path) for path in links}

@@ -128,11 +128,10 @@ class KeyRing:
     def paths(self) -> tuple[Path, ...]:
         """The key files of the directory, by name."""
         try:
-            names = self.look.names(self.directory)
+            return self.look.names_where(self.directory, _has_key_suffix)
         except VaultReadError as error:
             self._findings[Finding(str(self.directory), error.why)] = None
             return ()
-        return self.look.derive(("key files", self.directory), (names,), lambda: _with_key_suffix(names))
 
     def public_half(self, path: Path) -> SpkiHash | None:
         """The fingerprint of the public key of that file; None, and a finding, where it can't be told."""
@@ -156,8 +155,8 @@ def _half(provider: KeyProvider, data: bytes) -> _Half:
         return _Half(None, error.why)
 
 
-def _with_key_suffix(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.suffix.lower() in KEY_SUFFIXES)
+def _has_key_suffix(name: str) -> bool:
+    return name.lower().endswith(KEY_SUFFIXES)
 
 
 def stage_key_removal(change: Change, layout: Layout, path: Path) -> None:

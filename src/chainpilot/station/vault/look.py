@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chainpilot.station.vault.memory import Make, Memory, read_file
+from chainpilot.station.vault.memory import Choice, Make, Memory, read_file
 
 __all__ = ["Look"]
 
@@ -77,6 +77,14 @@ class Look:
             VaultReadError: the directory can't be listed.
         """
         return self.memory.names(directory)
+
+    def names_where(self, directory: Path, choice: Choice) -> tuple[Path, ...]:
+        """Those of `names` that `choice`, always the same function, takes by their last part.
+
+        Raises:
+            VaultReadError: the directory can't be listed.
+        """
+        return self.memory.names_where(directory, choice)
 
     def link_target(self, path: Path) -> str | None:
         """Where a symbolic link leads, as it is written; None when it is none."""

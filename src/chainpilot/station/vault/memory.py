@@ -11,14 +11,14 @@ import operator
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from chainpilot.clock import file_clock
 from chainpilot.station.vault.errors import VaultReadError
 
-__all__ = ["MAX_REMEMBERED", "Make", "Memory", "file_digest", "read_file"]
+__all__ = ["MAX_REMEMBERED", "Choice", "Make", "Memory", "file_digest", "read_file"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -32,6 +32,9 @@ _UNSETTLED_SECONDS: Final = 2_000_000_000
 _SECOND: Final = 1_000_000_000
 
 _Stamp = tuple[int, int, int, int, int]
+
+Choice = Callable[[str], object]
+"""Tells by a file's name whether it is meant; the same function at every call."""
 
 
 class Make(Protocol[T_co]):
@@ -71,10 +74,14 @@ class _Listing:
     stamp: _Stamp
     settled: bool
     names: tuple[Path, ...]
+    texts: tuple[str, ...]
+    """The last part of each: asking a thousand paths for theirs takes a millisecond."""
     links: frozenset[Path]
     """Those that are symbolic links: what they lead to may change while the directory doesn't."""
     filtered: tuple[frozenset[Path], tuple[Path, ...]] | None = None
     """The links that lead to directories, and the names without them."""
+    chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
+    """What was chosen, behind the names that it was chosen from."""
 
 
 class Memory:
@@ -143,12 +150,21 @@ class Memory:
             batch = _Batch(paths, [(str(path), made.get(path)) for path in paths])
             self._batches[make, directory] = batch
         found: list[T | None] = []
+        ask = os.stat
         for place, (name, cell) in enumerate(batch.cells):
             if cell is None:  # it may have come to be known since
                 cell = made.get(paths[place])  # noqa: PLW2901 - looked up late
                 batch.cells[place] = name, cell
-            record = cell.record if cell is not None else None
-            found.append(record.value if record is not None and _is_as_it_was(name, record) else None)
+            if cell is None or not (record := cell.record).settled:
+                found.append(None)
+                continue
+            try:
+                now = ask(name)
+            except OSError:
+                found.append(None)
+                continue
+            stamp = now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+            found.append(record.value if record.stamp == stamp else None)
         return tuple(found)
 
     def names(self, directory: Path) -> tuple[Path, ...]:
@@ -173,6 +189,25 @@ class Memory:
             known.filtered = elsewhere, tuple(path for path in known.names if path not in elsewhere)
         return known.filtered[1]
 
+    def names_where(self, directory: Path, choice: Choice) -> tuple[Path, ...]:
+        """Those of `names` that `choice` takes; the same object while it would be equal.
+
+        Raises:
+            VaultReadError: the directory can't be listed.
+        """
+        names = self.names(directory)
+        listing = self._listings.get(directory) if names else None
+        if listing is None:
+            return ()
+        known = listing.chosen.get(choice)
+        if known is None or known[0] is not names:
+            left_out = frozenset(listing.names).difference(names) if names is not listing.names else ()
+            there = zip(listing.names, listing.texts, strict=True)
+            taken = tuple([path for path, text in there if choice(text) and path not in left_out])
+            known = names, known[1] if known is not None and known[1] == taken else taken
+            listing.chosen[choice] = known
+        return known[1]
+
     def _listed(self, directory: Path, stamp: _Stamp, before: _Listing | None) -> _Listing:
         settled = _is_settled(stamp, file_clock())
         try:
@@ -182,14 +217,17 @@ class Memory:
             found = []
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
-        if before is not None and [path.name for path in before.names] == [name for name, _ in found]:
+        texts = tuple([name for name, _ in found])
+        if before is not None and before.texts == texts:
             names = before.names
         else:
-            known = {path.name: path for path in before.names} if before is not None else {}
-            names = tuple(known.get(name) or directory / name for name, _ in found)
+            known = dict(zip(before.texts, before.names, strict=True)) if before is not None else {}
+            names = tuple([known.get(name) or directory / name for name in texts])
             self._forget(known.values(), names)
         links = frozenset(path for path, (_, is_link) in zip(names, found, strict=True) if is_link)
-        listing = _Listing(stamp, settled, names, links)
+        listing = _Listing(stamp, settled, names, texts, links)
+        if before is not None:
+            listing.chosen.update(before.chosen)
         if len(self._listings) >= MAX_REMEMBERED:
             self._listings.clear()
         self._listings[directory] = listing
@@ -222,16 +260,6 @@ class Memory:
             self._derived.clear()
         self._derived[key] = (parts, value)
         return value
-
-
-def _is_as_it_was(name: str, record: _Remembered) -> bool:
-    if not record.settled:
-        return False
-    try:
-        about = os.stat(name)  # noqa: PTH116 - see Memory.recall
-    except OSError:
-        return False
-    return record.stamp == (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 def read_file(path: Path, limit: int) -> tuple[bytes, _Stamp, bool] | None:
