@@ -4,7 +4,6 @@ Everything else takes the time as an argument (`at`) or a `Clock`. Tests hand in
 Judging whether the machine's clock can be trusted is not handled here.
 """
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Final, Protocol, final
@@ -44,6 +43,8 @@ class SystemClock:
 
     async def sleep_until(self, moment: float) -> None:
         """Return when `monotonic()` has reached `moment` (seconds); at once if it already has."""
+        import asyncio  # noqa: PLC0415 - a store and its commands have no event loop, and need not load one
+
         await asyncio.sleep(max(0.0, moment - self.monotonic()))
 
 

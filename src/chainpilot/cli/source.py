@@ -1,4 +1,4 @@
-"""Where the bytes come from: a file or standard input, read up to the bound, with a sentence for every obstacle."""
+"""Where the bytes come from: a file or standard input, read up to a bound, with a sentence for every obstacle."""
 
 import difflib
 import os
@@ -10,7 +10,6 @@ import typer
 
 from chainpilot.cli.exits import Exit
 from chainpilot.errors import OwnError
-from chainpilot.pki.artifact import MAX_BYTES
 
 __all__ = ["STANDARD_INPUT", "SourceError", "read_source"]
 
@@ -29,17 +28,17 @@ class SourceError(OwnError):
         self.exit = code
 
 
-def read_source(source: str) -> bytes:
-    """The bytes of the file, or of standard input for `-`; one more than the bound where there are more.
+def read_source(source: str, *, limit: int) -> bytes:
+    """The bytes of the file, or of standard input for `-`; one more than `limit` where there are more.
 
     Raises:
         SourceError: it is missing, a directory, not allowed, or the system can't read it.
     """
     try:
         if source == STANDARD_INPUT:
-            return _standard_input()
+            return _standard_input(limit)
         with Path(source).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(limit + 1)
     except FileNotFoundError as error:
         raise SourceError(f"there is no file {source}{_near(source)}", Exit.NOT_FOUND) from error
     except IsADirectoryError as error:
@@ -52,12 +51,12 @@ def read_source(source: str) -> bytes:
         raise SourceError(why, Exit.NEEDS_SOMEBODY) from error
 
 
-def _standard_input() -> bytes:
+def _standard_input(limit: int) -> bytes:
     if sys.stdin is None:
         return b""
     if sys.stdin.isatty():
         typer.echo("Paste it, then press Ctrl-D on a line of its own.", err=True)
-    return sys.stdin.buffer.read(MAX_BYTES + 1)
+    return sys.stdin.buffer.read(limit + 1)
 
 
 def _near(source: str) -> str:

@@ -4,7 +4,6 @@ Names and kinds are checked here and nothing is read or opened; what the values 
 """
 
 import difflib
-import tomllib
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -74,6 +73,8 @@ def read_store_file(text: str) -> StoreFile:
     """
     if len(text) > MAX_CONFIG_CHARACTERS:
         raise StoreConfigError("the configuration", f"{len(text)} characters; at most {MAX_CONFIG_CHARACTERS} are read")
+    import tomllib  # noqa: PLC0415 - a station without a file needs no parser of one
+
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -17,7 +17,7 @@ from chainpilot.cli.inspect.survey import Survey, look_over
 from chainpilot.cli.source import STANDARD_INPUT, SourceError, read_source
 from chainpilot.cli.words import parse_time, plain
 from chainpilot.clock import SYSTEM
-from chainpilot.pki.artifact import ArtifactError, read_artifacts
+from chainpilot.pki.artifact import MAX_BYTES, ArtifactError, read_artifacts
 from chainpilot.pki.hashdata import HashAlgorithm
 
 __all__ = ["explain", "parse_time", "run_inspect"]
@@ -42,7 +42,7 @@ def run_inspect(source: str, *, as_json: bool, at: str | None, algorithm: str) -
         # the library warns about odd certificates in its own words; ours are in the report
         warnings.simplefilter("ignore")
         try:
-            survey = explain(name, read_source(source), at=moment, algorithm=HashAlgorithm(algorithm))
+            survey = explain(name, read_source(source, limit=MAX_BYTES), at=moment, algorithm=HashAlgorithm(algorithm))
         except (SourceError, ArtifactError) as error:
             return _refuse(name, moment, error, as_json=as_json)
         if as_json:

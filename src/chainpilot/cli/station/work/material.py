@@ -75,7 +75,7 @@ def check_inputs(sources: Iterable[str | None]) -> None:
 
 def _bytes(source: str) -> bytes:
     try:
-        data = read_source(source)
+        data = read_source(source, limit=MAX_TEXT)
     except SourceError as error:
         if error.exit is Exit.NOT_ALLOWED:
             why = f"{source} may not be read by you; run the command as a user who may, or pipe it in with -"
