@@ -39,14 +39,12 @@ from chainpilot.wire.pnc.messages import (
     CertificateHashDataChain,
     CertificateSignedRequest,
     CertificateSignedResponse,
-    CertificateUse,
-    GenericStatus,
     GetInstalledCertificateIdsRequest,
     GetInstalledCertificateIdsResponse,
-    GetInstalledCertificateStatus,
     PncRequest,
     PncResponse,
 )
+from chainpilot.wire.pnc.words import CertificateUse, GenericStatus, GetInstalledCertificateStatus
 from forge import BEGIN, END, Forged, forge
 
 __all__ = [

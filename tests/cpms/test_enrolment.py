@@ -14,7 +14,8 @@ from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.trust import LeafUse
-from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest
+from chainpilot.wire.pnc.messages import SignCertificateRequest
+from chainpilot.wire.pnc.words import GenericStatus
 from forge import NOON
 from offices import EVSE, STATION, STEPS, Scene, open_scene
 from sims import CaFault, StationFault, csr_text, v2g_ladder

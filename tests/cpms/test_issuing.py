@@ -10,7 +10,7 @@ from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import Enrolment, EnrolmentState, Failure, Proof, Reason, RetryClass, Step
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.trust import LeafUse
-from chainpilot.wire.pnc.messages import GenericStatus
+from chainpilot.wire.pnc.words import GenericStatus
 from forge import NOON
 from offices import STATION, Killed, Scene, open_scene
 from sims import CaFault, StationFault

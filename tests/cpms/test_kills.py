@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chainpilot.cpms.model import EnrolmentState, Step
-from chainpilot.wire.pnc.messages import GenericStatus
+from chainpilot.wire.pnc.words import GenericStatus
 from offices import STEPS, Killed, Scene, open_scene
 
 __all__: list[str] = []

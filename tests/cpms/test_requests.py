@@ -17,7 +17,8 @@ from chainpilot.cpms.model import EnrolmentState, Reason
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
 from chainpilot.pki.trust import LeafUse
-from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest
+from chainpilot.wire.pnc.messages import SignCertificateRequest
+from chainpilot.wire.pnc.words import GenericStatus
 from offices import EVSE, STATION, Scene, open_scene
 from sims import csr_text, odd_csr_text
 

@@ -24,7 +24,7 @@ from chainpilot.wire.ocppj.events import (
     StrayAnswer,
 )
 from chainpilot.wire.ocppj.frames import Call, CallError, CallResult, Frame, MessageType
-from chainpilot.wire.pnc.dialects import ACTIONS, VENDOR_IDS
+from chainpilot.wire.pnc.tables import ACTIONS, VENDOR_IDS
 
 __all__ = ["FrameSeen", "Watch", "seen_received", "seen_sent"]
 

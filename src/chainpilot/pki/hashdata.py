@@ -64,8 +64,8 @@ class CertificateHashData:
         """The same name in the form we write: lower case, no `0x`, no leading zeros in the serial number."""
         return CertificateHashData(
             self.hash_algorithm,
-            self.issuer_name_hash.lower(),
-            self.issuer_key_hash.lower(),
+            _normal_digest(self.issuer_name_hash),
+            _normal_digest(self.issuer_key_hash),
             normal_hex(self.serial_number),
         )
 
@@ -110,6 +110,11 @@ def chain_hash_data(
     """Hash data of leaf, Sub2, Sub1: every certificate of the chain, the anchor left out."""
     links = (*chain.chain.certificates, chain.anchor)
     return tuple(hash_data(child, issuer, algorithm) for child, issuer in itertools.pairwise(links))
+
+
+def _normal_digest(text: str) -> str:
+    """Leading zeros are digits of a digest and stay."""
+    return text.strip().lower().removeprefix("0x")
 
 
 def normal_hex(text: str) -> str:

@@ -18,11 +18,10 @@ from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import (
     CertificateSignedRequest,
     CertificateSignedResponse,
-    CertificateUse,
-    GenericStatus,
     GetInstalledCertificateIdsRequest,
     PncRequest,
 )
+from chainpilot.wire.pnc.words import CertificateUse, GenericStatus
 from clocks import SetClock
 from message_sockets import MemorySocket, socket_pair
 

@@ -3,10 +3,11 @@
 import pytest
 
 from chainpilot.pki.trust import LeafUse
-from chainpilot.wire.pnc.messages import CertificateUse, GetInstalledCertificateIdsRequest, SignCertificateRequest
+from chainpilot.wire.pnc.messages import GetInstalledCertificateIdsRequest, SignCertificateRequest
+from chainpilot.wire.pnc.words import CertificateUse
 
 
-def test_certificate_uses_are_those_of_2_0_1_and_the_two_it_dropped() -> None:
+def test_certificate_uses_are_those_of_2_0_1_the_two_it_dropped_and_the_one_that_2_1_added() -> None:
     assert {use.value for use in CertificateUse} == {
         "V2GRootCertificate",
         "MORootCertificate",
@@ -15,6 +16,7 @@ def test_certificate_uses_are_those_of_2_0_1_and_the_two_it_dropped() -> None:
         "ManufacturerRootCertificate",
         "CSOSubCA1",
         "CSOSubCA2",
+        "OEMRootCertificate",
     }
 
 

@@ -23,7 +23,8 @@ from chainpilot.cpms.model import (
     new_enrolment_id,
 )
 from chainpilot.cpms.ports import LedgerConflict
-from chainpilot.wire.pnc.messages import GenericStatus, SignCertificateRequest, SignCertificateResponse
+from chainpilot.wire.pnc.messages import SignCertificateRequest, SignCertificateResponse
+from chainpilot.wire.pnc.words import GenericStatus
 
 __all__ = ["accept"]
 

@@ -36,11 +36,10 @@ from chainpilot.pki.verify import VerifiedChain
 from chainpilot.wire.pnc.messages import (
     CertificateSignedRequest,
     CertificateSignedResponse,
-    CertificateUse,
-    GenericStatus,
     GetInstalledCertificateIdsRequest,
     GetInstalledCertificateIdsResponse,
 )
+from chainpilot.wire.pnc.words import CertificateUse, GenericStatus
 
 __all__ = ["confirm_by_connection", "deliver"]
 

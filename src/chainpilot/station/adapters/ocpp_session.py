@@ -42,15 +42,13 @@ from chainpilot.wire.pnc.messages import (
     CertificateHashDataChain,
     CertificateSignedRequest,
     CertificateSignedResponse,
-    CertificateUse,
-    GenericStatus,
     GetInstalledCertificateIdsRequest,
     GetInstalledCertificateIdsResponse,
-    GetInstalledCertificateStatus,
     PncResponse,
     SignCertificateRequest,
     SignCertificateResponse,
 )
+from chainpilot.wire.pnc.words import CertificateUse, GenericStatus, GetInstalledCertificateStatus
 
 __all__ = ["LEAF_TYPES_OF", "Identity", "Session"]
 

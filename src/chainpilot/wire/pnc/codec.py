@@ -1,4 +1,4 @@
-"""Messages to OCPP payloads and back, by the tables of `dialects`: strict out, tolerant in, never surprised.
+"""Messages to OCPP payloads and back, by the tables of the dialects: strict out, tolerant in, never surprised.
 
 Reading never raises: what cannot be read comes back as a value that says what to answer, or what to think of the answer
 (the error layers of pnc-messages.md section 2). Frames and CALLERROR are `wire.ocppj`'s; whether a station may ask what
@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from chainpilot.wire.jsontext import JsonError, decode_json, encode_json
 from chainpilot.wire.ocppj.frames import ErrorCode
-from chainpilot.wire.pnc.dialects import DIALECTS, CarrierStatus, Dialect, DialectRow, MessageRow, Side
-from chainpilot.wire.pnc.fields import FieldFault
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect, DialectRow, MessageRow, OcppVersion, Side
+from chainpilot.wire.pnc.fields import NO_QUIRKS, Breach, FieldFault, InexpressibleError, Quirk
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
+from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
 
 __all__ = [
     "DATA_TRANSFER",
@@ -28,10 +29,11 @@ __all__ = [
     "decode_response",
     "encode_request",
     "encode_response",
+    "is_pnc",
 ]
 
 DATA_TRANSFER: Final = "DataTransfer"
-"""The action that carries dialect H."""
+"""The action that carries dialects H and O."""
 MAX_VENDOR_ID: Final = 255
 """Characters of vendorId (OCPP 1.6 section 6.17)."""
 MAX_MESSAGE_ID: Final = 50
@@ -65,15 +67,16 @@ class DecodeRefusal:
     why: str
     """For the log; quotes nothing of the payload."""
     fault: ErrorCode | None = None
-    """Set if the payload breaks the schema of DataTransfer itself: then CALLERROR with this code is due instead."""
+    """Set if the payload breaks the schema of OCPP's own message, DataTransfer included: then CALLERROR with this code
+    is due instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierRefusal:
-    """An answer that holds no message: the carrier refused, or what it carries cannot be read."""
+    """An answer that holds no message: the carrier refused, or the message cannot be read."""
 
     status: str
-    """The DataTransfer status as it came, cut; empty if there was none."""
+    """The DataTransfer status as it came, cut; empty if there was none, and for OCPP's own messages."""
     why: str
     """For people and logs; quotes nothing of the payload but the status."""
     said: str | None = None
@@ -85,45 +88,91 @@ def carrier_answer(status: CarrierStatus) -> dict[str, object]:
     return {"status": status.value}
 
 
-def encode_request(request: PncRequest, dialect: Dialect) -> OcppCall:
-    """The call that asks `request` in `dialect`.
+def is_pnc(action: str, version: OcppVersion) -> bool:
+    """Whether calls of that action are `decode_request`'s: DataTransfer, and the version's own messages among ours."""
+    return action == DATA_TRANSFER or _message_of_action(NATIVE[version], action) is not None
+
+
+def encode_request(request: PncRequest, dialect: Dialect, quirks: frozenset[Quirk] = NO_QUIRKS) -> OcppCall:
+    """The call that asks `request` in `dialect`, in the spellings that the station's quirks demand.
 
     Raises:
-        InexpressibleError: the dialect has no way to say it (H: GetInstalledCertificateIds for other than one type).
+        InexpressibleError: the dialect has no way to say it (H and S: GetInstalledCertificateIds for other than one
+            type; S: anything of V2G; all but H: hash data without a responder).
         UnwritableJsonError: a text is not Unicode.
     """
     row = DIALECTS[dialect]
     message = _message_for(row, request)
-    data = encode_json(_write(message.request, request))
+    written = _write(message.request, request, quirks)
+    if row.vendor_id is None:
+        return OcppCall(message.action, written)
+    data = encode_json(written)
     return OcppCall(DATA_TRANSFER, {"vendorId": row.vendor_id, "messageId": message.action, "data": data})
 
 
 def encode_response(response: PncResponse, dialect: Dialect) -> dict[str, object]:
     """The CALLRESULT's payload that answers with `response` in `dialect`.
 
-    The carrier's status is Accepted whatever the message says: it was understood (pnc-messages.md section 2).
+    A carrier's status is Accepted whatever the message says: it was understood (pnc-messages.md section 2).
 
     Raises:
+        InexpressibleError: the dialect would say something else (H: a good token with a chain that is not).
         UnwritableJsonError: a text is not Unicode.
     """
-    message = _message_for(DIALECTS[dialect], response)
-    data = encode_json(_write(message.response, response))
-    return {**carrier_answer(CarrierStatus.ACCEPTED), "data": data}
+    row = DIALECTS[dialect]
+    written = _write(_message_for(row, response).response, response, NO_QUIRKS)
+    if row.vendor_id is None:
+        return written
+    return {**carrier_answer(CarrierStatus.ACCEPTED), "data": encode_json(written)}
 
 
-def decode_request(action: str, payload: object) -> DecodedRequest | DecodeRefusal:
+def decode_request(
+    action: str, payload: object, version: OcppVersion = OcppVersion.V16
+) -> DecodedRequest | DecodeRefusal:
     """Understand a call of the peer.
 
     Args:
-        action: the CALL's action; only DataTransfer carries anything in the dialects known.
+        action: the CALL's action, one for which `is_pnc` holds.
         payload: the CALL's payload.
+        version: of the connection; it decides which messages are OCPP's own.
     """
-    if action != DATA_TRANSFER or not isinstance(payload, dict):
-        return _broken(ErrorCode.FORMATION_VIOLATION, "not a DataTransfer")
-    breach = _schema_breach(payload)
-    if breach is not None:
-        return breach
-    row = _row_of_vendor(payload["vendorId"])
+    if not isinstance(payload, dict):
+        return _broken(ErrorCode.FORMATION_VIOLATION, "the payload is not an object")
+    if action != DATA_TRANSFER:
+        return _decode_native(action, payload, NATIVE[version])
+    return _schema_breach(payload) or _decode_carried(payload, version)
+
+
+def decode_response(request: PncRequest, dialect: Dialect, payload: object) -> PncResponse | CarrierRefusal:
+    """Understand the answer to `request`, which was asked in `dialect`.
+
+    A refusal inside an accepted carrier is a message like any other; only an unreadable one is a `CarrierRefusal`.
+
+    Raises:
+        InexpressibleError: the dialect has no such message, so nothing was asked.
+    """
+    row = DIALECTS[dialect]
+    message = _message_for(row, request)
+    if not isinstance(payload, dict):
+        return CarrierRefusal("", "the answer is not an object")
+    status = ""
+    if row.vendor_id is not None:
+        given = payload.get("status")
+        if not isinstance(given, str):
+            return CarrierRefusal("", "the answer has no status")
+        if given != CarrierStatus.ACCEPTED.value:
+            return CarrierRefusal(_plain(given), f"{message.action} was answered {_plain(given)}", _said(payload))
+        status = given
+    try:
+        values = _read(message.response, payload if row.vendor_id is None else _inner(payload))
+    except (FieldFault, JsonError) as error:
+        return CarrierRefusal(status, f"{message.action} was answered unreadably: {error}")
+    response: PncResponse = message.response.of(**message.complete(request, values))
+    return response
+
+
+def _decode_carried(payload: Mapping[str, Any], version: OcppVersion) -> DecodedRequest | DecodeRefusal:
+    row = _row_of_vendor(payload["vendorId"], version)
     if row is None:
         return _refused(CarrierStatus.UNKNOWN_VENDOR_ID, "no dialect of ours has this vendorId")
     message = _message_of_action(row, payload.get("messageId"))
@@ -136,38 +185,45 @@ def decode_request(action: str, payload: object) -> DecodedRequest | DecodeRefus
     return DecodedRequest(row.dialect, message.request.of(**values))
 
 
-def decode_response(request: PncRequest, dialect: Dialect, payload: object) -> PncResponse | CarrierRefusal:
-    """Understand the answer to `request`, which was asked in `dialect`.
+_CODES: Final[Mapping[Breach, ErrorCode]] = {
+    Breach.MISSING: ErrorCode.PROTOCOL_ERROR,
+    Breach.TYPE: ErrorCode.TYPE_CONSTRAINT_VIOLATION,
+    Breach.PROPERTY: ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
+}
+"""What answers a fault in OCPP's own messages (OCPP-J 1.6 table 7)."""
 
-    A refusal inside an accepted carrier is a message like any other; only an unreadable one is a `CarrierRefusal`.
-    """
-    message = _message_for(DIALECTS[dialect], request)
-    if not isinstance(payload, dict):
-        return CarrierRefusal("", "the answer is not an object")
-    status = payload.get("status")
-    if not isinstance(status, str):
-        return CarrierRefusal("", "the answer has no status")
-    if status != CarrierStatus.ACCEPTED.value:
-        return CarrierRefusal(_plain(status), f"{message.action} was answered {_plain(status)}", _said(payload))
+
+def _decode_native(action: str, payload: Mapping[str, object], row: DialectRow) -> DecodedRequest | DecodeRefusal:
+    message = _message_of_action(row, action)
+    if message is None:
+        return _broken(ErrorCode.NOT_IMPLEMENTED, f"OCPP {row.version.value} has no such message of ours")
     try:
-        values = _read(message.response, _inner(payload))
-    except (FieldFault, JsonError) as error:
-        return CarrierRefusal(status, f"{message.action} was answered unreadably: {error}")
-    response: PncResponse = message.response.of(**message.complete(request, values))
-    return response
+        values = _read(message.request, payload)
+    except FieldFault as fault:
+        return _broken(_CODES[fault.breach], f"{message.action}: {fault}")
+    return DecodedRequest(row.dialect, message.request.of(**values))
 
 
 def _message_for(row: DialectRow, value: PncRequest | PncResponse) -> MessageRow:
-    return next(message for message in row.messages if type(value) in {message.request.of, message.response.of})
+    for message in row.messages:
+        if type(value) in {message.request.of, message.response.of}:
+            return message
+    raise InexpressibleError(f"dialect {row.dialect.value} has no {type(value).__name__}")
 
 
-def _row_of_vendor(vendor_id: str) -> DialectRow | None:
+def _row_of_vendor(vendor_id: str, version: OcppVersion) -> DialectRow | None:
     """OCPP 1.6 section 6.17 types vendorId and messageId CiString: case does not count."""
-    return next((row for row in DIALECTS.values() if row.vendor_id.lower() == vendor_id.lower()), None)
+    known = (row for row in DIALECTS.values() if row.vendor_id is not None and row.version is version)
+    return next((row for row in known if str(row.vendor_id).lower() == vendor_id.lower()), None)
 
 
 def _message_of_action(row: DialectRow, action: str | None) -> MessageRow | None:
-    return next((message for message in row.messages if action and message.action.lower() == action.lower()), None)
+    """Inside DataTransfer case does not count; OCPP's own actions are as written."""
+    if not action:
+        return None
+    folded = str if row.vendor_id is None else str.lower
+    names = ((message, name) for message in row.messages for name in (message.action, *message.also_read))
+    return next((message for message, name in names if folded(name) == folded(action)), None)
 
 
 def _schema_breach(payload: Mapping[str, object]) -> DecodeRefusal | None:
@@ -199,19 +255,20 @@ def _inner(payload: Mapping[str, object]) -> dict[str, object]:
     if isinstance(data, str):
         data = decode_json(data)
     if data is None:
-        raise FieldFault("data", "missing")
+        raise FieldFault("data", "missing", Breach.MISSING)
     if not isinstance(data, dict):
-        raise FieldFault("data", "not a JSON object")
+        raise FieldFault("data", "not a JSON object", Breach.TYPE)
     return data
 
 
-def _write(side: Side, value: PncRequest | PncResponse) -> dict[str, object]:
+def _write(side: Side, value: PncRequest | PncResponse, quirks: frozenset[Quirk]) -> dict[str, object]:
     """Fields that are None are left out."""
+    side.check(value)
     written: dict[str, object] = {}
     for field in side.fields:
         content = getattr(value, field.attribute)
         if field.written and content is not None and not (field.omit_empty and content == ()):
-            written[field.names[0]] = field.kind.write(content)
+            written[field.names[0]] = field.kind.write(content, quirks)
     return written
 
 
@@ -225,7 +282,7 @@ def _read(side: Side, data: Mapping[str, object]) -> dict[str, Any]:
         if contents:
             values[field.attribute] = field.kind.read(contents[0], next(iter(found)))
         elif field.required:
-            raise FieldFault(field.names[0], "missing")
+            raise FieldFault(field.names[0], "missing", Breach.MISSING)
     return _with_raw_word(side, data, values)
 
 

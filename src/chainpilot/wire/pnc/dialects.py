@@ -1,42 +1,35 @@
-"""How each dialect carries and spells the messages, as tables that serve both ends of the conversation.
+"""What a dialect is made of: how messages are carried, and the fields of each; serves both ends of the conversation.
 
-A new dialect or message is a new row here (and its Struct in `messages`); `codec` reads and writes by the rows.
-Row numbers are those of pnc-messages.md section 3.
+The dialects themselves stand in `tables`; `codec` reads and writes by them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
-from chainpilot.pki.trust import LeafUse
-from chainpilot.wire.pnc.fields import (
-    MAX_CHAIN_TEXT,
-    MAX_SINGLE_TEXT,
-    ChainText,
-    Choice,
-    HashList,
-    Kind,
-    OneChoice,
-    StatusInfo,
-    Text,
-    is_flat,
-)
-from chainpilot.wire.pnc.messages import (
-    CertificateHashDataChain,
-    CertificateSignedRequest,
-    CertificateSignedResponse,
-    CertificateUse,
-    GenericStatus,
-    GetInstalledCertificateIdsRequest,
-    GetInstalledCertificateIdsResponse,
-    GetInstalledCertificateStatus,
-    PncRequest,
-    SignCertificateRequest,
-    SignCertificateResponse,
-)
+from chainpilot.wire.pnc.fields import Kind
+from chainpilot.wire.pnc.messages import PncRequest
 
-__all__ = ["ACTIONS", "DIALECTS", "VENDOR_IDS", "CarrierStatus", "Dialect", "DialectRow", "Field", "MessageRow", "Side"]
+__all__ = [
+    "CarrierStatus",
+    "Check",
+    "Dialect",
+    "DialectRow",
+    "Field",
+    "MessageRow",
+    "OcppVersion",
+    "Side",
+    "anything",
+]
+
+
+class OcppVersion(Enum):
+    """The OCPP version of a connection; the value is its WebSocket subprotocol."""
+
+    V16 = "ocpp1.6"
+    V201 = "ocpp2.0.1"
+    V21 = "ocpp2.1"
 
 
 class Dialect(Enum):
@@ -44,10 +37,18 @@ class Dialect(Enum):
 
     H = "H"
     """DataTransfer with vendorId `iso15118`: the OCPP 1.6 ISO 15118 extension, version 1.3 (seed 004)."""
+    O = "O"  # noqa: E741 - the specification's letter
+    """DataTransfer with vendorId `org.openchargealliance.iso15118pnc`: the application note of 2020."""
+    S = "S"
+    """OCPP 1.6's own messages of the security whitepaper: CSMS roots, manufacturers' roots, the client certificate."""
+    V201 = "2.0.1"
+    """OCPP 2.0.1's own messages."""
+    V21 = "2.1"
+    """OCPP 2.1's own messages."""
 
 
 class CarrierStatus(Enum):
-    """What a DataTransfer answer says of its contents (OCPP 1.6 DataTransferStatus)."""
+    """What a DataTransfer answer says of its contents (OCPP DataTransferStatus)."""
 
     ACCEPTED = "Accepted"
     REJECTED = "Rejected"
@@ -73,11 +74,18 @@ class Field:
 
 Complete = Callable[[PncRequest, dict[str, Any]], dict[str, Any]]
 """Fills in what an answer leaves to its request."""
+Check = Callable[[Any], None]
+"""Raises InexpressibleError for a message that the dialect would say wrongly."""
 
 
 def _as_it_is(request: PncRequest, values: dict[str, Any]) -> dict[str, Any]:
     del request
     return values
+
+
+def anything(value: object) -> None:
+    """A check that every message passes."""
+    del value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ class Side:
     fields: tuple[Field, ...]
     raw_word: tuple[str, str] | None = None
     """(wire name, attribute): a word that is none of ours is kept in the attribute, if that is still empty."""
+    check: Check = anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,111 +104,20 @@ class MessageRow:
     """One message in one dialect."""
 
     action: str
+    """The action, or the messageId inside DataTransfer; this one is written."""
     request: Side
     response: Side
     complete: Complete = _as_it_is
+    also_read: tuple[str, ...] = field(default=())
+    """Other names of it that peers use (row 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialectRow:
-    """One dialect carried in DataTransfer."""
+    """One dialect."""
 
     dialect: Dialect
-    vendor_id: str
+    version: OcppVersion
+    vendor_id: str | None
+    """Of its DataTransfer; None where the messages are OCPP's own."""
     messages: tuple[MessageRow, ...]
-
-
-_LEAF_USE: Final = Choice(LeafUse)
-_CERTIFICATE_USE: Final = Choice(
-    CertificateUse,
-    also_read={
-        # The misspelling is that of OCPP 2.0's schema (row 2).
-        "V2GRootCertficate": CertificateUse.V2G_ROOT_CERTIFICATE,
-        # The word of the 1.6 security whitepaper for the same root.
-        "CentralSystemRootCertificate": CertificateUse.CSMS_ROOT_CERTIFICATE,
-    },
-)
-# Anything but Accepted is a refusal, whatever word a station finds for it (as row 8).
-_ACCEPTED_OR_NOT: Final = Choice(GenericStatus, otherwise=GenericStatus.REJECTED)
-
-
-def _verdict(answer: type) -> Side:
-    """An answer that is a status and, from peers that go beyond H, a statusInfo."""
-    return Side(
-        answer,
-        (
-            Field("status", ("status",), _ACCEPTED_OR_NOT, required=True),
-            Field("reason", ("statusInfo",), StatusInfo(), written=False),
-        ),
-        raw_word=("status", "reason"),
-    )
-
-
-def _complete_installed(request: PncRequest, values: dict[str, Any]) -> dict[str, Any]:
-    """Row 7: the text has no status, and a flat list says neither the type nor where a chain ends.
-
-    Roots are of the type asked for; entries of V2GCertificateChain may be leaf or child, so they stay without one.
-    """
-    chains: tuple[CertificateHashDataChain, ...] = values.get("chains") or ()
-    asked = request.certificate_types if isinstance(request, GetInstalledCertificateIdsRequest) else ()
-    if len(asked) == 1 and asked[0] is not CertificateUse.V2G_CERTIFICATE_CHAIN and is_flat(chains):
-        chains = tuple(CertificateHashDataChain(asked[0], chain.certificate_hash_data) for chain in chains)
-    found = GetInstalledCertificateStatus.ACCEPTED if chains else GetInstalledCertificateStatus.NOT_FOUND
-    return {"status": values.get("status") or found, "chains": chains}
-
-
-_H: Final = DialectRow(
-    Dialect.H,
-    "iso15118",
-    (
-        MessageRow(
-            "SignCertificate",
-            Side(
-                SignCertificateRequest,
-                (
-                    Field("csr", ("csr",), Text(MAX_SINGLE_TEXT), required=True),
-                    Field("certificate_type", ("typeOfCertificate", "certificateType"), _LEAF_USE),
-                ),
-            ),
-            _verdict(SignCertificateResponse),
-        ),
-        MessageRow(
-            "CertificateSigned",
-            Side(
-                CertificateSignedRequest,
-                (
-                    Field("certificate_chain", ("cert", "certificateChain"), ChainText(MAX_CHAIN_TEXT), required=True),
-                    Field("certificate_type", ("typeOfCertificate", "certificateType"), _LEAF_USE),
-                ),
-            ),
-            _verdict(CertificateSignedResponse),
-        ),
-        MessageRow(
-            "GetInstalledCertificateIds",
-            Side(
-                GetInstalledCertificateIdsRequest,
-                (Field("certificate_types", ("typeOfCertificate", "certificateType"), OneChoice(_CERTIFICATE_USE)),),
-            ),
-            Side(
-                GetInstalledCertificateIdsResponse,
-                (
-                    Field("status", ("status",), Choice(GetInstalledCertificateStatus)),
-                    Field(
-                        "chains",
-                        ("certificateHashData", "certificateHashDataChain"),
-                        HashList(_CERTIFICATE_USE),
-                        omit_empty=True,
-                    ),
-                ),
-            ),
-            _complete_installed,
-        ),
-    ),
-)
-
-DIALECTS: Final[dict[Dialect, DialectRow]] = {Dialect.H: _H}
-"""Every dialect we speak."""
-VENDOR_IDS: Final = frozenset(row.vendor_id for row in DIALECTS.values())
-"""Every vendorId we know."""
-ACTIONS: Final = frozenset(message.action for row in DIALECTS.values() for message in row.messages)
-"""Every action we know inside DataTransfer."""

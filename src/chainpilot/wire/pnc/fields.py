@@ -1,35 +1,43 @@
-"""Kinds of field: how one value is read tolerantly and written strictly; the rows of `dialects` are made of them.
+"""How single values travel: each kind reads every variant known of peers and writes one.
 
-Row numbers are those of pnc-messages.md section 3. Names and presence of a field are the row's, not the kind's.
+Limits are those of pnc-messages.md section 3. Names and presence of a field are the row's, not the kind's; hash data
+has its kinds in `hashes`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from chainpilot.errors import OwnError, PeerError
-from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm, normal_hex
-from chainpilot.wire.pnc.messages import CertificateHashDataChain, CertificateUse
+from chainpilot.wire.pnc.messages import CertificateChain, IdToken, IdTokenInfo
+from chainpilot.wire.pnc.words import AuthorizationStatus
 
 __all__ = [
     "MAX_CHAIN_TEXT",
-    "MAX_CHILDREN",
     "MAX_ENTRIES",
-    "MAX_HASH",
-    "MAX_SERIAL",
+    "MAX_EXI_REQUEST",
+    "MAX_EXI_RESPONSE",
+    "MAX_OCSP_RESULT",
     "MAX_SINGLE_TEXT",
+    "NO_QUIRKS",
+    "Breach",
+    "ChainObject",
     "ChainText",
     "Choice",
     "FieldFault",
-    "HashList",
+    "IdTokenObject",
     "InexpressibleError",
     "Kind",
-    "OneChoice",
+    "Moment",
+    "Quirk",
+    "SeveralChoices",
     "StatusInfo",
     "Text",
-    "is_flat",
+    "TextList",
+    "TokenInfoObject",
+    "WholeNumber",
 ]
 
 MAX_CHAIN_TEXT: Final = 10_000
@@ -37,28 +45,52 @@ MAX_CHAIN_TEXT: Final = 10_000
 no certificate fits."""
 MAX_SINGLE_TEXT: Final = 5_500
 """Characters of one certificate or signing request read at most (row 6; OCPP 2.0.1 SignCertificate)."""
-MAX_HASH: Final = 128
-"""Characters of issuerNameHash and issuerKeyHash (OCPP 2.0.1 CertificateHashDataType); SHA-512 in hex fills them."""
-MAX_SERIAL: Final = 40
-"""Hex digits of a serial number once normalised (row 10; RFC 5280 section 4.1.2.2 allows 20 octets)."""
-MAX_CHILDREN: Final = 4
-"""Sub-CAs listed with a leaf (OCPP 2.0.1 CertificateHashDataChainType)."""
+MAX_EXI_REQUEST: Final = 11_000
+"""Characters of a vehicle's request read at most (OCPP 2.1; 2.0.1 has 5600, H 5500)."""
+MAX_EXI_RESPONSE: Final = 17_000
+"""Characters of the answer for a vehicle read at most (row 15; OCPP 2.1)."""
+MAX_OCSP_RESULT: Final = 18_000
+"""Characters of an OCSP answer read at most (OCPP 2.1; else 5500)."""
 MAX_ENTRIES: Final = 500
 """Entries of one answer: more than fit into a frame."""
+_MAX_REASON_CODE: Final = 20
+"""Characters of reasonCode (OCPP 2.0.1 StatusInfoType)."""
+_MAX_ADDITIONAL_INFO: Final = 512
+"""Characters of additionalInfo (OCPP 2.0.1 StatusInfoType)."""
+_UNSPECIFIED: Final = "Unspecified"
+"""The reasonCode of a reason that is a sentence and no code."""
 
 E = TypeVar("E", bound=Enum)
 
-_USES_WITH_CHILDREN: Final = (CertificateUse.V2G_CERTIFICATE_CHAIN, None)
-_HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
+
+class Quirk(Enum):
+    """What a station was found to understand only in its own way; kept with its record."""
+
+    MISSPELT_TRIGGER = "SignV2GCertifcate"
+    """Row 1: the text of H spells the trigger so."""
+    MISSPELT_V2G_ROOT = "V2GRootCertficate"
+    """Row 2: OCPP 2.0's schema spells the certificate use so."""
+
+
+NO_QUIRKS: Final[frozenset[Quirk]] = frozenset()
+
+
+class Breach(Enum):
+    """What is wrong with a field, as OCPP-J's error codes part it."""
+
+    MISSING = "missing"
+    TYPE = "of another JSON type"
+    PROPERTY = "over its limit or no word of its enumeration"
 
 
 class FieldFault(PeerError):
     """A field from the peer cannot be read; `path` names it, and the value is never quoted."""
 
-    def __init__(self, path: str, why: str) -> None:
+    def __init__(self, path: str, why: str, breach: Breach = Breach.PROPERTY) -> None:
         super().__init__(f"{path}: {why}")
         self.path = path
         self.why = why
+        self.breach = breach
 
 
 class InexpressibleError(OwnError):
@@ -76,8 +108,8 @@ class Kind(Protocol):
         """The canonical value of a JSON value; raises FieldFault."""
         ...
 
-    def write(self, value: Any) -> object:
-        """The JSON value of a canonical one."""
+    def write(self, value: Any, quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """The JSON value of a canonical one; raises InexpressibleError."""
         ...
 
 
@@ -86,19 +118,56 @@ class Text:
     """A string that is not empty; its limit is enforced when reading and advisory when sending."""
 
     limit: int
+    may_be_empty: bool = False
 
     def read(self, value: object, path: str) -> str:
         """The text as it is."""
         if not isinstance(value, str):
-            raise FieldFault(path, "not a string")
-        if not value.strip():
+            raise FieldFault(path, "not a string", Breach.TYPE)
+        if not self.may_be_empty and not value.strip():
             raise FieldFault(path, "empty")
         if len(value) > self.limit:
             raise FieldFault(path, f"{len(value)} characters; at most {self.limit} are read")
         return value
 
-    def write(self, value: str) -> str:
+    def write(self, value: str, quirks: frozenset[Quirk] = NO_QUIRKS) -> str:
         """The text as it is."""
+        del quirks
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class TextList:
+    """Strings; a single one counts as a list of one."""
+
+    of: Text
+    limit: int
+
+    def read(self, value: object, path: str) -> tuple[str, ...]:
+        """The texts, in the order they came."""
+        return tuple(self.of.read(one, where) for one, where in entries_of(value, path, self.limit))
+
+    def write(self, value: tuple[str, ...], quirks: frozenset[Quirk] = NO_QUIRKS) -> list[str]:
+        """The texts."""
+        del quirks
+        return list(value)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber:
+    """An integer that isn't negative."""
+
+    def read(self, value: object, path: str) -> int:
+        """The number."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise FieldFault(path, "not an integer", Breach.TYPE)
+        if value < 0:
+            raise FieldFault(path, "negative")
+        return value
+
+    def write(self, value: int, quirks: frozenset[Quirk] = NO_QUIRKS) -> int:
+        """The number."""
+        del quirks
         return value
 
 
@@ -112,11 +181,12 @@ class ChainText:
         """The text, array elements under each other."""
         if not isinstance(value, list):
             return Text(self.limit).read(value, path)
-        parts = [Text(self.limit).read(part, f"{path}[{position}]") for position, part in enumerate(value)]
+        parts = [Text(self.limit).read(part, where) for part, where in entries_of(value, path, MAX_ENTRIES)]
         return Text(self.limit).read("\n".join(parts), path)
 
-    def write(self, value: str) -> str:
+    def write(self, value: str, quirks: frozenset[Quirk] = NO_QUIRKS) -> str:
         """The text as it is."""
+        del quirks
         return value
 
 
@@ -125,147 +195,186 @@ class Choice(Generic[E]):
     """A word of an enumeration."""
 
     words: type[E]
+    only: frozenset[E] | None = None
+    """The members that the dialect has; None: all."""
     also_read: Mapping[str, E] = field(default_factory=dict)
     """Other spellings of a member."""
+    written_as: Mapping[E, str] = field(default_factory=dict)
+    """Members that the dialect has another word for, which may say less; it is read where `also_read` has it."""
+    misspelt: Mapping[E, Quirk] = field(default_factory=dict)
+    """Members that some stations know only by the quirk's spelling."""
     otherwise: E | None = None
     """What any other word counts as; None: it is a fault."""
 
     def read(self, value: object, path: str) -> E:
         """The member; the word itself is lost where `otherwise` stands in."""
         if not isinstance(value, str):
-            raise FieldFault(path, "not a string")
-        member = self.also_read.get(value) or _member(self.words, value) or self.otherwise
+            raise FieldFault(path, "not a string", Breach.TYPE)
+        member = self.also_read.get(value) or self._member(value) or self.otherwise
         if member is None:
             raise FieldFault(path, f"no word of {self.words.__name__}")
         return member
 
-    def write(self, value: E) -> object:
-        """The standard's word."""
-        return value.value
+    def write(self, value: E, quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """The dialect's word."""
+        if self.only is not None and value not in self.only:
+            raise InexpressibleError(f"this dialect has no word for {value.value}")
+        quirk = self.misspelt.get(value)
+        if quirk is not None and quirk in quirks:
+            return quirk.value
+        return self.written_as.get(value, value.value)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every word that is read, the written ones first."""
+        members = [one for one in self.words if self.only is None or one in self.only]
+        written = [str(self.write(one)) for one in members]
+        return tuple(dict.fromkeys([*written, *(one.value for one in members), *self.also_read]))
+
+    def _member(self, value: str) -> E | None:
+        known = self.words if self.only is None else self.only
+        return next((member for member in known if member.value == value), None)
 
 
 @dataclass(frozen=True, slots=True)
-class OneChoice(Generic[E]):
-    """A tuple of words of which the dialect carries one: a string or an array is read, a string written (row 7)."""
+class SeveralChoices(Generic[E]):
+    """A tuple of words: a string or an array is read; written is an array, or the one word that a dialect takes."""
 
     of: Choice[E]
+    one_a_call: bool = False
+    """Row 7: the dialect asks for exactly one."""
 
     def read(self, value: object, path: str) -> tuple[E, ...]:
         """The members, each once, in the order they came."""
         if not isinstance(value, list):
             return (self.of.read(value, path),)
-        if len(value) > MAX_ENTRIES:
-            raise FieldFault(path, f"{len(value)} entries; at most {MAX_ENTRIES} are read")
-        return tuple(dict.fromkeys(self.of.read(word, f"{path}[{n}]") for n, word in enumerate(value)))
+        return tuple(dict.fromkeys(self.of.read(one, where) for one, where in entries_of(value, path, MAX_ENTRIES)))
 
-    def write(self, value: tuple[E, ...]) -> object:
-        """The one word; raises InexpressibleError for none or several."""
+    def write(self, value: tuple[E, ...], quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """The words; raises InexpressibleError for none or several where the dialect takes one."""
+        if not self.one_a_call:
+            return [self.of.write(one, quirks) for one in value]
         if len(value) != 1:
             raise InexpressibleError(f"this dialect asks for one certificate type a call, not for {len(value)}")
-        return self.of.write(value[0])
+        return self.of.write(value[0], quirks)
 
 
 @dataclass(frozen=True, slots=True)
 class StatusInfo:
-    """OCPP 2.0.1 statusInfo as one sentence, `reasonCode: additionalInfo`; read where sent, never written."""
+    """OCPP 2.0.1 statusInfo as one text, `reasonCode: additionalInfo`."""
 
     def read(self, value: object, path: str) -> str | None:
-        """The sentence; None for anything else, since nothing depends on it."""
+        """The text; None for anything else, since nothing depends on it."""
         del path
         if not isinstance(value, dict):
             return None
-        parts = [part for part in (value.get("reasonCode"), value.get("additionalInfo")) if isinstance(part, str)]
-        return ": ".join(part[:512] for part in parts) or None
+        code, more = value.get("reasonCode"), value.get("additionalInfo")
+        if code == _UNSPECIFIED and isinstance(more, str):
+            code = None
+        parts = [part for part in (code, more) if isinstance(part, str)]
+        return ": ".join(part[:_MAX_ADDITIONAL_INFO] for part in parts) or None
 
-    def write(self, value: object) -> object:
-        """Not carried."""
-        raise InexpressibleError(f"statusInfo is not written in this dialect: {type(value).__name__}")
+    def write(self, value: str, quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """A short text as the code, `code: text` as both, any other as the text behind `Unspecified`."""
+        del quirks
+        code, _, more = value.partition(": ")
+        if not code or len(code) > _MAX_REASON_CODE:
+            code, more = _UNSPECIFIED, value
+        info = {"reasonCode": code}
+        return {**info, "additionalInfo": more[:_MAX_ADDITIONAL_INFO]} if more else info
 
 
 @dataclass(frozen=True, slots=True)
-class HashList:
-    """Installed certificates: flat hash data or chain objects are read, flat hash data is written, leaf first (row 7).
+class Moment:
+    """A time of RFC 3339; one without a zone is taken for UTC, as OCPP demands it."""
 
-    A flat list does not say where one chain ends; every entry is read as a chain of its own, and the message's row puts
-    them together where the request tells how.
-    """
+    def read(self, value: object, path: str) -> datetime:
+        """Timezone-aware UTC."""
+        text = Text(64).read(value, path)
+        try:
+            found = datetime.fromisoformat(text)
+            return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise FieldFault(path, "no date and time") from None
 
-    uses: Choice[CertificateUse]
+    def write(self, value: datetime, quirks: frozenset[Quirk] = NO_QUIRKS) -> str:
+        """UTC in whole seconds, rounded down: an answer must not count longer than was meant."""
+        del quirks
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def read(self, value: object, path: str) -> tuple[CertificateHashDataChain, ...]:
-        """One chain per entry; a single object counts as a list of one."""
-        entries = value if isinstance(value, list) else [value]
-        if len(entries) > MAX_ENTRIES:
-            raise FieldFault(path, f"{len(entries)} entries; at most {MAX_ENTRIES} are read")
-        return tuple(self._read_entry(entry, f"{path}[{position}]") for position, entry in enumerate(entries))
 
-    def write(self, value: tuple[CertificateHashDataChain, ...]) -> list[object]:
-        """Every certificate, a leaf's sub-CAs behind it; behind a root they would be taken for roots."""
-        entries: list[object] = []
-        for chain in value:
-            entries.append(_write_hash_data(chain.certificate_hash_data))
-            if chain.certificate_type in _USES_WITH_CHILDREN:
-                entries.extend(_write_hash_data(child) for child in chain.child_certificate_hash_data)
-        return entries
+@dataclass(frozen=True, slots=True)
+class IdTokenObject:
+    """OCPP 2.0.1 IdTokenType: the token and its type."""
 
-    def _read_entry(self, entry: object, path: str) -> CertificateHashDataChain:
-        if not isinstance(entry, dict):
-            raise FieldFault(path, "not an object")
-        if "certificateHashData" not in entry:
-            return CertificateHashDataChain(None, _read_hash_data(entry, path))
-        use = entry.get("certificateType")
-        member = None if use is None else self.uses.read(use, f"{path}.certificateType")
-        children = entry.get("childCertificateHashData")
-        listed = [] if children is None else children if isinstance(children, list) else [children]
-        if len(listed) > MAX_CHILDREN:
-            raise FieldFault(f"{path}.childCertificateHashData", f"{len(listed)} entries; at most {MAX_CHILDREN}")
-        return CertificateHashDataChain(
-            member,
-            _read_hash_data(entry["certificateHashData"], f"{path}.certificateHashData"),
-            tuple(_read_hash_data(child, f"{path}.childCertificateHashData[{n}]") for n, child in enumerate(listed)),
+    def read(self, value: object, path: str) -> IdToken:
+        """The token; its type is a free string since OCPP 2.1, and left out by some that know only eMAIDs."""
+        given = object_of(value, path)
+        token = Text(255).read(present(given, "idToken", path), f"{path}.idToken")
+        kind = given.get("type")
+        return IdToken(token) if kind is None else IdToken(token, Text(20).read(kind, f"{path}.type"))
+
+    def write(self, value: IdToken, quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """Both members."""
+        del quirks
+        return {"idToken": value.id_token, "type": value.type}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfoObject:
+    """OCPP 2.0.1 IdTokenInfoType, as far as a contract needs it."""
+
+    def read(self, value: object, path: str) -> IdTokenInfo:
+        """Status, and the end of its time."""
+        given = object_of(value, path)
+        status = Choice(AuthorizationStatus).read(present(given, "status", path), f"{path}.status")
+        expiry = given.get("cacheExpiryDateTime")
+        if expiry is None:
+            return IdTokenInfo(status)
+        return IdTokenInfo(status, Moment().read(expiry, f"{path}.cacheExpiryDateTime"))
+
+    def write(self, value: IdTokenInfo, quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """Status, and the end of its time where there is one."""
+        del quirks
+        info = {"status": value.status.value}
+        return (
+            info if value.cache_expiry is None else {**info, "cacheExpiryDateTime": Moment().write(value.cache_expiry)}
         )
 
 
-def is_flat(chains: tuple[CertificateHashDataChain, ...]) -> bool:
-    """Whether chains as read by `HashList` came as bare hash data."""
-    return all(chain.certificate_type is None and not chain.child_certificate_hash_data for chain in chains)
+@dataclass(frozen=True, slots=True)
+class ChainObject:
+    """OCPP 2.0 CertificateChainType; only ever written (row 14)."""
+
+    def read(self, value: object, path: str) -> None:
+        """Nothing: what it says stands in the EXI beside it."""
+        del value, path
+
+    def write(self, value: CertificateChain, quirks: frozenset[Quirk] = NO_QUIRKS) -> object:
+        """The leaf, and its sub-CAs where there are any."""
+        del quirks
+        chain: dict[str, object] = {"certificate": value.certificate}
+        return {**chain, "childCertificate": list(value.child_certificates)} if value.child_certificates else chain
 
 
-def _member(words: type[E], value: str) -> E | None:
-    return next((member for member in words if member.value == value), None)
-
-
-def _read_hash_data(value: object, path: str) -> CertificateHashData:
+def object_of(value: object, path: str) -> dict[str, object]:
+    """The JSON object that a value is. Raises FieldFault."""
     if not isinstance(value, dict):
-        raise FieldFault(path, "not an object")
-    algorithm = Choice(HashAlgorithm).read(value.get("hashAlgorithm"), f"{path}.hashAlgorithm")
-    serial = normal_hex(_hex(value.get("serialNumber"), f"{path}.serialNumber", MAX_HASH))
-    if len(serial) > MAX_SERIAL:
-        raise FieldFault(f"{path}.serialNumber", f"{len(serial)} digits; at most {MAX_SERIAL} are read")
-    return CertificateHashData(
-        hash_algorithm=algorithm,
-        issuer_name_hash=_hex(value.get("issuerNameHash"), f"{path}.issuerNameHash", MAX_HASH),
-        issuer_key_hash=_hex(value.get("issuerKeyHash"), f"{path}.issuerKeyHash", MAX_HASH),
-        serial_number=serial,
-    )
+        raise FieldFault(path, "not an object", Breach.TYPE)
+    return value
 
 
-def _hex(value: object, path: str, limit: int) -> str:
-    """Hex digits in lower case without `0x`; a digest keeps its leading zeros."""
-    text = Text(limit + 2).read(value, path).strip()
-    found = _HEX.fullmatch(text)
-    if found is None:
-        raise FieldFault(path, "not hexadecimal")
-    if len(found[1]) > limit:
-        raise FieldFault(path, f"{len(found[1])} digits; at most {limit} are read")
-    return found[1].lower()
+def present(given: Mapping[str, object], name: str, path: str) -> object:
+    """A member that has to be there. Raises FieldFault."""
+    value = given.get(name)
+    if value is None:
+        raise FieldFault(f"{path}.{name}", "missing", Breach.MISSING)
+    return value
 
 
-def _write_hash_data(entry: CertificateHashData) -> dict[str, object]:
-    normal = entry.normal()
-    return {
-        "hashAlgorithm": normal.hash_algorithm.value,
-        "issuerNameHash": normal.issuer_name_hash,
-        "issuerKeyHash": normal.issuer_key_hash,
-        "serialNumber": normal.serial_number,
-    }
+def entries_of(value: object, path: str, limit: int) -> list[tuple[object, str]]:
+    """The entries of a list with the path of each; a single value counts as a list of one. Raises FieldFault."""
+    entries = value if isinstance(value, list) else [value]
+    if len(entries) > limit:
+        raise FieldFault(path, f"{len(entries)} entries; at most {limit} are read")
+    return [(entry, f"{path}[{position}]") for position, entry in enumerate(entries)]
