@@ -290,8 +290,9 @@ def _with_raw_word(side: Side, data: Mapping[str, object], values: dict[str, Any
     if side.raw_word is None:
         return values
     name, attribute = side.raw_word
-    raw = data.get(name)
-    if isinstance(raw, str) and values[name].value != raw and values.get(attribute) is None:
+    raw, kind = data.get(name), next(field.kind for field in side.fields if field.attribute == name)
+    is_ours = raw in (values[name].value, kind.write(values[name]))
+    if isinstance(raw, str) and not is_ours and values.get(attribute) is None:
         return {**values, attribute: _plain(raw)}
     return values
 
