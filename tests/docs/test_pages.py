@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -83,3 +84,8 @@ def test_the_readme_has_real_output_of_the_demo() -> None:
     shown = re.search(r"<!-- demo -->\n```\n(.*?)```\n<!-- /demo -->", (ROOT / "README.md").read_text(), re.DOTALL)
     assert shown is not None
     assert "Every step held" in shown[1]
+
+
+def test_the_page_of_messages_is_that_of_the_tables() -> None:
+    made = runpy.run_path(str(ROOT / "tools/message_page.py"))
+    assert made["PAGE"].read_text(encoding="utf-8") == made["page"](), "python tools/message_page.py writes it anew"
