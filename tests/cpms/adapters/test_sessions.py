@@ -14,6 +14,8 @@ from chainpilot.link.ocpp import Answer, OcppLink
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.ocppj.frames import ErrorCode, UnwritableFrameError
+from chainpilot.wire.pnc.codec import encode_request, encode_response
+from chainpilot.wire.pnc.dialects import Dialect, OcppVersion
 from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import (
     CertificateSignedRequest,
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 STATION = StationId("CS-0001")
 SIGNED = CertificateSignedRequest("-----BEGIN CERTIFICATE-----", LeafUse.V2G)
+ACCEPTED = CertificateSignedResponse(GenericStatus.ACCEPTED)
 FINAL = {ErrorCode.NOT_IMPLEMENTED, ErrorCode.NOT_SUPPORTED}
 
 
@@ -128,3 +131,42 @@ async def test_too_many_waiting_questions_were_not_sent() -> None:
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("version", "spoken", "use", "dialect"),
+    [
+        (OcppVersion.V16, (), LeafUse.V2G, Dialect.H),
+        (OcppVersion.V16, (), LeafUse.CSMS, Dialect.H),
+        (OcppVersion.V16, (Dialect.S,), LeafUse.CSMS, Dialect.S),
+        (OcppVersion.V16, (Dialect.S,), LeafUse.V2G, Dialect.H),
+        (OcppVersion.V16, (Dialect.O, Dialect.S), LeafUse.V2G, Dialect.O),
+        (OcppVersion.V16, (Dialect.S, Dialect.H), LeafUse.CSMS, Dialect.S),
+        (OcppVersion.V16, (Dialect.H, Dialect.O, Dialect.H), LeafUse.CSMS, Dialect.H),
+        (OcppVersion.V201, (), LeafUse.V2G, Dialect.V201),
+        (OcppVersion.V21, (Dialect.V21,), LeafUse.CSMS, Dialect.V21),
+    ],
+)
+async def test_a_station_is_asked_in_its_dialect_that_has_words_for_it(
+    version: OcppVersion, spoken: tuple[Dialect, ...], use: LeafUse, dialect: Dialect
+) -> None:
+    async with connected() as (sessions, station):
+        older = sessions.enter(Session(STATION))
+        assert older is not None
+        session = Session(STATION, version=version, link=older.link)
+        for one in spoken:
+            session.note(one)
+        sessions.enter(session)
+        request = CertificateSignedRequest("chain", use)
+        asking = asyncio.create_task(sessions.ask(STATION, request))
+        _, message_id, action, payload = json.loads(await station.recv())
+        expected = encode_request(request, dialect)
+        assert (action, payload) == (expected.action, expected.payload)
+        await station.send(json.dumps([3, message_id, encode_response(ACCEPTED, dialect)]))
+        assert await asking == ACCEPTED
+
+
+async def test_what_no_dialect_of_the_station_can_say_is_our_own_fault() -> None:
+    async with connected() as (sessions, _):
+        with pytest.raises(InexpressibleError):
+            await sessions.ask(STATION, GetInstalledCertificateIdsRequest())

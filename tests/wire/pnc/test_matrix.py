@@ -271,6 +271,15 @@ def test_the_whitepaper_s_messages_have_no_word_for_a_contract(kind: type) -> No
         encode_request(asked, Dialect.S)
 
 
+@pytest.mark.parametrize(
+    "asked", [m.SignCertificateRequest("csr", LeafUse.V2G), m.CertificateSignedRequest("c", LeafUse.V2G)]
+)
+def test_the_whitepaper_s_messages_never_stand_for_a_leaf_of_v2g(asked: m.PncRequest) -> None:
+    """They carry no use: the leaf would be taken for the station's client certificate."""
+    with pytest.raises(InexpressibleError):
+        encode_request(asked, Dialect.S)
+
+
 @pytest.mark.parametrize("status", w.AuthorizeCertificateStatus)
 def test_h_never_says_that_a_bad_chain_is_good(status: w.AuthorizeCertificateStatus) -> None:
     """Row 11: of the chain H says only that it was revoked; every other fault has to show in the token's status."""

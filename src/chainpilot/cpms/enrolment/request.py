@@ -13,9 +13,13 @@ from chainpilot.pki.encoding import EncodingError, PemLabel, TextEncoding, recog
 from chainpilot.pki.extensions import EkuOid, Extensions, KeyUsageBit
 from chainpilot.pki.identity import is_evseid, is_seccid, normal_evseid
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import SignCertificateRequest
 
-__all__ = ["Objection", "Wanted", "csr_digest", "judge_request"]
+__all__ = ["Objection", "Wanted", "csr_digest", "judge_request", "with_use"]
+
+_TOLD_BY_NAME: Final = frozenset({Dialect.H, Dialect.O})
+"""Dialects in which a request that gives no use means the one its common name tells (pnc-messages.md section 4)."""
 
 _MAX_CSR_TEXT: Final = 5500
 """Characters; SignCertificateRequest.csr of OCPP 2.0.1 and our own writer's bound (pnc-messages.md section 3 row 6)."""
@@ -62,6 +66,17 @@ class Objection:
 def csr_digest(request: SignCertificateRequest) -> str:
     """SHA-256 of the CSR's text as it came, hex."""
     return hashlib.sha256(request.csr.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def with_use(request: SignCertificateRequest, dialect: Dialect) -> SignCertificateRequest:
+    """The request with the use that its dialect means where none was given.
+
+    OCPP 1.6's own message is about the client certificate only; 2.0.1 counts a use left out as that too. In H and O
+    the common name tells it, which `judge_request` looks at.
+    """
+    if request.certificate_type is not None or dialect in _TOLD_BY_NAME:
+        return request
+    return SignCertificateRequest(request.csr, LeafUse.CSMS, request.request_id)
 
 
 def judge_request(

@@ -16,6 +16,7 @@ from chainpilot.wire.pnc.fields import (
     ChainText,
     Choice,
     IdTokenObject,
+    InexpressibleError,
     SeveralChoices,
     Text,
     TokenInfoObject,
@@ -96,12 +97,17 @@ _FETCHED_OR_NOT: Final = Choice(Iso15118EvCertificateStatus, otherwise=Iso15118E
 ANSWERED_OR_NOT: Final = Choice(GetCertificateStatusStatus, otherwise=GetCertificateStatusStatus.FAILED)
 
 
+def _check_client(value: Any) -> None:
+    if value.certificate_type is LeafUse.V2G:
+        raise InexpressibleError("this dialect speaks of the station's client certificate alone")
+
+
 def sign(type_names: tuple[str, ...], reason: Field, *more: Field) -> MessageRow:
-    """SignCertificate; no `type_names`: the dialect knows one use alone."""
+    """SignCertificate; no `type_names`: the dialect knows the station's client certificate alone."""
     use = (Field("certificate_type", type_names, _LEAF_USE),) if type_names else ()
     return MessageRow(
         "SignCertificate",
-        Side(SignCertificateRequest, (_CSR, *use, *more)),
+        Side(SignCertificateRequest, (_CSR, *use, *more), check=anything if use else _check_client),
         _verdict(SignCertificateResponse, _ACCEPTED_OR_NOT, reason),
     )
 
@@ -112,7 +118,7 @@ def signed(names: tuple[str, ...], type_names: tuple[str, ...], reason: Field, *
     use = (Field("certificate_type", type_names, _LEAF_USE),) if type_names else ()
     return MessageRow(
         "CertificateSigned",
-        Side(CertificateSignedRequest, (chain, *use, *more)),
+        Side(CertificateSignedRequest, (chain, *use, *more), check=anything if use else _check_client),
         _verdict(CertificateSignedResponse, _ACCEPTED_OR_NOT, reason),
     )
 

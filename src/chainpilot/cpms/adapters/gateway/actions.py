@@ -72,7 +72,7 @@ class Desk:
             if decoded.fault is not None:
                 raise RpcFault(decoded.fault, decoded.why)
             return Answer(decoded.answer)
-        self._session.dialect = decoded.dialect
+        self._session.note(decoded.dialect)
         if not isinstance(decoded.request, SignCertificateRequest):
             self._tell_refusal(action, "UnknownMessageId", "only a CSMS sends this message")
             return Answer({"status": "UnknownMessageId"})

@@ -4,6 +4,7 @@ A station has one session; a newer connection ends the older one, and its number
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Literal
@@ -14,9 +15,11 @@ from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
-from chainpilot.wire.pnc.codec import CarrierRefusal, decode_response, encode_request
-from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
+from chainpilot.wire.pnc.codec import CarrierRefusal, OcppCall, decode_response, encode_request
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect, OcppVersion
+from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
+from chainpilot.wire.pnc.tables import NATIVE
 
 __all__ = ["QUIET", "Session", "Sessions"]
 
@@ -35,14 +38,33 @@ class Session:
     """One live connection of a station."""
 
     station_id: StationId
-    dialect: Dialect = Dialect.H
-    """The one its last message was in."""
+    version: OcppVersion = OcppVersion.V16
+    spoken: dict[Dialect, None] = field(default_factory=dict)
+    """The dialects of its messages, the latest last."""
     link: OcppLink | None = None
     """Set before the session is entered."""
     epoch: int = field(default_factory=lambda: next(_epochs))
     """Higher is newer; counts within this process, which is alone with its database."""
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the station may be asked: its first call was answered, or it stayed silent for `QUIET`."""
+
+    def note(self, dialect: Dialect) -> None:
+        """The station spoke it."""
+        self.spoken.pop(dialect, None)
+        self.spoken[dialect] = None
+
+    @property
+    def dialects(self) -> tuple[Dialect, ...]:
+        """What it may be asked in, the first that has words for it.
+
+        OCPP's own messages once it has used them, then the DataTransfer that it used last, H where it used none. On
+        1.6 a station has its client certificate by its own messages and its SECC leaf by DataTransfer.
+        """
+        own = NATIVE[self.version].dialect
+        if self.version is not OcppVersion.V16:
+            return (own,)
+        carried = [one for one in reversed(self.spoken) if one is not own]
+        return (*((own,) if own in self.spoken else ()), *(carried[:1] or [Dialect.H]))
 
     async def hear(self) -> None:
         """The station was answered; it may be asked from now on."""
@@ -99,8 +121,7 @@ class Sessions:
         session = self._by_station.get(station_id)
         if session is None or session.link is None:
             raise StationUndecided("the station is offline", sent=False)
-        dialect = session.dialect  # the station's next message may change it while we wait
-        call = encode_request(request, dialect)
+        dialect, call = _worded(request, session.dialects)
         try:
             payload = await session.link.call(call.action, call.payload)
         except CallRefused as error:
@@ -117,6 +138,15 @@ class Sessions:
             said = f"{response.status}: {response.why}"
             raise StationRefused(said) if response.status in _SAID_NO else StationUndecided(said, sent=True)
         return response
+
+
+def _worded(request: PncRequest, dialects: tuple[Dialect, ...]) -> tuple[Dialect, OcppCall]:
+    """The call in the first dialect that can say it. Raises InexpressibleError where none can."""
+    *others, last = dialects
+    for dialect in others:
+        with suppress(InexpressibleError):
+            return dialect, encode_request(request, dialect)
+    return last, encode_request(request, last)
 
 
 async def _wait(clock: Clock, moment: float) -> Literal[True]:
