@@ -9,6 +9,7 @@ import pytest
 
 from chainpilot.cpms.adapters.gateway import Sessions
 from chainpilot.cpms.adapters.gateway.sessions import Session
+from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ports import StationRefused, StationUndecided
 from chainpilot.link.ocpp import Answer, OcppLink
 from chainpilot.pki.identity import StationId
@@ -45,7 +46,7 @@ async def connected() -> AsyncIterator[tuple[Sessions, MemorySocket]]:
     near, far = socket_pair()
     link = OcppLink(near, _nothing_is_served, clock=SetClock())
     sessions = Sessions()
-    sessions.enter(Session(STATION, link=link))
+    sessions.enter(Session(STATION, SecurityProfile.TLS_BASIC, link=link))
     async with asyncio.TaskGroup() as group:
         group.create_task(link.run())
         try:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Final, Literal
 
 from chainpilot.clock import Clock
+from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ports import StationRefused, StationUndecided
 from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
@@ -35,6 +36,8 @@ class Session:
     """One live connection of a station."""
 
     station_id: StationId
+    profile: SecurityProfile
+    """The one its connection came in with."""
     dialect: Dialect = Dialect.H
     """The one its last message was in."""
     link: OcppLink | None = None

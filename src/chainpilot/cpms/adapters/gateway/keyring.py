@@ -1,0 +1,109 @@
+"""The back office's own certificates: read from their files, proved to fit their keys, kept in memory only.
+
+Whether a station trusts them is not judged here; only their end is watched.
+"""
+
+import os
+import ssl
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, Self
+from weakref import finalize
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from chainpilot.cpms.config import ListenerConfig, ServerCertificate
+from chainpilot.errors import OwnError
+from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+
+__all__ = ["ENDS_SOON", "Keyring", "ListenerSetupError"]
+
+ENDS_SOON: Final = timedelta(days=14)
+"""So long before its end a server certificate is warned of: time for an order by hand at a public CA."""
+
+
+class ListenerSetupError(OwnError):
+    """A listener can't be started, or its certificates not be changed. Fields: `name` of the listener, `why`."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"listener {name} can't be set up: {why}")
+
+
+class Keyring:
+    """A listener's certificates with their keys: one, or one for ECDSA and one for RSA, which OpenSSL chooses from."""
+
+    def __init__(self) -> None:
+        self._files: list[tuple[str, str]] = []
+        self._leaves: list[Certificate] = []
+
+    @classmethod
+    def read(cls, listener: ListenerConfig) -> Self:
+        """Read the listener's files.
+
+        1. certificate and key can be read, and belong together
+        2. two certificates have keys of different kinds, one ECDSA and one RSA: OpenSSL keeps one of a kind
+
+        Raises ListenerSetupError.
+        """
+        keyring = cls()
+        for pair in listener.certificates:
+            try:
+                keyring._add(pair)  # 1
+            except (OSError, ValueError, CertificateError) as error:
+                raise ListenerSetupError(listener.name, f"{pair.file} with {pair.key}: {error}") from error
+        kinds = [_kind(leaf) for leaf in keyring._leaves]
+        if len(kinds) > 1 and sorted(kinds) != ["ECDSA", "RSA"]:  # 2
+            why = f"two certificates are to be one for ECDSA and one for RSA; these are for {' and '.join(kinds)}"
+            raise ListenerSetupError(listener.name, why)
+        return keyring
+
+    @property
+    def leaves(self) -> tuple[Certificate, ...]:
+        """The server's own certificates, in the order of the configuration."""
+        return tuple(self._leaves)
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Let the context show them. Raises OSError."""
+        for certificate, key in self._files:
+            context.load_cert_chain(certificate, key, _no_password)
+
+    def warnings(self, at: datetime) -> Iterator[tuple[Certificate, str]]:
+        """The certificates that stations refuse at this moment, or will before `ENDS_SOON` is over, and why."""
+        for leaf in self._leaves:
+            if at < leaf.not_before:
+                yield leaf, f"it is not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC"
+            elif at >= leaf.not_after:
+                yield leaf, f"it ended at {leaf.not_after:%Y-%m-%d %H:%M} UTC; stations refuse it"
+            elif at >= leaf.not_after - ENDS_SOON:
+                yield leaf, f"it ends at {leaf.not_after:%Y-%m-%d %H:%M} UTC, in less than {ENDS_SOON.days} days"
+
+    def _add(self, pair: ServerCertificate) -> None:
+        """Tried in a context of its own: in a shared one, OpenSSL may take the key for that of another certificate."""
+        text = pair.file.read_bytes()
+        files = self._copy(text), self._copy(pair.key.read_bytes())
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, _no_password)
+        self._leaves.append(load_certificate(x509.load_pem_x509_certificates(text)[0].public_bytes(Encoding.DER)))
+        self._files.append(files)
+
+    def _copy(self, content: bytes) -> str:
+        """A file in memory, which is all that OpenSSL reads from: what was proved is what is shown."""
+        descriptor = os.memfd_create("chainpilot-listener", os.MFD_CLOEXEC)
+        finalize(self, os.close, descriptor)
+        with open(descriptor, "wb", closefd=False) as copy:
+            copy.write(content)
+        return f"/proc/self/fd/{descriptor}"
+
+
+def _no_password() -> str:
+    """Asked for where a key is encrypted; OpenSSL would ask at the terminal, and a server wait there for ever."""
+    raise ValueError("the key is encrypted; a server's key is read without a password")
+
+
+def _kind(leaf: Certificate) -> str:
+    if isinstance(leaf.public_key, rsa.RSAPublicKey):
+        return "RSA"
+    return "ECDSA" if isinstance(leaf.public_key, ec.EllipticCurvePublicKey) else "another kind of key"
