@@ -115,6 +115,7 @@ class BackOffice:
         path: str = f"/ocpp/{STATION}",
         profile: int = 2,
         client: Forged | None = None,
+        context: ssl.SSLContext | None = None,
         **options: Any,
     ) -> connect:
         """Connect as a station does."""
@@ -123,8 +124,8 @@ class BackOffice:
             credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {credentials}"
         settings = {"subprotocols": [Subprotocol("ocpp1.6")], "compression": None, **options}
-        context = self.context(client) if SecurityProfile(profile).has_tls else None
-        return connect(self.url(profile, path), ssl=context, additional_headers=headers, **settings)
+        tls = context or self.context(client) if SecurityProfile(profile).has_tls else None
+        return connect(self.url(profile, path), ssl=tls, additional_headers=headers, **settings)
 
 
 def write_server_files(

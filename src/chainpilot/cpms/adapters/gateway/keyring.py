@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final, Self
 from weakref import finalize
 
@@ -22,6 +23,10 @@ __all__ = ["ENDS_SOON", "Keyring", "ListenerSetupError"]
 
 ENDS_SOON: Final = timedelta(days=14)
 """So long before its end a server certificate is warned of: time for an order by hand at a public CA."""
+
+
+_NOT_THE_KEY: Final = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
+"""What OpenSSL says of a key that belongs to another certificate."""
 
 
 class ListenerSetupError(OwnError):
@@ -53,8 +58,8 @@ class Keyring:
         for pair in listener.certificates:
             try:
                 keyring._add(pair)  # 1
-            except (OSError, ValueError, CertificateError) as error:
-                raise ListenerSetupError(listener.name, f"{pair.file} with {pair.key}: {error}") from error
+            except (OSError, ValueError) as error:
+                raise ListenerSetupError(listener.name, str(error)) from error
         kinds = [_kind(leaf) for leaf in keyring._leaves]
         if len(kinds) > 1 and sorted(kinds) != ["ECDSA", "RSA"]:  # 2
             why = f"two certificates are to be one for ECDSA and one for RSA; these are for {' and '.join(kinds)}"
@@ -82,11 +87,20 @@ class Keyring:
                 yield leaf, f"it ends at {leaf.not_after:%Y-%m-%d %H:%M} UTC, in less than {ENDS_SOON.days} days"
 
     def _add(self, pair: ServerCertificate) -> None:
-        """Tried in a context of its own: in a shared one, OpenSSL may take the key for that of another certificate."""
+        """Tried in a context of its own: in a shared one, OpenSSL may take the key for that of another certificate.
+
+        Raises ValueError, OSError.
+        """
         text = pair.file.read_bytes()
+        leaf = _leaf_of(text, pair.file)
         files = self._copy(text), self._copy(pair.key.read_bytes())
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, _no_password)
-        self._leaves.append(load_certificate(x509.load_pem_x509_certificates(text)[0].public_bytes(Encoding.DER)))
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, _no_password)
+        except ssl.SSLError as error:
+            if error.reason in _NOT_THE_KEY:
+                raise ValueError(f"the key in {pair.key} is not that of the certificate in {pair.file}") from error
+            raise ValueError(f"{pair.key}, or the chain in {pair.file}, can't be used: {error}") from error
+        self._leaves.append(leaf)
         self._files.append(files)
 
     def _copy(self, content: bytes) -> str:
@@ -101,6 +115,14 @@ class Keyring:
 def _no_password() -> str:
     """Asked for where a key is encrypted; OpenSSL would ask at the terminal, and a server wait there for ever."""
     raise ValueError("the key is encrypted; a server's key is read without a password")
+
+
+def _leaf_of(text: bytes, file: Path) -> Certificate:
+    """The first certificate, whatever else is in the file. Raises ValueError."""
+    try:
+        return load_certificate(x509.load_pem_x509_certificates(text)[0].public_bytes(Encoding.DER))
+    except (ValueError, CertificateError) as error:
+        raise ValueError(f"{file} holds no readable certificate: {error}") from error
 
 
 def _kind(leaf: Certificate) -> str:
