@@ -37,6 +37,7 @@ async def test_a_listener_that_can_not_be_started_leaves_nothing_open(tmp_path: 
         good = office.cpms.config
     for listener in (
         replace(good.listeners[0], certificates=(ServerCertificate(tmp_path / "ecdsa.pem", tmp_path / "nowhere.key"),)),
+        replace(good.listeners[0], certificates=()),
         replace(good.listeners[1], client_anchors=TrustAnchors()),
         replace(good.listeners[0], host="203.0.113.1"),
     ):

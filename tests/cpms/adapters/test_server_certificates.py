@@ -1,6 +1,7 @@
 """The server's own certificates: one for each kind of key, the suites of OCPP, and a change that nobody notices."""
 
 import asyncio
+import gc
 import json
 import re
 import ssl
@@ -220,7 +221,7 @@ MISHAPS = pytest.mark.parametrize(
         (_mismatch, "rsa.key is not that of the certificate in "),
         (_lend_the_other_s_key, "rsa.key is not that of the certificate in "),
         (_double, "two certificates are to be one for ECDSA and one for RSA; these are for ECDSA and ECDSA"),
-        (_lock, "the key is encrypted"),
+        (_lock, "rsa.key is encrypted"),
     ],
 )
 Mishap = Callable[[Path, Forged], None]
@@ -283,6 +284,24 @@ async def test_a_certificate_and_its_key_may_share_a_file(tmp_path: Path) -> Non
         assert await office.cpms.reload() == ()
         async with office.dial() as socket:
             assert shown_to(socket) == renewed.certificate.fingerprint
+
+
+def _in_memory() -> int:
+    """How many files with a listener's certificates and keys this process holds."""
+    gc.collect()
+    open_files = [file.readlink() for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    return sum("chainpilot-listener" in str(file) for file in open_files)
+
+
+async def test_former_certificates_and_their_keys_do_not_stay_in_memory(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path, kinds=BOTH) as office:
+        before = _in_memory()
+        for _ in range(3):
+            assert await office.cpms.reload() == ()
+        assert _in_memory() == before
+        (tmp_path / "rsa.key").unlink()
+        assert len(await office.cpms.reload()) == 2
+        assert _in_memory() == before
 
 
 async def test_outside_its_context_a_back_office_reloads_nothing(tmp_path: Path) -> None:

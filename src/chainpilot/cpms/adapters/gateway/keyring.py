@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 from weakref import finalize
@@ -44,26 +45,27 @@ class Keyring:
     def __init__(self) -> None:
         self._files: list[tuple[str, str]] = []
         self._leaves: list[Certificate] = []
+        self._closers: list[finalize[[int], Keyring]] = []
 
     @classmethod
     def read(cls, listener: ListenerConfig) -> Self:
         """Read the listener's files.
 
-        1. certificate and key can be read, and belong together
+        1. there is one at least; certificate and key can be read, and belong together
         2. two certificates have keys of different kinds, one ECDSA and one RSA: OpenSSL keeps one of a kind
 
         Raises ListenerSetupError.
         """
+        if not listener.certificates:  # 1
+            raise ListenerSetupError(listener.name, "TLS needs a certificate and its key")
         keyring = cls()
-        for pair in listener.certificates:
-            try:
+        try:
+            for pair in listener.certificates:
                 keyring._add(pair)  # 1
-            except (OSError, ValueError) as error:
-                raise ListenerSetupError(listener.name, str(error)) from error
-        kinds = [_kind(leaf) for leaf in keyring._leaves]
-        if len(kinds) > 1 and sorted(kinds) != ["ECDSA", "RSA"]:  # 2
-            why = f"two certificates are to be one for ECDSA and one for RSA; these are for {' and '.join(kinds)}"
-            raise ListenerSetupError(listener.name, why)
+            keyring._judge_kinds()  # 2
+        except (OSError, ValueError) as error:
+            keyring._forget()
+            raise ListenerSetupError(listener.name, str(error)) from error
         return keyring
 
     @property
@@ -74,7 +76,7 @@ class Keyring:
     def load_into(self, context: ssl.SSLContext) -> None:
         """Let the context show them. Raises OSError."""
         for certificate, key in self._files:
-            context.load_cert_chain(certificate, key, _no_password)
+            context.load_cert_chain(certificate, key)
 
     def warnings(self, at: datetime) -> Iterator[tuple[Certificate, str]]:
         """The certificates that stations refuse at this moment, or will before `ENDS_SOON` is over, and why."""
@@ -95,7 +97,7 @@ class Keyring:
         leaf = _leaf_of(text, pair.file)
         files = self._copy(text), self._copy(pair.key.read_bytes())
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, _no_password)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, partial(_no_password, pair.key))
         except ssl.SSLError as error:
             if error.reason in _NOT_THE_KEY:
                 raise ValueError(f"the key in {pair.key} is not that of the certificate in {pair.file}") from error
@@ -103,18 +105,30 @@ class Keyring:
         self._leaves.append(leaf)
         self._files.append(files)
 
+    def _judge_kinds(self) -> None:
+        """Raises ValueError."""
+        kinds = [_kind(leaf) for leaf in self._leaves]
+        if len(kinds) > 1 and sorted(kinds) != ["ECDSA", "RSA"]:
+            why = f"two certificates are to be one for ECDSA and one for RSA; these are for {' and '.join(kinds)}"
+            raise ValueError(why)
+
+    def _forget(self) -> None:
+        """Let go of the keys now: whoever keeps the error keeps this object, too."""
+        for close in self._closers:
+            close()
+
     def _copy(self, content: bytes) -> str:
         """A file in memory, which is all that OpenSSL reads from: what was proved is what is shown."""
         descriptor = os.memfd_create("chainpilot-listener", os.MFD_CLOEXEC)
-        finalize(self, os.close, descriptor)
+        self._closers.append(finalize(self, os.close, descriptor))
         with open(descriptor, "wb", closefd=False) as copy:
             copy.write(content)
         return f"/proc/self/fd/{descriptor}"
 
 
-def _no_password() -> str:
+def _no_password(file: Path) -> str:
     """Asked for where a key is encrypted; OpenSSL would ask at the terminal, and a server wait there for ever."""
-    raise ValueError("the key is encrypted; a server's key is read without a password")
+    raise ValueError(f"{file} is encrypted; a server's key is read without a password")
 
 
 def _leaf_of(text: bytes, file: Path) -> Certificate:
