@@ -3,9 +3,10 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,19 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from chainpilot.cpms.app import Cpms
-from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, ListenerConfig, ServerConfig
+from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, ListenerConfig, ServerCertificate, ServerConfig
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile, StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import hash_password
 from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.pki.identity import StationId
+from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from clocks import SetClock
 from forge import NOON, Forged, forge
 from sims import Ladder, SimulatedCa, csms_ladder, private_key_pem, v2g_ladder
 
-__all__ = ["EVSE", "KEY", "OPERATOR", "STATION", "BackOffice", "StepLog", "open_back_office"]
+__all__ = ["EVSE", "KEY", "OPERATOR", "STATION", "BackOffice", "StepLog", "open_back_office", "write_server_files"]
 
 STATION = StationId("CS-0001")
 EVSE = "DE*ICE*E0001"
@@ -86,7 +88,8 @@ class BackOffice:
 
     def url(self, profile: int = 2, path: str = f"/ocpp/{STATION}") -> str:
         """The address a station is given."""
-        return f"wss://127.0.0.1:{self.port(profile)}{path}"
+        scheme = "wss" if SecurityProfile(profile).has_tls else "ws"
+        return f"{scheme}://127.0.0.1:{self.port(profile)}{path}"
 
     def context(self, client: Forged | None = None) -> ssl.SSLContext:
         """A station's TLS: trusts the CSMS root, shows `client` with its issuing CA."""
@@ -112,6 +115,7 @@ class BackOffice:
         path: str = f"/ocpp/{STATION}",
         profile: int = 2,
         client: Forged | None = None,
+        context: ssl.SSLContext | None = None,
         **options: Any,
     ) -> connect:
         """Connect as a station does."""
@@ -120,22 +124,28 @@ class BackOffice:
             credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {credentials}"
         settings = {"subprotocols": [Subprotocol("ocpp1.6")], "compression": None, **options}
-        return connect(self.url(profile, path), ssl=self.context(client), additional_headers=headers, **settings)
+        tls = context or self.context(client) if SecurityProfile(profile).has_tls else None
+        return connect(self.url(profile, path), ssl=tls, additional_headers=headers, **settings)
 
 
-def _server_files(folder: Path, ladder: Ladder) -> tuple[Path, Path]:
+def write_server_files(
+    folder: Path, ladder: Ladder, kind: str = "ecdsa", *, end: datetime | None = None
+) -> tuple[ServerCertificate, Forged]:
+    """A certificate for loopback with a key of that kind, instead of the one of this kind that was there."""
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
     server = forge(
         "localhost",
         ladder.issuing,
+        key=generate_private_key(KeySpec.RSA2048 if kind == "rsa" else KeySpec.P256),
+        usage={"digital_signature": True, "key_encipherment": True},
         eku=(ExtendedKeyUsageOID.SERVER_AUTH,),
         extensions=((names, False),),
-        end=ladder.issuing.certificate.not_after,
+        end=end or ladder.issuing.certificate.not_after,
     )
-    certificate, key = folder / "server.pem", folder / "server.key"
-    certificate.write_text(server.certificate.to_pem() + ladder.issuing.certificate.to_pem())
-    key.write_bytes(private_key_pem(server.key))
-    return certificate, key
+    files = ServerCertificate(folder / f"{kind}.pem", folder / f"{kind}.key")
+    files.file.write_text(server.certificate.to_pem() + ladder.issuing.certificate.to_pem())
+    files.key.write_bytes(private_key_pem(server.key))
+    return files, server
 
 
 @asynccontextmanager
@@ -146,21 +156,26 @@ async def open_back_office(
     policy: Policy | None = None,
     make_ca: Callable[[Ladder], SimulatedCa] = SimulatedCa,
     authorities: Mapping[str, CertificateAuthority] | None = None,
+    profiles: Iterable[int] = (2, 3),
+    kinds: Iterable[str] = ("ecdsa",),
+    static_rsa: bool = True,
+    ends: datetime | None = None,
+    minimum: SecurityProfile = SecurityProfile.TLS_BASIC,
 ) -> AsyncIterator[BackOffice]:
-    """Listeners for profiles 2 and 3, one station with a generated key."""
+    """A listener for each profile with a certificate of each kind, and one station with a generated key."""
     v2g, csms = v2g_ladder(), csms_ladder()
-    certificate, key = _server_files(folder, csms)
+    certificates = tuple(write_server_files(folder, csms, kind, end=ends)[0] for kind in kinds)
     listeners = tuple(
         ListenerConfig(
             name=f"profile-{profile.value}",
             profile=profile,
             host="127.0.0.1",
             port=0,
-            certificate=certificate,
-            key=key,
+            certificates=certificates if profile.has_tls else (),
+            static_rsa=static_rsa,
             client_anchors=csms.anchors if profile is SecurityProfile.MUTUAL_TLS else TrustAnchors(),
         )
-        for profile in SecurityProfile
+        for profile in map(SecurityProfile, profiles)
     )
     config = CpmsConfig(
         listeners=listeners,
@@ -178,6 +193,7 @@ async def open_back_office(
         record = StationRecord(
             STATION,
             hash_password(KEY, generated=True),
+            minimum,
             allowed_names=frozenset({EVSE}),
             organisation=OPERATOR,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.enrolment import CacertsShelf, Office, Policy, accept, deliver, issue
 from chainpilot.cpms.enrolment.turnstile import Turnstile
-from chainpilot.cpms.model import Enrolment, Job, JobKind, StationRecord, Step, StepTaken
+from chainpilot.cpms.model import Enrolment, Job, JobKind, SecurityProfile, StationRecord, Step, StepTaken
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
@@ -101,11 +101,15 @@ class Scene:
         text = csr_text(key or self.key, common, organization=organization, encoding=encoding, domain=domain)
         return SignCertificateRequest(text, use)
 
-    async def ask(self, request: SignCertificateRequest | None = None) -> SignCertificateResponse:
+    async def ask(
+        self,
+        request: SignCertificateRequest | None = None,
+        profile: SecurityProfile = SecurityProfile.TLS_BASIC,
+    ) -> SignCertificateResponse:
         """The station asks."""
         record = await self.ledger.station(STATION)
         assert record is not None
-        return await accept(self.office, record, request or self.request())
+        return await accept(self.office, record, request or self.request(), profile)
 
     async def take(self) -> tuple[Job, ...]:
         """The jobs due now."""

@@ -11,10 +11,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from backoffice import EVSE, STATION, open_back_office
-from chainpilot.cpms.adapters.gateway.tls import ListenerSetupError
+from chainpilot.cpms.adapters.gateway import ListenerSetupError
 from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlLedger
 from chainpilot.cpms.app import Cpms, StationRecordError, patience_of
-from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, PkiConfig
+from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, PkiConfig, ServerCertificate
 from chainpilot.cpms.model import EnrolmentState, StationRecord, Step
 from chainpilot.cpms.passwords import hash_password
 from chainpilot.cpms.ports import CaPending, IssuedBag
@@ -36,7 +36,8 @@ async def test_a_listener_that_can_not_be_started_leaves_nothing_open(tmp_path: 
     async with open_back_office(tmp_path) as office:
         good = office.cpms.config
     for listener in (
-        replace(good.listeners[0], key=tmp_path / "nowhere.key"),
+        replace(good.listeners[0], certificates=(ServerCertificate(tmp_path / "ecdsa.pem", tmp_path / "nowhere.key"),)),
+        replace(good.listeners[0], certificates=()),
         replace(good.listeners[1], client_anchors=TrustAnchors()),
         replace(good.listeners[0], host="203.0.113.1"),
     ):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chainpilot.cpms.config import ConfigError, config_from, load_config
+from chainpilot.cpms.config import ConfigError, ServerCertificate, config_from, load_config
 from chainpilot.cpms.model import SecurityProfile
 from chainpilot.pki.trust import LeafUse, TrustDomain
 from forge import BEGIN, forge
@@ -33,7 +33,7 @@ def complaint(folder: Path, **changes: Any) -> str:
 def test_a_small_document_is_enough(tmp_path: Path) -> None:
     config = config_from(document(), tmp_path, {})
     assert config.listeners[0].profile is SecurityProfile.TLS_BASIC
-    assert config.listeners[0].certificate == tmp_path / "server.pem"
+    assert config.listeners[0].certificates == (ServerCertificate(tmp_path / "server.pem", tmp_path / "server.key"),)
     assert config.database.file == tmp_path / "cpms.sqlite"
     assert config.server.heartbeat_interval == 300
 
@@ -110,7 +110,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
         ({"listener": []}, "listener: "),
         ({"listener": None}, "listener: Field required"),
         ({"listener": [LISTENER, LISTENER]}, "two listeners are named two"),
-        ({"listener": [{**LISTENER, "profile": 1}]}, "listener.0.profile: "),
+        ({"listener": [{**LISTENER, "profile": 4}]}, "listener.0.profile: "),
         ({"listener": [{**LISTENER, "profile": 3}]}, "security profile 3 needs it"),
         ({"listener": [{**LISTENER, "client_ca": "x"}]}, "only security profile 3"),
         ({"issue": {"v2g": "nobody"}}, "issue.v2g: there is no [pki.nobody]"),
@@ -124,6 +124,48 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
 )
 def test_what_can_not_work_is_refused_with_its_key(tmp_path: Path, changes: dict[str, Any], part: str) -> None:
     assert part in complaint(tmp_path, **changes)
+
+
+PLAIN = {"name": "plain", "profile": 0, "allow_insecure": True}
+
+
+@pytest.mark.parametrize(("profile", "risk"), [(0, "anybody can pose as a station"), (1, "can read the passwords")])
+def test_a_listener_without_tls_is_refused_until_the_operator_says_that_it_is_insecure(
+    tmp_path: Path, profile: int, risk: str
+) -> None:
+    said = complaint(tmp_path, listener=[{"name": "plain", "profile": profile}])
+    assert said.startswith(f"listener.plain.profile: security profile {profile} is insecure: without TLS")
+    assert risk in said
+    assert "set allow_insecure = true on this listener" in said
+    (listener,) = config_from(document(listener=[{**PLAIN, "profile": profile}]), tmp_path, {}).listeners
+    assert (listener.profile, listener.certificates) == (SecurityProfile(profile), ())
+
+
+@pytest.mark.parametrize(
+    ("listener", "sentence"),
+    [
+        ({**PLAIN, "certificate": "a.pem"}, "listener.plain.certificate: security profile 0 has no TLS"),
+        ({**PLAIN, "key": "a.key"}, "listener.plain.key: security profile 0 has no TLS"),
+        ({**PLAIN, "static_rsa": False}, "listener.plain.static_rsa: security profile 0 has no TLS"),
+        ({**PLAIN, "client_ca": "a.pem"}, "listener.plain.client_ca: only security profile 3"),
+        ({**LISTENER, "allow_insecure": True}, "listener.two.allow_insecure: this listener has TLS"),
+        ({"name": "two", "profile": 2}, "listener.two.certificate: 0 of certificate and 0 of key; one or two pairs"),
+        ({**LISTENER, "certificate": ["a", "b"]}, "listener.two.certificate: 2 of certificate and 1 of key"),
+        ({**LISTENER, "certificate": ["a", "b", "c"]}, "listener.0.certificate: List should have at most 2 items"),
+    ],
+)
+def test_a_listener_whose_tls_is_not_as_its_profile_wants_it_is_refused(
+    tmp_path: Path, listener: dict[str, Any], sentence: str
+) -> None:
+    assert complaint(tmp_path, listener=[listener]).startswith(sentence)
+
+
+def test_a_listener_may_have_a_certificate_for_each_kind_of_key(tmp_path: Path) -> None:
+    listener = {**LISTENER, "certificate": ["ecdsa.pem", "rsa.pem"], "key": ["ecdsa.key", "rsa.key"]}
+    (read,) = config_from(document(listener=[listener]), tmp_path, {}).listeners
+    assert read.certificates == tuple(
+        ServerCertificate(tmp_path / f"{kind}.pem", tmp_path / f"{kind}.key") for kind in ("ecdsa", "rsa")
+    )
 
 
 def test_an_inline_password_is_refused_and_not_repeated(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chainpilot.cpms.enrolment import Policy, accept, confirm_by_connection
-from chainpilot.cpms.model import EnrolmentState, Proof, Reason, RetryClass, StationRecord, Step
+from chainpilot.cpms.model import EnrolmentState, Proof, Reason, RetryClass, SecurityProfile, StationRecord, Step
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
@@ -199,7 +199,7 @@ async def test_another_station_with_the_same_key_is_refused(tmp_path: Path) -> N
         await scene.ask(scene.request())
         rival = StationRecord(StationId("CS-0002"), "", allowed_names=frozenset({EVSE}))
         await scene.ledger.put_station(rival)
-        answer = await accept(scene.office, rival, scene.request())
+        answer = await accept(scene.office, rival, scene.request(), SecurityProfile.TLS_BASIC)
         assert answer.reason == Reason.CSR_KEY_REUSED.value
 
 

@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.enrolment import Policy, accept
 from chainpilot.cpms.enrolment.turnstile import Turnstile
-from chainpilot.cpms.model import EnrolmentState, Reason
+from chainpilot.cpms.model import EnrolmentState, Reason, SecurityProfile, StationRecord, Step
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
 from chainpilot.pki.trust import LeafUse
@@ -181,6 +181,97 @@ async def test_requests_at_the_same_moment_do_not_slip_past_the_rate(tmp_path: P
         assert [answer.status for answer in answers].count(GenericStatus.ACCEPTED) == 3
         assert {answer.reason for answer in answers} == {None, Reason.TOO_MANY_REQUESTS.value}
         assert len(await scene.ledger.enrolments_of(STATION)) == 3
+
+
+LAVISH = Policy(requests_per_hour=1000, csr_per_station_per_day=3)
+FRUGAL_FLEET = Policy(requests_per_hour=1000, csr_fleet_per_hour=3)
+
+
+async def test_a_station_s_quota_is_refused_with_the_setting_that_stands_in_the_way(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=LAVISH) as scene:
+        answers = [await scene.ask(scene.request(key=fresh())) for _ in range(5)]
+        assert [answer.reason for answer in answers] == [None] * 3 + [Reason.STATION_QUOTA_SPENT.value] * 2
+        told = scene.steps[-1]
+        assert (told.step, told.facts["reason"]) == (Step.REQUEST_REFUSED, "StationQuotaSpent")
+        assert "began 3 enrolments within 24 hours" in told.facts["detail"]
+        assert "csr_per_station_per_day" in told.facts["detail"]
+        assert await scene.ledger.refusals_of(STATION) == ()
+        await scene.work()
+        assert (await scene.ledger.enrolments_of(STATION))[-1].state is EnrolmentState.INSTALLED
+
+
+async def test_the_fleet_s_quota_holds_for_a_station_that_asks_for_the_first_time(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=FRUGAL_FLEET) as scene:
+        for _ in range(3):
+            await scene.ask(scene.request(key=fresh()))
+        newcomer = StationRecord(
+            StationId("CS-0002"), "", allowed_names=frozenset({"DE*ICE*E0002"}), organisation="Operator"
+        )
+        await scene.ledger.put_station(newcomer)
+        request = scene.request(name="DE*ICE*E0002", key=fresh())
+        answer = await accept(scene.office, newcomer, request, SecurityProfile.TLS_BASIC)
+        assert answer.reason == Reason.FLEET_QUOTA_SPENT.value
+        assert "csr_fleet_per_hour" in scene.steps[-1].facts["detail"]
+        scene.clock.advance(3600)
+        answer = await accept(scene.office, newcomer, request, SecurityProfile.TLS_BASIC)
+        assert answer.status is GenericStatus.ACCEPTED
+
+
+async def test_a_station_s_quota_holds_over_a_restart_and_comes_back_after_a_day(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=LAVISH) as scene:
+        for hours in (0, 1, 1):
+            scene.clock.advance(timedelta(hours=hours).total_seconds())
+            assert (await scene.ask(scene.request(key=fresh()))).status is GenericStatus.ACCEPTED
+        await scene.restart()
+        scene.clock.advance(timedelta(hours=22, seconds=-1).total_seconds())
+        assert (await scene.ask(scene.request(key=fresh()))).reason == Reason.STATION_QUOTA_SPENT.value
+        scene.clock.advance(1)
+        assert (await scene.ask(scene.request(key=fresh()))).status is GenericStatus.ACCEPTED
+        assert (await scene.ask(scene.request(key=fresh()))).reason == Reason.STATION_QUOTA_SPENT.value
+
+
+async def test_the_same_csr_again_costs_nothing_and_is_taken_when_the_quota_is_spent(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=replace(LAVISH, csr_fleet_per_hour=3)) as scene:
+        requests = [scene.request(key=fresh()) for _ in range(3)]
+        for request in requests:
+            answers = [await scene.ask(request) for _ in range(4)]
+            assert {answer.status for answer in answers} == {GenericStatus.ACCEPTED}
+        assert (await scene.ask(scene.request(key=fresh()))).status is GenericStatus.REJECTED
+        assert (await scene.ask(requests[-1])).status is GenericStatus.ACCEPTED
+
+
+async def test_a_newer_csr_beyond_the_quota_does_not_cost_the_station_its_open_one(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=replace(LAVISH, csr_per_station_per_day=1)) as scene:
+        await scene.ask()
+        assert (await scene.ask(scene.request(key=fresh()))).status is GenericStatus.REJECTED
+        await scene.work()
+        assert (await scene.only()).state is EnrolmentState.INSTALLED
+
+
+async def test_stations_that_ask_at_the_same_moment_do_not_slip_past_the_fleet_s_quota(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, policy=FRUGAL_FLEET) as scene:
+        names = [f"DE*ICE*E10{number:02}" for number in range(16)]
+        records = [
+            StationRecord(StationId(name[-4:]), "", allowed_names=frozenset({name}), organisation="Operator")
+            for name in names
+        ]
+        for record in records:
+            await scene.ledger.put_station(record)
+        answers = await asyncio.gather(
+            *(
+                accept(scene.office, record, scene.request(name=name, key=fresh()), SecurityProfile.TLS_BASIC)
+                for record, name in zip(records, names, strict=True)
+            )
+        )
+        assert [answer.status for answer in answers].count(GenericStatus.ACCEPTED) == 3
+        assert {answer.reason for answer in answers} == {None, Reason.FLEET_QUOTA_SPENT.value}
+
+
+@pytest.mark.parametrize("profile", SecurityProfile)
+async def test_a_request_is_taken_over_tls_only(tmp_path: Path, profile: SecurityProfile) -> None:
+    async with open_scene(tmp_path) as scene:
+        answer = await scene.ask(profile=profile)
+        assert answer.reason == (None if profile >= 2 else Reason.INSECURE_CONNECTION.value)
 
 
 async def test_an_installed_certificate_is_not_sent_again_without_end(tmp_path: Path) -> None:

@@ -52,9 +52,10 @@ def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_configuration_page_s_example_is_one_the_loader_takes() -> None:
-    (text,) = blocks("docs/reference/cpms-configuration.md", "toml")
-    document = Document.model_validate(tomllib.loads(text))
+    text, without_tls = blocks("docs/reference/cpms-configuration.md", "toml")
+    document = Document.model_validate(tomllib.loads(text + without_tls))
     assert document.pki["hubject"].label == "cpo"
+    assert [listener.profile for listener in document.listener] == [2, 3, 1]
 
 
 def test_every_key_of_the_configuration_is_on_its_page_with_its_default() -> None:

@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
-from chainpilot.cpms.adapters.gateway import Gateway, Sessions
+from chainpilot.cpms.adapters.gateway import Gateway, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.enrolment import Office
@@ -78,6 +78,7 @@ class Cpms:
         self._authorities = dict(authorities or {})
         self._stack = AsyncExitStack()
         self._ledger: SqlLedger | None = None
+        self._gateway: Gateway | None = None
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
     @property
@@ -116,6 +117,16 @@ class Cpms:
             )
         await self.ledger.put_station(record, reset_profile=reset_profile)
 
+    async def reload(self) -> tuple[ListenerSetupError, ...]:
+        """Read the listeners' certificates and keys again, after they were renewed; no connection ends.
+
+        Returned are the listeners that keep what they showed because their files can't be used. Of the configuration
+        nothing else is read again. Raises RuntimeError outside the context.
+        """
+        if self._gateway is None:
+            raise RuntimeError("the back office is not running")
+        return await self._gateway.reload()
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._ledger = await SqlLedger.open(self._config.database.file)
@@ -128,6 +139,7 @@ class Cpms:
             stack.push_async_callback(_end, asyncio.create_task(worker.run(), name="worker"))
             gateway = Gateway(office, sessions, passwords, self._config.server, watch_frames=self._watch_frames)
             self._listeners = await gateway.start(self._config.listeners)
+            self._gateway = gateway
             stack.push_async_callback(gateway.stop)
             self._stack = stack.pop_all()
         return self
@@ -135,7 +147,7 @@ class Cpms:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ledger = None
+        self._ledger = self._gateway = None
         await self._stack.aclose()
 
     async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> tuple[Office, Worker]:

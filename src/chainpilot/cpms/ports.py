@@ -13,6 +13,7 @@ from chainpilot.cpms.model import (
     EnrolmentId,
     Entry,
     Job,
+    Quota,
     Reason,
     RetryClass,
     SecurityProfile,
@@ -37,6 +38,7 @@ __all__ = [
     "Ledger",
     "LedgerConflict",
     "LedgerFailed",
+    "QuotaSpent",
     "Reason",
     "RetryClass",
     "StationLink",
@@ -144,6 +146,15 @@ class LedgerConflict(OwnError):
         super().__init__(f"enrolment {enrolment_id} was changed by someone else meanwhile")
 
 
+class QuotaSpent(OwnError):
+    """An enrolment would have been one too many; nothing was written. `quota`: the first that is spent."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        whose = f"the station {quota.station_id}" if quota.station_id is not None else "the fleet"
+        super().__init__(f"{whose} has begun {quota.most} enrolments since {quota.since.isoformat()}")
+
+
 class LedgerFailed(OwnError):
     """The database could not read or write. `why`: what it said."""
 
@@ -204,7 +215,7 @@ class Ledger(Protocol):
         ...
 
     async def commit(self, entry: Entry) -> None:
-        """Write all of the entry or nothing. Raises LedgerConflict."""
+        """Write all of the entry or nothing. Raises LedgerConflict, QuotaSpent."""
         ...
 
     async def take_jobs(self, at: datetime, lease_until: datetime, limit: int) -> tuple[Job, ...]:

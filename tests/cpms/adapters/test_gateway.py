@@ -13,10 +13,12 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from backoffice import EVSE, KEY, OPERATOR, STATION, BackOffice, open_back_office
 from chainpilot.cpms.adapters.gateway.sessions import QUIET
 from chainpilot.cpms.config import ServerConfig
+from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import EnrolmentState, Proof, SecurityProfile, StationRecord, Step
 from chainpilot.cpms.passwords import hash_password
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, generate_private_key
+from forge import NOON
 from sims import csms_ladder, csr_text
 
 __all__: list[str] = []
@@ -197,6 +199,90 @@ async def test_a_data_transfer_that_says_nothing_known_is_answered_in_its_layer(
         assert told == [status]
 
 
+PLAIN = pytest.mark.parametrize("profile", [0, 1])
+
+
+@PLAIN
+async def test_a_station_without_tls_gets_in_where_its_record_allows_it(tmp_path: Path, profile: int) -> None:
+    minimum = SecurityProfile(profile)
+    async with open_back_office(tmp_path, profiles=[profile], minimum=minimum) as office:
+        password = KEY if minimum is SecurityProfile.BASIC else None
+        async with office.dial(profile=profile, password=password) as socket:
+            assert socket.subprotocol == "ocpp1.6"
+            assert (await call(socket, "Heartbeat", {}))[0] == 3
+            connected = await office.steps.until(Step.STATION_CONNECTED)
+            assert connected.facts == {"profile": str(profile)}
+
+
+@PLAIN
+async def test_a_station_that_has_reached_tls_is_turned_away_without_it(tmp_path: Path, profile: int) -> None:
+    async with open_back_office(tmp_path, profiles=[profile]) as office:
+        assert await turned_away(office.dial(profile=profile)) == 401
+        (told,) = office.steps.taken
+        assert told.facts["reason"] == f"security profile {profile}; the station has reached 2"
+
+
+async def test_a_station_without_tls_needs_a_known_name_on_profile_0_and_its_password_on_profile_1(
+    tmp_path: Path,
+) -> None:
+    async with open_back_office(tmp_path, profiles=[0, 1], minimum=SecurityProfile.UNSECURED) as office:
+        assert await turned_away(office.dial(profile=0, password=None, path="/ocpp/CS-0002")) == 401
+        for password in ("wrong", None):
+            with pytest.raises(InvalidStatus) as refused:
+                await office.dial(profile=1, password=password)
+            headers = refused.value.response.headers
+            assert headers["WWW-Authenticate"] == 'Basic realm="ocpp", charset="UTF-8"'
+        statuses = [await turned_away(office.dial(profile=1, password="wrong")) for _ in range(10)]
+        assert statuses == [401] * 9 + [429]
+
+
+async def test_a_station_that_comes_with_tls_is_refused_without_it_from_then_on(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path, profiles=[0, 1, 2], minimum=SecurityProfile.UNSECURED) as office:
+        for profile in (0, 1, 2):
+            async with office.dial(profile=profile):
+                await _until(office, _reached(profile))
+        assert [await turned_away(office.dial(profile=profile)) for profile in (0, 1)] == [401, 401]
+
+
+async def test_a_listener_without_tls_is_warned_of_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "chainpilot.cpms")
+    async with open_back_office(tmp_path, profiles=[0, 2]):
+        warned = [json.loads(record.message) for record in caplog.records]
+    assert warned == [{"event": "insecure_listener", "listener": "profile-0", "profile": "0"}]
+
+
+async def _sign(office: BackOffice, profile: int) -> Any:
+    """What a request for an ISO 15118 certificate is answered on that listener."""
+    async with office.dial(profile=profile) as socket:
+        request = data_transfer("SignCertificate", {"csr": csr_text(generate_private_key(KeySpec.P256), EVSE)})
+        answer = await call(socket, "DataTransfer", request)
+        return json.loads(answer[2]["data"])["status"]
+
+
+@PLAIN
+async def test_a_csr_without_tls_is_rejected_and_costs_the_station_nothing(tmp_path: Path, profile: int) -> None:
+    async with open_back_office(tmp_path, profiles=[profile], minimum=SecurityProfile(profile)) as office:
+        assert await _sign(office, profile) == "Rejected"
+        refused = await office.steps.until(Step.REQUEST_REFUSED)
+        assert refused.station_id == STATION
+        assert refused.facts == {
+            "reason": "InsecureConnection",
+            "detail": f"it came over security profile {profile}; allow_insecure_csr in [policy] would take it",
+        }
+        assert await office.cpms.ledger.refusals_of(STATION) == ()
+        assert await office.cpms.ledger.requests_since(STATION, NOON) == 0
+
+
+@PLAIN
+async def test_a_csr_without_tls_is_taken_where_the_policy_says_so(tmp_path: Path, profile: int) -> None:
+    policy = Policy(allow_insecure_csr=True)
+    minimum = SecurityProfile(profile)
+    async with open_back_office(tmp_path, profiles=[profile], minimum=minimum, policy=policy) as office:
+        assert await _sign(office, profile) == "Accepted"
+
+
 async def test_a_refused_csr_is_an_inner_rejected(tmp_path: Path) -> None:
     async with open_back_office(tmp_path) as office, office.dial() as socket:
         csr = csr_text(generate_private_key(KeySpec.P256), "DE*ICE*E0002")
@@ -232,6 +318,10 @@ async def test_a_station_gets_in_by_its_client_certificate_alone(tmp_path: Path)
         assert await turned_away(office.dial()) == 401
         async with office.dial(profile=3, client=office.client(), password=None):
             pass
+
+
+def _reached(profile: int) -> Callable[[StationRecord], bool]:
+    return lambda record: record.minimum_profile == profile
 
 
 async def _until(office: BackOffice, true: Callable[[StationRecord], bool]) -> StationRecord:

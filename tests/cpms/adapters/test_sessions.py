@@ -9,6 +9,7 @@ import pytest
 
 from chainpilot.cpms.adapters.gateway import Sessions
 from chainpilot.cpms.adapters.gateway.sessions import Session
+from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ports import StationRefused, StationUndecided
 from chainpilot.link.ocpp import Answer, OcppLink
 from chainpilot.pki.identity import StationId
@@ -47,7 +48,7 @@ async def connected() -> AsyncIterator[tuple[Sessions, MemorySocket]]:
     near, far = socket_pair()
     link = OcppLink(near, _nothing_is_served, clock=SetClock())
     sessions = Sessions()
-    sessions.enter(Session(STATION, link=link))
+    sessions.enter(Session(STATION, SecurityProfile.TLS_BASIC, link=link))
     async with asyncio.TaskGroup() as group:
         group.create_task(link.run())
         try:
@@ -151,9 +152,9 @@ async def test_a_station_is_asked_in_its_dialect_that_has_words_for_it(
     version: OcppVersion, spoken: tuple[Dialect, ...], use: LeafUse, dialect: Dialect
 ) -> None:
     async with connected() as (sessions, station):
-        older = sessions.enter(Session(STATION))
+        older = sessions.enter(Session(STATION, SecurityProfile.TLS_BASIC))
         assert older is not None
-        session = Session(STATION, version=version, link=older.link)
+        session = Session(STATION, SecurityProfile.TLS_BASIC, version=version, link=older.link)
         for one in spoken:
             session.note(one)
         sessions.enter(session)

@@ -18,8 +18,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlLedger
-from chainpilot.cpms.adapters.sql.files import open_engine
-from chainpilot.cpms.adapters.sql.schema import metadata
+from chainpilot.cpms.adapters.sql.files import migrate, open_engine
+from chainpilot.cpms.adapters.sql.rows import station_row
+from chainpilot.cpms.adapters.sql.schema import metadata, stations
+from chainpilot.cpms.adapters.sql.statements import write_entry
 from chainpilot.cpms.model import (
     Enrolment,
     EnrolmentEvent,
@@ -27,6 +29,7 @@ from chainpilot.cpms.model import (
     Entry,
     JobKind,
     JobOrder,
+    Quota,
     Reason,
     RefusedRequest,
     SecurityProfile,
@@ -118,6 +121,40 @@ async def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar_one() == 2
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar_one() == "wal"
     engine.dispose()
+
+
+async def test_a_database_of_the_first_revision_is_brought_up_to_date_with_its_records(tmp_path: Path) -> None:
+    path = tmp_path / "cpms.sqlite"
+    engine = open_engine(path, writes=True)
+    with engine.begin() as connection:
+        migrate(connection, "0001")
+        connection.execute(sa.insert(stations).values(station_row(StationRecord(STATION, "hash"))))
+    engine.dispose()
+    ledger = await SqlLedger.open(path)
+    assert await ledger.station(STATION) == StationRecord(STATION, "hash")
+    await ledger.close()
+    engine = open_engine(path, writes=True)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("quota", [Quota(1, NOON), Quota(1, NOON, STATION)])
+async def test_a_quota_is_counted_over_an_index(tmp_path: Path, quota: Quota) -> None:
+    await (await opened(tmp_path)).close()
+    engine = open_engine(tmp_path / "cpms.sqlite", writes=True)
+    seen: list[str] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        seen.extend(row[3] for row in cursor.fetchall())
+
+    with engine.begin() as connection:
+        write_entry(connection, Entry(quotas=(quota,)))
+    engine.dispose()
+    assert any("USING COVERING INDEX enrolments_" in step or "USING INDEX enrolments_" in step for step in seen)
+    assert not any(step.startswith("SCAN enrolments") for step in seen)
 
 
 async def test_a_change_on_top_of_an_older_version_is_a_conflict_and_writes_nothing(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 from websockets.exceptions import InvalidHandshake
 
 from backoffice import BackOffice, open_back_office
-from chainpilot.cpms.adapters.gateway import tls
+from chainpilot.cpms.adapters.gateway import knocking
+from chainpilot.cpms.model import SecurityProfile
 from programs import program
 
 __all__: list[str] = []
@@ -67,7 +69,7 @@ async def test_openssl_can_not_resume_a_session_either(tmp_path: Path) -> None:
 
 async def test_certificate_and_key_are_needed_at_the_start_only(tmp_path: Path) -> None:
     async with open_back_office(tmp_path) as office:
-        for name in ("server.pem", "server.key"):
+        for name in ("ecdsa.pem", "ecdsa.key"):
             (tmp_path / name).unlink()
         async with office.dial(), office.dial(profile=3, client=office.client(), password=None):
             pass
@@ -80,28 +82,28 @@ async def _is_closed(raw: socket.socket) -> bool:
         return True
 
 
-async def _knock(office: BackOffice, saying: bytes = b"") -> socket.socket:
+async def _knock(office: BackOffice, saying: bytes = b"", *, profile: int = 2) -> socket.socket:
     raw = socket.socket()
     raw.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", office.port(2)))
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", office.port(profile)))
     await asyncio.get_running_loop().sock_sendall(raw, saying)
     return raw
 
 
-async def _gets_in(office: BackOffice) -> None:
+async def _gets_in(office: BackOffice, *, profile: int = 2) -> None:
     """Sooner or later, as a station that tries again: the server may not have seen yet that others went away."""
     async with asyncio.timeout(10):
         while True:
             try:
-                async with office.dial():
+                async with office.dial(profile=profile):
                     return
             except (OSError, InvalidHandshake, EOFError):
                 continue
 
 
-def _run(loop: Loop, folder: Path, act: Callable[[BackOffice], Awaitable[None]]) -> None:
+def _run(loop: Loop, folder: Path, act: Callable[[BackOffice], Awaitable[None]], **settings: Any) -> None:
     async def main() -> None:
-        async with open_back_office(folder) as office:
+        async with open_back_office(folder, **settings) as office:
             await act(office)
 
     with asyncio.Runner(loop_factory=loop) as runner:
@@ -112,7 +114,7 @@ def _run(loop: Loop, folder: Path, act: Callable[[BackOffice], Awaitable[None]])
 def test_who_stalls_is_counted_and_the_excess_is_closed_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Loop
 ) -> None:
-    monkeypatch.setattr(tls, "MAX_KNOCKING", 5)
+    monkeypatch.setattr(knocking, "MAX_KNOCKING", 5)
 
     async def act(office: BackOffice) -> None:
         stalled = [await _knock(office) for _ in range(5)]
@@ -129,13 +131,13 @@ def test_who_stalls_is_counted_and_the_excess_is_closed_at_once(
 def test_a_stalled_connection_counts_until_its_time_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Loop
 ) -> None:
-    monkeypatch.setattr(tls, "MAX_KNOCKING", 3)
+    monkeypatch.setattr(knocking, "MAX_KNOCKING", 3)
 
     async def act(office: BackOffice) -> None:
         stalled = [await _knock(office) for _ in range(3)]
         excess = await _knock(office)
         assert await _is_closed(excess)
-        office.clock.advance(tls.TLS_HANDSHAKE + tls.OPENING + 1)
+        office.clock.advance(knocking.TLS_HANDSHAKE + knocking.OPENING + 1)
         async with office.dial():
             pass
         for raw in (excess, *stalled):
@@ -148,7 +150,7 @@ def test_a_stalled_connection_counts_until_its_time_is_over(
 def test_neither_noise_nor_refusals_nor_stations_inside_take_a_place_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Loop
 ) -> None:
-    monkeypatch.setattr(tls, "MAX_KNOCKING", 2)
+    monkeypatch.setattr(knocking, "MAX_KNOCKING", 2)
 
     async def act(office: BackOffice) -> None:
         for saying in [b"GET / HTTP/1.1\r\n\r\n"] * 5:
@@ -164,3 +166,23 @@ def test_neither_noise_nor_refusals_nor_stations_inside_take_a_place_for_good(
             await connection.close()
 
     _run(loop, tmp_path, act)
+
+
+@LOOPS
+def test_without_tls_who_stalls_is_counted_too_until_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Loop
+) -> None:
+    monkeypatch.setattr(knocking, "MAX_KNOCKING", 3)
+
+    async def act(office: BackOffice) -> None:
+        inside = [await office.dial(profile=1) for _ in range(4)]
+        stalled = [await _knock(office, profile=1) for _ in range(3)]
+        excess = await _knock(office, profile=1)
+        assert await _is_closed(excess)
+        for raw in (excess, *stalled):
+            raw.close()
+        await _gets_in(office, profile=1)
+        for connection in inside:
+            await connection.close()
+
+    _run(loop, tmp_path, act, profiles=[1], minimum=SecurityProfile.BASIC)

@@ -84,7 +84,8 @@ v2g = "cpo"
 csms = "csms"
 
 [policy]
-requests_per_hour = 1000  # the default of 20 is soon used up by whoever tries things out
+requests_per_hour = 1000  # the defaults are soon used up by whoever tries things out
+csr_per_station_per_day = 10000
 
 [trust]
 v2g = ["../pki/v2g_root.pem"]

@@ -7,6 +7,7 @@ from chainpilot.cpms.config.settings import (
     DatabaseConfig,
     ListenerConfig,
     PkiConfig,
+    ServerCertificate,
     ServerConfig,
 )
 
@@ -16,6 +17,7 @@ __all__ = [
     "DatabaseConfig",
     "ListenerConfig",
     "PkiConfig",
+    "ServerCertificate",
     "ServerConfig",
     "config_from",
     "load_config",

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 __all__ = ["Document", "IssueInput", "ListenerInput", "PkiInput", "PolicyInput", "ServerInput", "TrustInput"]
 
@@ -43,15 +43,25 @@ class ServerInput(_Section):
     call_timeout: float = Field(default=30.0, gt=0, le=300)
 
 
+def _as_list(given: object) -> object:
+    return [given] if isinstance(given, str | Path) else given
+
+
+OneOrTwo = Annotated[list[Path], Field(max_length=2), BeforeValidator(_as_list)]
+"""One path, or a list of one or two."""
+
+
 class ListenerInput(_Section):
     """[[listener]]: one address with one security profile."""
 
     name: str = Field(min_length=1, max_length=64)
-    profile: Literal[2, 3]
-    host: str = "0.0.0.0"  # noqa: S104 - stations come from outside; every listener authenticates
+    profile: Literal[0, 1, 2, 3]
+    allow_insecure: bool = False
+    host: str = "0.0.0.0"  # noqa: S104 - stations come from outside; one without TLS needs allow_insecure
     port: int = Field(default=8443, ge=0, le=65535)
-    certificate: Path
-    key: Path
+    certificate: OneOrTwo = []
+    key: OneOrTwo = []
+    static_rsa: bool = True
     client_ca: Path | None = None
 
 
@@ -100,6 +110,9 @@ class PolicyInput(_Section):
     """[policy]: the operator's rules."""
 
     requests_per_hour: int = Field(default=20, ge=1, le=1000)
+    csr_per_station_per_day: int = Field(default=50, ge=1, le=10_000)
+    csr_fleet_per_hour: int = Field(default=1000, ge=1, le=1_000_000)
+    allow_insecure_csr: bool = False
     issue_attempts: int = Field(default=60, ge=1, le=1000)
     deliver_attempts: int = Field(default=8, ge=1, le=100)
     read_back_attempts: int = Field(default=3, ge=1, le=100)

@@ -14,6 +14,7 @@ from chainpilot.cpms.config.settings import (
     DatabaseConfig,
     ListenerConfig,
     PkiConfig,
+    ServerCertificate,
     ServerConfig,
 )
 from chainpilot.cpms.enrolment import Policy
@@ -26,6 +27,10 @@ __all__ = ["config_from", "load_config"]
 
 _MAX_SECRET: Final = 4096
 """Bytes of a password file; a longer one is not a password."""
+_WITHOUT_TLS: Final = {
+    SecurityProfile.UNSECURED: "security profile 0 is insecure: without TLS and password anybody can pose as a station",
+    SecurityProfile.BASIC: "security profile 1 is insecure: without TLS anybody on the way can read the passwords",
+}
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> CpmsConfig:
@@ -76,6 +81,7 @@ def _listeners(given: Document, folder: Path) -> tuple[ListenerConfig, ...]:
 def _listener(given: ListenerInput, trust: TrustInput, folder: Path) -> ListenerConfig:
     key = f"listener.{given.name}.client_ca"
     profile = SecurityProfile(given.profile)
+    _judge_secrecy(given, profile)
     if profile is SecurityProfile.MUTUAL_TLS and given.client_ca is None:
         raise ConfigError(key, "security profile 3 needs it: the CAs that may issue stations' client certificates")
     if profile is not SecurityProfile.MUTUAL_TLS and given.client_ca is not None:
@@ -86,10 +92,34 @@ def _listener(given: ListenerInput, trust: TrustInput, folder: Path) -> Listener
         profile=profile,
         host=given.host,
         port=given.port,
-        certificate=folder / given.certificate,
-        key=folder / given.key,
+        certificates=tuple(
+            ServerCertificate(folder / certificate, folder / key)
+            for certificate, key in zip(given.certificate, given.key, strict=True)
+        ),
+        static_rsa=given.static_rsa,
         client_anchors=_admit(key, files, folder, allow_test_pki=trust.allow_test_pki),
     )
+
+
+def _judge_secrecy(given: ListenerInput, profile: SecurityProfile) -> None:
+    """Nobody gets a listener without TLS by a slip, or believes that one has TLS (A00.201, 206). Raises ConfigError."""
+    listener = f"listener.{given.name}"
+    if profile.has_tls:
+        if given.allow_insecure:
+            raise ConfigError(f"{listener}.allow_insecure", "this listener has TLS; only profiles 0 and 1 need it")
+        if not given.certificate or len(given.certificate) != len(given.key):
+            why = f"{len(given.certificate)} of certificate and {len(given.key)} of key; one or two pairs are needed"
+            raise ConfigError(f"{listener}.certificate", why)
+        return
+    if not given.allow_insecure:
+        why = (
+            f"{_WITHOUT_TLS[profile]}; set allow_insecure = true on this listener "
+            "if it can be reached from a trusted network or a VPN only"
+        )
+        raise ConfigError(f"{listener}.profile", why)
+    named = next((name for name in ("certificate", "key", "static_rsa") if name in given.model_fields_set), None)
+    if named is not None:
+        raise ConfigError(f"{listener}.{named}", f"security profile {profile.value} has no TLS, which it would be for")
 
 
 def _pki(name: str, given: PkiInput, trust: TrustInput, folder: Path, environ: Mapping[str, str]) -> PkiConfig:

@@ -9,7 +9,15 @@ from chainpilot.cpms.model import SecurityProfile
 from chainpilot.errors import OwnError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
-__all__ = ["ConfigError", "CpmsConfig", "DatabaseConfig", "ListenerConfig", "PkiConfig", "ServerConfig"]
+__all__ = [
+    "ConfigError",
+    "CpmsConfig",
+    "DatabaseConfig",
+    "ListenerConfig",
+    "PkiConfig",
+    "ServerCertificate",
+    "ServerConfig",
+]
 
 
 class ConfigError(OwnError):
@@ -36,17 +44,27 @@ class ServerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """Where a certificate of the back office's own is, and its key."""
+
+    file: Path
+    """PEM stack, leaf first."""
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """One address that stations connect to, with one security profile and its own TLS context."""
+    """One address that stations connect to, with one security profile and, from profile 2 on, its own TLS context."""
 
     name: str
     profile: SecurityProfile
     host: str
     port: int
     """0: any free one."""
-    certificate: Path
-    """PEM stack, leaf first."""
-    key: Path
+    certificates: tuple[ServerCertificate, ...] = ()
+    """One or two, of different kinds of key; none without TLS."""
+    static_rsa: bool = True
+    """Whether the RSA suites without forward secrecy are offered, as OCPP demands."""
     client_anchors: TrustAnchors = field(default_factory=TrustAnchors)
     """What a station's client certificate must lead to; empty unless the profile is mutual TLS."""
 

@@ -14,15 +14,17 @@ from chainpilot.cpms.model import (
     Failure,
     JobKind,
     JobOrder,
+    Quota,
     Reason,
     RefusedRequest,
     RetryClass,
+    SecurityProfile,
     StationRecord,
     Step,
     StepTaken,
     new_enrolment_id,
 )
-from chainpilot.cpms.ports import LedgerConflict
+from chainpilot.cpms.ports import LedgerConflict, QuotaSpent
 from chainpilot.wire.pnc.messages import SignCertificateRequest, SignCertificateResponse
 from chainpilot.wire.pnc.words import GenericStatus
 
@@ -48,15 +50,33 @@ _NOTHING_SIGNED: Final = frozenset(
 )
 """Failures before a certificate existed for sure; not among them: an answer that nobody could read."""
 
+_UNRECORDED: Final = frozenset(
+    {
+        Reason.TOO_MANY_REQUESTS,
+        Reason.STATION_QUOTA_SPENT,
+        Reason.FLEET_QUOTA_SPENT,
+        Reason.INSECURE_CONNECTION,
+    }
+)
+"""Refusals that leave no record: a flood must not fill the disk, nor use up what the station may ask later, least of
+all one of whoever poses as the station where nobody has to prove who he is."""
 
-async def accept(office: Office, station: StationRecord, request: SignCertificateRequest) -> SignCertificateResponse:
-    """Take or refuse a certificate request of an authenticated station.
+
+async def accept(
+    office: Office, station: StationRecord, request: SignCertificateRequest, profile: SecurityProfile
+) -> SignCertificateResponse:
+    """Take or refuse a certificate request that came over a connection of this security profile.
 
     Accepted means that the enrolment and its job are on disk. The same CSR again is Accepted without a second
     enrolment; after a failure that a person may have cured it sets the work going again. A newer CSR for a slot
-    replaces the open one, whose key the station has evidently given up.
+    replaces the open one, whose key the station has evidently given up. Over profiles 0 and 1 none is taken unless the
+    policy says so (pnc-messages.md section 4).
     Raises LedgerFailed, and LedgerConflict if the ledger never settles.
     """
+    if not (profile.has_tls or office.policy.allow_insecure_csr):
+        detail = f"it came over security profile {profile.value}; allow_insecure_csr in [policy] would take it"
+        objection = Objection(Reason.INSECURE_CONNECTION, detail, request.certificate_type)
+        return await _refuse(office, station, request, objection, office.clock.now())
     an_hour = office.policy.requests_per_hour * _REPEATS
     if not office.turnstile.admits(station.station_id, an_hour, office.clock.monotonic()):
         detail = f"more than {an_hour} requests, new and repeated, within an hour"
@@ -113,17 +133,38 @@ async def _begin(office: Office, station: StationRecord, wanted: Wanted, at: dat
         changed_at=at,
     )
     order = JobOrder(JobKind.ISSUE, enrolment.enrolment_id, station.station_id, due=at)
+    entry = Entry(enrolments=(enrolment,), orders=(order,), quotas=_quotas(office, station, at))
     former = await office.ledger.open_enrolment(wanted.slot)
-    if former is None:
-        await office.ledger.commit(Entry(enrolments=(enrolment,), orders=(order,)))
-    else:
+    if former is not None:
         failure = Failure(Reason.CSR_SUPERSEDED, "the station sent a newer CSR", RetryClass.NEVER)
         given_up = replace(former.after(EnrolmentEvent.CANCEL, at), failure=failure)
         closes = tuple((kind, former.enrolment_id) for kind in JobKind)
-        await office.ledger.commit(Entry(enrolments=(given_up, enrolment), orders=(order,), closes=closes))
+        entry = replace(entry, enrolments=(given_up, enrolment), closes=closes)
+    try:
+        await office.ledger.commit(entry)
+    except QuotaSpent as spent:
+        return _objection_to_cost(spent.quota, wanted)
     office.tell(Step.REQUEST_ACCEPTED, enrolment, encoding=wanted.encoding.value, pki=enrolment.pki)
     office.nudge()
     return None
+
+
+def _quotas(office: Office, station: StationRecord, at: datetime) -> tuple[Quota, ...]:
+    """What beginning one more enrolment may not exceed: each may cost money, whatever becomes of it."""
+    policy = office.policy
+    return (
+        Quota(policy.csr_per_station_per_day, at - timedelta(days=1), station.station_id),
+        Quota(policy.csr_fleet_per_hour, at - timedelta(hours=1)),
+    )
+
+
+def _objection_to_cost(spent: Quota, wanted: Wanted) -> Objection:
+    """Which setting stands in the way, so that a person may raise it or look for what asks so often."""
+    if spent.station_id is not None:
+        detail = f"the station began {spent.most} enrolments within 24 hours, all that csr_per_station_per_day allows"
+        return _objection(wanted, Reason.STATION_QUOTA_SPENT, detail)
+    detail = f"all stations together began {spent.most} enrolments within an hour, all that csr_fleet_per_hour allows"
+    return _objection(wanted, Reason.FLEET_QUOTA_SPENT, detail)
 
 
 async def _again(office: Office, known: Enrolment, wanted: Wanted, at: datetime) -> Objection | None:
@@ -188,8 +229,8 @@ async def _refuse(
     objection: Objection,
     at: datetime,
 ) -> SignCertificateResponse:
-    """Requests over the rate leave no record: a flood must not fill the disk."""
-    if objection.reason is not Reason.TOO_MANY_REQUESTS:
+    """Some leave no record, see `_UNRECORDED`; the watcher is told of all."""
+    if objection.reason not in _UNRECORDED:
         refused = RefusedRequest(
             station_id=station.station_id,
             use=objection.use,

@@ -23,7 +23,13 @@ class Policy:
     """The operator's rules; the defaults suit stations that enrol some times a year."""
 
     requests_per_hour: int = 20
-    """New certificate requests taken from one station; each may cost money."""
+    """New certificate requests judged for one station, refused ones too."""
+    csr_per_station_per_day: int = 50
+    """Enrolments begun for one station within 24 hours; each may cost money."""
+    csr_fleet_per_hour: int = 1000
+    """Enrolments begun for all stations within an hour: what a fault of the whole fleet may cost."""
+    allow_insecure_csr: bool = False
+    """Certificate requests are taken over security profiles 0 and 1 too."""
     issue_attempts: int = 60
     """Tries at the PKI before a person must look; with waits up to an hour, more than two days."""
     deliver_attempts: int = 8
@@ -31,7 +37,7 @@ class Policy:
     read_back_attempts: int = 3
     """Tries to read back what a station said it had installed."""
     raise_profile: bool = True
-    """A station once seen with mutual TLS is refused on lower listeners from then on (OCPP 2.0.1 A05)."""
+    """A station once seen on a profile is refused on lower listeners from then on (A05.09)."""
 
 
 class CacertsShelf:

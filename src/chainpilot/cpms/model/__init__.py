@@ -13,7 +13,7 @@ from chainpilot.cpms.model.enrolments import (
     Slot,
     new_enrolment_id,
 )
-from chainpilot.cpms.model.jobs import Entry, Job, JobKind, JobOrder
+from chainpilot.cpms.model.jobs import Entry, Job, JobKind, JobOrder, Quota
 from chainpilot.cpms.model.reasons import Reason, RetryClass
 from chainpilot.cpms.model.states import (
     OPEN_STATES,
@@ -41,6 +41,7 @@ __all__ = [
     "JobKind",
     "JobOrder",
     "Proof",
+    "Quota",
     "Reason",
     "RefusedRequest",
     "RetryClass",

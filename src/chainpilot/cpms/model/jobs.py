@@ -7,7 +7,7 @@ from enum import Enum
 from chainpilot.cpms.model.enrolments import CertificateRecord, Enrolment, EnrolmentId, RefusedRequest
 from chainpilot.pki.identity import StationId
 
-__all__ = ["Entry", "Job", "JobKind", "JobOrder"]
+__all__ = ["Entry", "Job", "JobKind", "JobOrder", "Quota"]
 
 
 class JobKind(Enum):
@@ -43,6 +43,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How many enrolments may have been begun since a moment before one more is."""
+
+    most: int
+    since: datetime
+    station_id: StationId | None = None
+    """None: those of all stations count."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is written in one transaction: all of it or nothing."""
 
@@ -53,3 +63,5 @@ class Entry:
     refused: RefusedRequest | None = None
     orders: tuple[JobOrder, ...] = ()
     closes: tuple[tuple[JobKind, EnrolmentId], ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    """If one is spent, nothing is written; counted in the same transaction, so that two can't share the last place."""

@@ -10,10 +10,24 @@ __all__ = ["SecurityProfile", "StationRecord"]
 
 
 class SecurityProfile(IntEnum):
-    """OCPP's security profiles that this back office serves (OCPP 1.6 security whitepaper, section 2)."""
+    """OCPP's security profiles (OCPP 1.6 security whitepaper, section 2); the higher, the safer."""
 
+    UNSECURED = 0
+    """Neither TLS nor a password: whoever reaches the listener is the station it says it is."""
+    BASIC = 1
+    """A password that everybody on the way can read."""
     TLS_BASIC = 2
     MUTUAL_TLS = 3
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether nobody on the way can read or change what is said."""
+        return self >= SecurityProfile.TLS_BASIC
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the station proves itself by HTTP Basic."""
+        return self in {SecurityProfile.BASIC, SecurityProfile.TLS_BASIC}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""The stations' side: OCPP 1.6J over WebSocket over TLS, one listener per security profile."""
+"""The stations' side: OCPP 1.6J over WebSocket, one listener per security profile."""
 
+from chainpilot.cpms.adapters.gateway.keyring import ListenerSetupError
 from chainpilot.cpms.adapters.gateway.server import Gateway
 from chainpilot.cpms.adapters.gateway.sessions import Sessions
 
-__all__ = ["Gateway", "Sessions"]
+__all__ = ["Gateway", "ListenerSetupError", "Sessions"]

@@ -79,7 +79,7 @@ class Desk:
         station = await self._office.ledger.station(self._session.station_id)
         if station is None:
             raise RpcFault(ErrorCode.SECURITY_ERROR, "the station's record was removed")
-        response = await accept(self._office, station, decoded.request)
+        response = await accept(self._office, station, decoded.request, self._session.profile)
         return Answer(encode_response(response, decoded.dialect))
 
     def _now(self) -> str:

@@ -1,7 +1,7 @@
 """Who is connecting, and may it? Decided before there is a socket; everything looked at comes from outside.
 
-The identity is the last segment of the path, proved by a password (profile 2) or by a client certificate whose path TLS
-has validated (profile 3). How many may knock at once is `tls`'s to bound.
+The identity is the last segment of the path, proved by a password (profiles 1 and 2) or by a client certificate whose
+path TLS has validated (profile 3); on profile 0 it is believed. How many may knock at once is `tls`'s to bound.
 """
 
 import base64
@@ -87,7 +87,7 @@ class Gatekeeper:
         """Judge one attempt.
 
         1. the path ends in a station id
-        2. profile 2: the basic user name is that id, and the password is right
+        2. profiles 1 and 2: the basic user name is that id, and the password is right
         3. profile 3: the certificate's CN is that id, its O the operator of the station's record
         4. the station is known, and has not reached a higher profile than this listener's
 
@@ -104,7 +104,7 @@ class Gatekeeper:
             if isinstance(judged, TurnedAway):
                 return judged
             fingerprint = judged.fingerprint
-        else:
+        elif attempt.profile.has_password:
             turned_away = await self._judge_password(attempt, station_id, record)  # 2
             if turned_away is not None:
                 return turned_away

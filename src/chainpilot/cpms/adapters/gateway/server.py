@@ -1,4 +1,4 @@
-"""The listeners: TLS, admission before the socket, one session per station.
+"""The listeners: TLS or none, admission before the socket, one session per station.
 
 Frames over the bound close the connection with 1009, which `websockets` does from `max_size`.
 """
@@ -19,12 +19,14 @@ from websockets.typing import Subprotocol
 
 from chainpilot.cpms.adapters.gateway.actions import Desk
 from chainpilot.cpms.adapters.gateway.admission import Admitted, Attempt, Gatekeeper, TurnedAway
+from chainpilot.cpms.adapters.gateway.keyring import Keyring, ListenerSetupError
+from chainpilot.cpms.adapters.gateway.knocking import OPENING, TLS_HANDSHAKE, Knocking, counted
 from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
-from chainpilot.cpms.adapters.gateway.tls import OPENING, TLS_HANDSHAKE, Doorway, ListenerSetupError
+from chainpilot.cpms.adapters.gateway.tls import Doorway
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
 from chainpilot.cpms.journal import journal
-from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
+from chainpilot.cpms.model import Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.errors import outline
 from chainpilot.link.ocpp import OcppLink
@@ -61,11 +63,14 @@ class Gateway:
         self._watch_frames = watch_frames
         self._admitted: WeakKeyDictionary[ServerConnection, Admitted] = WeakKeyDictionary()
         self._listening = AsyncExitStack()
+        self._doorways: list[tuple[ListenerConfig, Doorway]] = []
+        self._reloading = asyncio.Lock()
 
     async def start(self, listeners: tuple[ListenerConfig, ...]) -> Mapping[str, tuple[str, int]]:
         """Open every listener, or none; their addresses by name. Raises ListenerSetupError."""
         addresses: dict[str, tuple[str, int]] = {}
         async with AsyncExitStack() as opening:
+            opening.callback(self._doorways.clear)
             for listener in listeners:
                 server = await opening.enter_async_context(await self._open(listener))
                 host, port = next(iter(server.sockets)).getsockname()[:2]
@@ -77,14 +82,50 @@ class Gateway:
         """Close every connection and listener."""
         await self._listening.aclose()
 
+    async def reload(self) -> tuple[ListenerSetupError, ...]:
+        """Read every listener's certificates and keys again; connections that are there go on.
+
+        A listener whose files can't be used keeps what it showed, and its error is among those returned; the others
+        change. The CAs of client certificates are not read again.
+        """
+        failed: list[ListenerSetupError] = []
+        async with self._reloading:  # else the files read first might be shown last
+            for listener, doorway in tuple(self._doorways):
+                try:
+                    keyring = await asyncio.to_thread(Keyring.read, listener)
+                    doorway.show(keyring)
+                except ListenerSetupError as error:
+                    _log.error("server_certificate_kept", listener=listener.name, detail=error.why)
+                    failed.append(error)
+                else:
+                    self._tell_certificates(listener, keyring)
+        return tuple(failed)
+
+    def _tell_certificates(self, listener: ListenerConfig, keyring: Keyring) -> None:
+        for leaf in keyring.leaves:
+            until = leaf.not_after.isoformat()
+            _log.info("server_certificate_shown", listener=listener.name, fingerprint=leaf.fingerprint, until=until)
+        for leaf, why in keyring.warnings(self._office.clock.now()):
+            _log.warning("server_certificate_ends", listener=listener.name, fingerprint=leaf.fingerprint, detail=why)
+
+    async def _set_up_tls(self, listener: ListenerConfig, knocking: Knocking) -> Doorway:
+        keyring = await asyncio.to_thread(Keyring.read, listener)
+        doorway = Doorway.open(listener, keyring, knocking)
+        self._doorways.append((listener, doorway))
+        self._tell_certificates(listener, keyring)
+        return doorway
+
     async def _open(self, listener: ListenerConfig) -> Server:
-        doorway = Doorway.open(listener, self._office.clock)
+        knocking = Knocking(self._office.clock)
+        doorway = await self._set_up_tls(listener, knocking) if listener.profile.has_tls else None
+        if doorway is None:
+            _log.warning("insecure_listener", listener=listener.name, profile=str(listener.profile.value))
 
         async def admit(connection: ServerConnection, request: Request) -> Response | None:
             try:
                 return await self._admit(connection, request, listener)
             finally:
-                doorway.answered(_tls_of(connection))
+                knocking.answered(_tls_of(connection) or connection)
 
         try:
             return await serve(
@@ -92,7 +133,8 @@ class Gateway:
                 listener.host,
                 listener.port,
                 ssl=doorway,
-                ssl_handshake_timeout=TLS_HANDSHAKE,
+                ssl_handshake_timeout=TLS_HANDSHAKE if doorway else None,
+                create_connection=None if doorway else counted(knocking),
                 process_request=admit,
                 subprotocols=[_SUBPROTOCOL],
                 compression=None,
@@ -132,7 +174,7 @@ class Gateway:
         """One station's session, from the open socket to its end."""
         admitted = self._admitted.pop(connection)
         station_id = admitted.station.station_id
-        session = Session(station_id)
+        session = Session(station_id, admitted.profile)
         desk = Desk(self._office, session, self._server.heartbeat_interval)
         link = OcppLink(
             WebSocket(connection),
@@ -166,7 +208,7 @@ class Gateway:
         acts: list[Awaitable[object]] = []
         if admitted.fingerprint is not None:
             acts.append(confirm_by_connection(office, station_id, admitted.fingerprint))
-        if admitted.profile is SecurityProfile.MUTUAL_TLS and office.policy.raise_profile:
+        if admitted.profile > admitted.station.minimum_profile and office.policy.raise_profile:
             acts.append(office.ledger.raise_profile(station_id, admitted.profile))
         acts.append(self._wake(session))
         for act in acts:
@@ -184,7 +226,7 @@ class Gateway:
 
 def _turn_away(connection: ServerConnection, verdict: TurnedAway, listener: ListenerConfig) -> Response:
     response = connection.respond(HTTPStatus(verdict.status), HTTPStatus(verdict.status).phrase + "\n")
-    if verdict.status == HTTPStatus.UNAUTHORIZED and listener.profile is SecurityProfile.TLS_BASIC:
+    if verdict.status == HTTPStatus.UNAUTHORIZED and listener.profile.has_password:
         response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
     if verdict.status == HTTPStatus.TOO_MANY_REQUESTS:
         response.headers["Retry-After"] = "60"

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Final, Literal
 
 from chainpilot.clock import Clock
+from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ports import StationRefused, StationUndecided
 from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
@@ -38,6 +39,8 @@ class Session:
     """One live connection of a station."""
 
     station_id: StationId
+    profile: SecurityProfile
+    """The one its connection came in with."""
     version: OcppVersion = OcppVersion.V16
     spoken: dict[Dialect, None] = field(default_factory=dict)
     """The dialects of its messages, the latest last."""

@@ -1,40 +1,32 @@
-"""The TLS of a listener (OCPP 1.6 security whitepaper A00: TLS 1.2 or better, no compression), and how many may knock.
+"""The TLS of a listener (OCPP 1.6 security whitepaper A00: TLS 1.2 or better, no compression), and its two suites.
 
-Who may come in is decided in `admission`.
+Who may come in is decided in `admission`; how many may knock in `knocking`.
+
+A CSMS has to offer ECDHE-ECDSA and RSA suites (A00.317, 421), so a listener may show a certificate for each. The RSA
+suites are those without forward secrecy, which nobody would choose today, but OCPP names them, and there are stations
+whose TLS has no other. They stand last, so whoever has a better one gets that; `static_rsa = false` withdraws them.
 """
 
-import os
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, Self
-from weakref import WeakKeyDictionary, finalize
 
-from chainpilot.clock import Clock
+from chainpilot.cpms.adapters.gateway.keyring import Keyring, ListenerSetupError
+from chainpilot.cpms.adapters.gateway.knocking import Knocking
 from chainpilot.cpms.config import ListenerConfig
 from chainpilot.cpms.model import SecurityProfile
-from chainpilot.errors import OwnError
 
-__all__ = ["MAX_KNOCKING", "OPENING", "TLS_HANDSHAKE", "Doorway", "ListenerSetupError"]
+__all__ = ["Doorway"]
 
-MAX_KNOCKING: Final = 500
-"""Connections of one listener between TCP's accept and the verdict; the excess is closed at once and may come back.
-
-Each costs some 60 KB, and the verdict takes milliseconds: only a crowd of thousands or somebody who stalls fills it.
-"""
-TLS_HANDSHAKE: Final = 10.0
-"""Seconds for the TLS handshake: a station on a bad mobile link takes two or three."""
-OPENING: Final = 20.0
-"""Seconds for the WebSocket handshake after it; a crowd of people's passwords waits for scrypt."""
-
-
-class ListenerSetupError(OwnError):
-    """A listener can't be started. Fields: `name` of the listener, `why`."""
-
-    def __init__(self, name: str, why: str) -> None:
-        self.name = name
-        self.why = why
-        super().__init__(f"listener {name} can't be started: {why}")
+_FORWARD_SECRET: Final = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+)
+"""OCPP's suites E, and the same for stations that have no ECDSA; best first."""
+_STATIC_RSA: Final = ("AES256-GCM-SHA384", "AES128-GCM-SHA256")
+"""OCPP's suites R, TLS_RSA_WITH_*: whoever gets the server's key later can read what was recorded."""
 
 
 class Doorway(ssl.SSLContext):
@@ -42,38 +34,36 @@ class Doorway(ssl.SSLContext):
 
     On profile 3 every connection gets a TLS context of its own, so no session of an earlier one can be resumed and
     every client certificate is verified anew: OpenSSL resumes sessions of TLS 1.2 by their id even without tickets,
-    from a cache in the context that Python has no switch for. Certificate and key are read once; the contexts are made
-    from that copy, which is in memory only.
+    from a cache in the context that Python has no switch for.
     """
 
     _listener: ListenerConfig
-    _clock: Clock
-    _files: tuple[str, str]
-    _knocking: WeakKeyDictionary[ssl.SSLObject, float]
-    """Since when, in monotonic seconds."""
+    _knocking: Knocking
+    _keyring: Keyring
+    _shared: ssl.SSLContext
+    """Of all connections since the certificates were read last; on profile 3 the proof that one can be made."""
     _full: ssl.SSLContext
 
     @classmethod
-    def open(cls, listener: ListenerConfig, clock: Clock) -> Self:
-        """Read the listener's files. Raises ListenerSetupError."""
+    def open(cls, listener: ListenerConfig, keyring: Keyring, knocking: Knocking) -> Self:
+        """The way in that shows these certificates. Raises ListenerSetupError."""
         doorway = cls(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            doorway._files = (doorway._copy(listener.certificate), doorway._copy(listener.key))
-            doorway._listener, doorway._clock, doorway._knocking = listener, clock, WeakKeyDictionary()
-            doorway._full = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            doorway._full.sslobject_class = _TurnedBack
-            _set_up(doorway, listener, doorway._files)
-        except (OSError, ssl.SSLError) as error:
-            why = f"{listener.certificate} with {listener.key}: {error}"
-            raise ListenerSetupError(listener.name, why) from error
+        doorway._listener, doorway._knocking = listener, knocking
+        doorway._full = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        doorway._full.sslobject_class = _TurnedBack
+        doorway.show(keyring)
         return doorway
 
-    def _copy(self, path: Path) -> str:
-        descriptor = os.memfd_create("chainpilot-listener", os.MFD_CLOEXEC)
-        finalize(self, os.close, descriptor)
-        with open(descriptor, "wb", closefd=False) as copy:
-            copy.write(path.read_bytes())
-        return f"/proc/self/fd/{descriptor}"
+    def show(self, keyring: Keyring) -> None:
+        """Show these certificates from the next connection on; those that are there go on with theirs.
+
+        Raises ListenerSetupError, and then nothing has changed.
+        """
+        try:
+            shared = _context(self._listener, keyring)
+        except OSError as error:
+            raise ListenerSetupError(self._listener.name, str(error)) from error
+        self._shared, self._keyring = shared, keyring
 
     def wrap_bio(
         self,
@@ -87,31 +77,15 @@ class Doorway(ssl.SSLContext):
 
         If too many are knocking, the handshake fails with its first step, upon which they close the connection.
         """
-        if not self._has_room():
+        if not self._knocking.has_room():
             return self._full.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
-        begin = super().wrap_bio
-        if self._listener.profile is SecurityProfile.MUTUAL_TLS:
-            fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            _set_up(fresh, self._listener, self._files)
-            begin = fresh.wrap_bio
-        ssl_object = begin(incoming, outgoing, server_side, server_hostname, session)
+        proves_itself = self._listener.profile is SecurityProfile.MUTUAL_TLS
+        context = _context(self._listener, self._keyring) if proves_itself else self._shared
+        ssl_object = context.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         if isinstance(ssl_object, _Knocking):
-            ssl_object.failed = self.answered
-        self._knocking[ssl_object] = self._clock.monotonic()
+            ssl_object.failed = self._knocking.answered
+        self._knocking.came(ssl_object)
         return ssl_object
-
-    def _has_room(self) -> bool:
-        """Whoever vanished is forgotten when its connection is collected, at the latest when its time was over."""
-        if len(self._knocking) >= MAX_KNOCKING:
-            over = self._clock.monotonic() - TLS_HANDSHAKE - OPENING
-            for ssl_object in [one for one, since in self._knocking.items() if since < over]:
-                del self._knocking[ssl_object]
-        return len(self._knocking) < MAX_KNOCKING
-
-    def answered(self, ssl_object: object) -> None:
-        """The connection has its verdict; it isn't knocking any more."""
-        if isinstance(ssl_object, ssl.SSLObject):
-            self._knocking.pop(ssl_object, None)
 
 
 class _Knocking(ssl.SSLObject):
@@ -139,15 +113,20 @@ class _TurnedBack(ssl.SSLObject):
         raise ssl.SSLError("too many connections are knocking")
 
 
-def _set_up(context: ssl.SSLContext, listener: ListenerConfig, files: tuple[str, str]) -> None:
-    """Certificate and key of the listener, and for profile 3 the demand for a client certificate."""
+def _context(listener: ListenerConfig, keyring: Keyring) -> ssl.SSLContext:
+    """The listener's TLS. Raises ListenerSetupError, OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     context.num_tickets = 0
+    suites = _FORWARD_SECRET + (_STATIC_RSA if listener.static_rsa else ())
+    context.set_ciphers("@SECLEVEL=2:" + ":".join(suites))  # TLS 1.3 has suites of its own, all of them sound
     context.sslobject_class = _Knocking
-    context.load_cert_chain(*files)
+    keyring.load_into(context)
     if listener.profile is SecurityProfile.MUTUAL_TLS:
         _demand_client_certificate(context, listener)
+    return context
 
 
 def _demand_client_certificate(context: ssl.SSLContext, listener: ListenerConfig) -> None:

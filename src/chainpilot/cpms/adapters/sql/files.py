@@ -84,9 +84,9 @@ def open_engine(path: Path, *, writes: bool) -> sa.Engine:
     return engine
 
 
-def migrate(connection: sa.Connection) -> None:
-    """Bring the schema to the newest revision; the migrations are shipped in this package."""
+def migrate(connection: sa.Connection, revision: str = "head") -> None:
+    """Bring the schema to a revision, the newest unless said otherwise; the migrations are shipped in this package."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -173,7 +173,7 @@ class SqlLedger:
         await self._write(lambda connection: statements.mark_seen(connection, fingerprint, at))
 
     async def commit(self, entry: Entry) -> None:
-        """Write all of the entry or nothing. Raises LedgerConflict."""
+        """Write all of the entry or nothing. Raises LedgerConflict, QuotaSpent."""
         await self._write(lambda connection: statements.write_entry(connection, entry))
 
     async def take_jobs(self, at: datetime, lease_until: datetime, limit: int) -> tuple[Job, ...]:

@@ -72,6 +72,7 @@ enrolments: Final = sa.Table(
     sa.Column("proof", sa.String(16)),
     sa.Index("enrolments_of_station", "station_id", "created_at"),
     sa.Index("enrolments_by_fingerprint", "fingerprint"),
+    sa.Index("enrolments_by_beginning", "created_at"),
     sa.Index(
         "one_open_enrolment_per_slot",
         "station_id",

@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from chainpilot.cpms.adapters.sql.rows import certificate_row, enrolment_row, job_from, refusal_row, station_row
 from chainpilot.cpms.adapters.sql.schema import certificates, enrolments, jobs, refusals, stations
-from chainpilot.cpms.model import Enrolment, Entry, Job, JobOrder, RefusedRequest, SecurityProfile, StationRecord
-from chainpilot.cpms.ports import LedgerConflict
+from chainpilot.cpms.model import Enrolment, Entry, Job, JobOrder, Quota, RefusedRequest, SecurityProfile, StationRecord
+from chainpilot.cpms.ports import LedgerConflict, QuotaSpent
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 
@@ -32,7 +32,9 @@ _KEPT_REFUSALS: Final = 100
 
 
 def write_entry(connection: sa.Connection, entry: Entry) -> None:
-    """All of the entry. Raises LedgerConflict."""
+    """All of the entry. Raises LedgerConflict, QuotaSpent."""
+    for quota in entry.quotas:
+        _judge_quota(connection, quota)
     for enrolment in entry.enrolments:
         _write_enrolment(connection, enrolment)
     for record in entry.certificates:
@@ -45,6 +47,16 @@ def write_entry(connection: sa.Connection, entry: Entry) -> None:
         connection.execute(sa.delete(jobs).where(jobs.c.kind == kind.value, jobs.c.enrolment_id == enrolment_id))
     for order in entry.orders:
         _write_order(connection, order)
+
+
+def _judge_quota(connection: sa.Connection, quota: Quota) -> None:
+    """No more rows are looked at than decide."""
+    begun = sa.select(enrolments.c.enrolment_id).where(enrolments.c.created_at > quota.since)
+    if quota.station_id is not None:
+        begun = begun.where(enrolments.c.station_id == quota.station_id)
+    counted = sa.select(sa.func.count()).select_from(begun.limit(quota.most).subquery())
+    if connection.execute(counted).scalar_one() >= quota.most:
+        raise QuotaSpent(quota)
 
 
 def _write_enrolment(connection: sa.Connection, enrolment: Enrolment) -> None:
