@@ -6,8 +6,6 @@ Transactions, meter values and plain Authorize are not handled here yet and answ
 from dataclasses import replace
 from datetime import UTC
 
-from msgspec import Struct
-
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.enrolment import Office, accept
 from chainpilot.cpms.model import Step, StepTaken
@@ -16,6 +14,7 @@ from chainpilot.wire.ocpp16 import BootNotification, Heartbeat, SchemaBreach, St
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.codec import DecodeRefusal, decode_request, encode_response
 from chainpilot.wire.pnc.messages import SignCertificateRequest
+from chainpilot.wire.schema import Message
 
 __all__ = ["Desk"]
 
@@ -52,7 +51,7 @@ class Desk:
             case _:
                 raise RpcFault(ErrorCode.NOT_IMPLEMENTED, "this action is not served here")
 
-    def _read(self, action: str, payload: object, message: type[Struct]) -> None:
+    def _read(self, action: str, payload: object, message: type[Message]) -> None:
         """Only the schema counts: nothing of these messages is kept yet."""
         try:
             read_message(payload, message)
