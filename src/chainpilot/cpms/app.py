@@ -19,6 +19,7 @@ from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.cpms.ports import CertificateAuthority
+from chainpilot.cpms.tokens import NoTokens
 from chainpilot.cpms.worker import Worker
 from chainpilot.errors import OwnError
 from chainpilot.link.watch import Watch
@@ -126,7 +127,14 @@ class Cpms:
             office, worker = await self._staff(stack, self._ledger, sessions)
             stack.push_async_callback(self._drain, worker)
             stack.push_async_callback(_end, asyncio.create_task(worker.run(), name="worker"))
-            gateway = Gateway(office, sessions, passwords, self._config.server, watch_frames=self._watch_frames)
+            gateway = Gateway(
+                office,
+                sessions,
+                passwords,
+                self._config.server,
+                tokens=NoTokens(),
+                watch_frames=self._watch_frames,
+            )
             self._listeners = await gateway.start(self._config.listeners)
             stack.push_async_callback(gateway.stop)
             self._stack = stack.pop_all()

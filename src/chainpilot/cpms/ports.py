@@ -26,6 +26,7 @@ from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.ocpp201 import AuthorizationStatus, IdTokenType
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "StationLink",
     "StationRefused",
     "StationUndecided",
+    "TokenJudge",
+    "TokenVerdict",
 ]
 
 
@@ -133,6 +136,29 @@ class StationLink(Protocol):
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
         """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerdict:
+    """What holds of a token, in the words of OCPP 2.0.1."""
+
+    status: AuthorizationStatus
+    why: str
+    """One sentence for the log; it does not quote the token."""
+
+
+class TokenJudge(Protocol):
+    """Who may charge with a token that is no contract certificate."""
+
+    async def judge(self, station_id: StationId, token: str, kind: IdTokenType | None) -> TokenVerdict:
+        """What holds of the token at this station. Raises LedgerFailed.
+
+        Args:
+            station_id: where it was shown.
+            token: what was shown; OCPP 1.6 types it CiString, case does not count.
+            kind: what kind of thing it is; None: OCPP 1.6 does not tell.
+        """
         ...
 
 

@@ -35,6 +35,7 @@ from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "EmptyAnswer",
+    "M",
     "Message",
     "SchemaBreach",
     "String20",
@@ -94,6 +95,7 @@ class EmptyAnswer(Message, frozen=True):
 
 
 M = TypeVar("M", bound=Message)
+"""The message that a payload is read as."""
 S = TypeVar("S", bound=Struct)
 
 

@@ -4,8 +4,6 @@ Plug & Charge is `wire.pnc`'s, frames are `wire.ocppj`'s; what a message means i
 name of its action, its answer the same with `Response`; what is only told is answered with an `EmptyAnswer`.
 """
 
-from typing import TypeVar
-
 from chainpilot.wire import schema
 from chainpilot.wire.metering import (
     Location,
@@ -63,7 +61,7 @@ from chainpilot.wire.ocpp16.transactions import (
     Unit,
     ValueFormat,
 )
-from chainpilot.wire.schema import EmptyAnswer, Message, SchemaBreach
+from chainpilot.wire.schema import EmptyAnswer, M, SchemaBreach
 from chainpilot.wire.security import (
     FirmwareStatus,
     GetLog,
@@ -136,8 +134,6 @@ __all__ = [
     "read_answer",
     "read_message",
 ]
-
-M = TypeVar("M", bound=Message)
 
 
 def read_message(payload: object, message: type[M]) -> M:

@@ -5,8 +5,6 @@ message bears the name of its action, its answer the same with `Response`; what 
 `EmptyAnswer`.
 """
 
-from typing import TypeVar
-
 from chainpilot.wire import schema
 from chainpilot.wire.metering import (
     Location,
@@ -104,7 +102,7 @@ from chainpilot.wire.ocpp201.transactions import (
     TransactionEventType,
     TriggerReason,
 )
-from chainpilot.wire.schema import EmptyAnswer, Message, SchemaBreach
+from chainpilot.wire.schema import EmptyAnswer, M, SchemaBreach
 from chainpilot.wire.security import (
     FirmwareStatus,
     GetLog,
@@ -209,8 +207,6 @@ __all__ = [
     "read_answer",
     "read_message",
 ]
-
-M = TypeVar("M", bound=Message)
 
 
 def read_message(payload: object, message: type[M]) -> M:

@@ -21,16 +21,19 @@ from chainpilot.cpms.adapters.gateway.actions import Desk
 from chainpilot.cpms.adapters.gateway.admission import Admitted, Attempt, Gatekeeper, TurnedAway
 from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
 from chainpilot.cpms.adapters.gateway.tls import OPENING, TLS_HANDSHAKE, Doorway, ListenerSetupError
+from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
+from chainpilot.cpms.ports import TokenJudge
 from chainpilot.errors import outline
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.link.watch import Watch
 from chainpilot.link.websocket import WebSocket
 from chainpilot.wire.ocppj.rpc import RpcLimits
+from chainpilot.wire.version import OcppVersion
 
 __all__ = ["Gateway"]
 
@@ -52,12 +55,15 @@ class Gateway:
         passwords: PasswordChecker,
         server: ServerConfig,
         *,
+        tokens: TokenJudge,
         watch_frames: Watch | None = None,
     ) -> None:
         self._office = office
         self._sessions = sessions
         self._server = server
         self._gatekeeper = Gatekeeper(office.ledger, passwords)
+        self._tokens = tokens
+        self._transactions = TransactionNumbers.of_process_started(office.clock.now())
         self._watch_frames = watch_frames
         self._admitted: WeakKeyDictionary[ServerConnection, Admitted] = WeakKeyDictionary()
         self._listening = AsyncExitStack()
@@ -133,7 +139,14 @@ class Gateway:
         admitted = self._admitted.pop(connection)
         station_id = admitted.station.station_id
         session = Session(station_id)
-        desk = Desk(self._office, session, self._server.heartbeat_interval)
+        desk = Desk(
+            self._office,
+            session,
+            self._server.heartbeat_interval,
+            version=OcppVersion.V16,
+            tokens=self._tokens,
+            transactions=self._transactions,
+        )
         link = OcppLink(
             WebSocket(connection),
             desk.answer,
