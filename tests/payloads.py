@@ -84,6 +84,12 @@ class Known:
         """The standard's, without references."""
         return _schema(self.version, self.action, self.answers)
 
+    @property
+    def answer(self) -> "Known":
+        """The answer that belongs to the call."""
+        wanted = (self.version, self.action)
+        return next(known for known in ALL if known.answers and (known.version, known.action) == wanted)
+
     def accepts(self, payload: object) -> bool:
         """Whether the standard's schema does; it does not look at the form of moments."""
         schema = self.schema

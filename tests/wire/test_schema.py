@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec.inspect import StructType, type_info
+from msgspec.inspect import IntType, StrType, StructType, Type, UnionType, VarTupleType, type_info
 
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.jsontext import decode_json, encode_json
@@ -295,6 +296,33 @@ def test_a_repr_shows_what_is_no_secret() -> None:
 
 @every_message
 def test_hidden_names_are_names_of_fields(known: Known) -> None:
-    described = type_info(known.message)
-    assert isinstance(described, StructType)
-    assert set(known.message.__struct_fields__) >= known.message.HIDDEN
+    for kind in _kinds(type_info(known.message)):
+        if isinstance(kind, StructType):
+            assert set(kind.cls.__struct_fields__) >= kind.cls.HIDDEN  # type: ignore[attr-defined]  # - a Message
+
+
+@every_message
+def test_no_message_has_a_limit_that_the_reader_does_not_look_at(known: Known) -> None:
+    for kind in _kinds(type_info(known.message)):
+        limits = {name for name in kind.__struct_fields__ if name in LIMITS and getattr(kind, name) is not None}
+        assert limits <= LOOKED_AT.get(type(kind), set()), kind
+
+
+LIMITS = {"gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern", "tz"}
+LOOKED_AT: dict[type[Type], set[str]] = {
+    StrType: {"max_length"},
+    IntType: {"ge"},
+    VarTupleType: {"min_length", "max_length"},
+}
+
+
+def _kinds(kind: Type) -> Iterator[Type]:
+    yield kind
+    if isinstance(kind, StructType):
+        for field in kind.fields:
+            yield from _kinds(field.type)
+    elif isinstance(kind, UnionType):
+        for member in kind.types:
+            yield from _kinds(member)
+    elif isinstance(kind, VarTupleType):
+        yield from _kinds(kind.item_type)

@@ -1,30 +1,22 @@
 """The gateway's desk over an in-memory connection: what each native message of both versions is answered."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chainpilot.cpms.adapters.gateway.actions import Desk
 from chainpilot.cpms.adapters.gateway.answers import SERVED
-from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import MAX_TRANSACTION_ID, TransactionNumbers
-from chainpilot.cpms.model import Step, StepTaken
-from chainpilot.cpms.ports import LedgerFailed, TokenJudge, TokenVerdict
-from chainpilot.cpms.tokens import NoTokens
-from chainpilot.link.ocpp import OcppLink
+from chainpilot.cpms.model import Step
+from chainpilot.cpms.ports import LedgerFailed, TokenVerdict
 from chainpilot.pki.identity import StationId
 from chainpilot.wire.ocpp201 import AuthorizationStatus, IdTokenType
 from chainpilot.wire.version import OcppVersion
-from message_sockets import MemorySocket, socket_pair
-from offices import STATION, Scene, open_scene
-from payloads import ALL, CALLED, Known, example
+from desks import OF_STATIONS, open_desk
+from offices import STATION
+from payloads import CALLED, Known, example
 
 __all__: list[str] = []
 
@@ -40,7 +32,6 @@ EVENT = {
     "seqNo": 0,
     "transactionInfo": {"transactionId": "t-1"},
 }
-OF_STATIONS = [known for known in CALLED if (known.version, known.action) in SERVED]
 
 
 @dataclass
@@ -64,68 +55,6 @@ class BrokenTokens:
         raise LedgerFailed("disk full")
 
 
-@dataclass
-class Counter:
-    """The station's end of a connection to the desk."""
-
-    socket: MemorySocket
-    scene: Scene
-    session: Session
-
-    async def ask(self, action: str, payload: object) -> list[Any]:
-        """One CALL, and the frame that answers it."""
-        await self.socket.send(json.dumps([2, "1", action, payload]))
-        answer: list[Any] = json.loads(await self.socket.recv())
-        return answer
-
-    async def told(self, action: str, payload: object) -> dict[str, Any]:
-        """One CALL, and the payload of its CALLRESULT."""
-        answer = await self.ask(action, payload)
-        assert answer[0] == 3, answer
-        result: dict[str, Any] = answer[2]
-        return result
-
-    @property
-    def refusals(self) -> list[StepTaken]:
-        """What the watcher was told of charging refused."""
-        return [taken for taken in self.scene.watcher.steps if taken.step is Step.CHARGING_REFUSED]
-
-
-@asynccontextmanager
-async def open_desk(
-    folder: Path,
-    version: OcppVersion,
-    tokens: TokenJudge | None = None,
-    transactions: TransactionNumbers | None = None,
-) -> AsyncIterator[Counter]:
-    """A station connected to a desk that speaks this version."""
-    async with open_scene(folder) as scene:
-        session = Session(STATION)
-        desk = Desk(
-            scene.office,
-            session,
-            300,
-            version=version,
-            tokens=tokens or NoTokens(),
-            transactions=transactions or TransactionNumbers(7),
-        )
-        near, far = socket_pair()
-        link = OcppLink(near, desk.answer, clock=scene.clock, name=STATION)
-        running = asyncio.create_task(link.run())
-        try:
-            yield Counter(far, scene, session)
-        finally:
-            await link.close()
-            await running
-
-
-def answer_of(known: Known) -> Known:
-    """The answer that belongs to the call."""
-    return next(
-        other for other in ALL if other.answers and (other.version, other.action) == (known.version, known.action)
-    )
-
-
 def test_every_native_message_a_station_sends_is_served() -> None:
     of_the_csms = {"ChangeConfiguration", "GetConfiguration", "Reset", "GetLog", "SignedUpdateFirmware"}
     of_the_csms |= {"SetVariables", "GetVariables", "SetNetworkProfile", "UpdateFirmware"}
@@ -136,7 +65,7 @@ def test_every_native_message_a_station_sends_is_served() -> None:
 async def test_a_native_message_is_answered_by_its_schema(tmp_path: Path, known: Known) -> None:
     async with open_desk(tmp_path, known.version) as counter:
         answer = await counter.told(known.action, example(known.schema))
-        assert answer_of(known).accepts(answer), answer
+        assert known.answer.accepts(answer), answer
         await asyncio.wait_for(counter.session.heard.wait(), 5)
 
 
@@ -229,7 +158,7 @@ async def test_every_verdict_has_a_word_in_16_that_lets_charge_only_who_may(
     authorize = next(known for known in OF_STATIONS if known.action == "Authorize")
     async with open_desk(tmp_path, OcppVersion.V16, tokens) as counter:
         answer = await counter.told("Authorize", {"idTag": TOKEN})
-        assert answer_of(authorize).accepts(answer)
+        assert authorize.answer.accepts(answer)
         assert (answer["idTagInfo"]["status"] == "Accepted") == (status is AuthorizationStatus.ACCEPTED)
         assert len(counter.refusals) == (status is not AuthorizationStatus.ACCEPTED)
     assert tokens.shown == [(STATION, TOKEN, None)]
