@@ -199,9 +199,16 @@ def test_an_answer_is_read_with_members_nobody_knows_and_beyond_its_limits(known
                 read_answer(payload, known.message, known.version)
 
 
-def test_an_answer_may_be_longer_than_its_limit_and_hold_odd_custom_data() -> None:
+def test_an_answer_may_be_beyond_its_limits_and_hold_odd_custom_data() -> None:
     read = ocpp201.read_answer({"status": "Accepted", "filename": "x" * 300, "customData": 5}, ocpp201.GetLogResponse)
     assert read == ocpp201.GetLogResponse(ocpp201.LogStatus.ACCEPTED, "x" * 300)
+    below = {"connectorId": -1, "errorCode": "NoError", "status": "Available"}
+    assert ocpp16.read_answer(below, ocpp16.StatusNotification).connector_id == -1
+
+
+def test_a_moment_of_half_a_character_is_a_breach() -> None:
+    with pytest.raises(SchemaBreach, match="timestamp is no moment"):
+        ocpp16.read_message({"type": "x", "timestamp": "\ud800"}, ocpp16.SecurityEventNotification)
 
 
 def test_a_breach_deep_inside_names_its_place() -> None:
