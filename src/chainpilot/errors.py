@@ -22,9 +22,9 @@ ChainpilotError
 │   ├── IssueError  (testpki.issuer)
 │   ├── BodyError  (wire.est.bodies)
 │   ├── JsonError  (wire.jsontext)
-│   ├── SchemaBreach  (wire.ocpp16)
 │   ├── FrameError  (wire.ocppj.frames)
-│   └── FieldFault  (wire.pnc.fields)
+│   ├── FieldFault  (wire.pnc.fields)
+│   └── SchemaBreach  (wire.schema)
 ├── OwnError
 │   ├── RootNotInstalled  (cli.demo.cast)
 │   ├── LeafMissing  (cli.demo.openssl)
@@ -66,7 +66,8 @@ ChainpilotError
 │   ├── NotInProgressError  (wire.ocppj.rpc)
 │   ├── QueueFullError  (wire.ocppj.rpc)
 │   ├── RpcClosedError  (wire.ocppj.rpc)
-│   └── InexpressibleError  (wire.pnc.fields)
+│   ├── InexpressibleError  (wire.pnc.fields)
+│   └── UnwritableMessageError  (wire.schema)
 └── UndecidedError
     ├── DemoTooSlow  (cli.demo.timeline)
     ├── CaUndecided  (cpms.ports)

@@ -36,7 +36,10 @@ async def test_a_failure_of_the_demo_s_own_station_ends_the_demo_with_its_reason
         await stage.timeline.until("v2g.recorded")
 
 
-@pytest.mark.parametrize("step", [Step.FAILED, Step.REQUEST_REFUSED, Step.OUTCOME_UNKNOWN, Step.MESSAGE_REFUSED])
+@pytest.mark.parametrize(
+    "step",
+    [Step.FAILED, Step.REQUEST_REFUSED, Step.OUTCOME_UNKNOWN, Step.MESSAGE_REFUSED, Step.CHARGING_REFUSED],
+)
 def test_a_guest_s_failure_is_told_as_its_own_and_does_not_end_the_demo(step: Step) -> None:
     stage = Stage()
     stage.story.of_cpms(taken(step, GUEST, reason="CsrNameMismatch", detail="not its name"))

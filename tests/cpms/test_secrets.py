@@ -54,6 +54,10 @@ def transfer(data: object, message: str = "SignCertificate", vendor: str = "iso1
 
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+MOMENT = "2026-06-01T12:00:00Z"
+START = {"connectorId": 1, "idTag": SECRET, "meterStart": 0, "timestamp": MOMENT}
+STOP = {"transactionId": 1, "meterStop": 0, "timestamp": MOMENT}
+SAMPLE = {"timestamp": MOMENT, "sampledValue": [{"value": SECRET}]}
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("BootNotification", {**BOOT, "chargeBoxSerialNumber": SECRET}),
     ("BootNotification", {**BOOT, "chargePointVendor": SECRET * 3}),
@@ -64,6 +68,16 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("StatusNotification", {**STATUS, "status": SECRET}),
     ("StatusNotification", {**STATUS, "connectorId": SECRET}),
     ("StatusNotification", {**STATUS, "timestamp": SECRET}),
+    ("Authorize", {"idTag": SECRET}),
+    ("Authorize", {"idTag": SECRET * 3}),
+    ("StartTransaction", START),
+    ("StartTransaction", {**START, "timestamp": SECRET}),
+    ("StopTransaction", {**STOP, "idTag": SECRET, "transactionData": [SAMPLE]}),
+    ("StopTransaction", {**STOP, "transactionData": [{**SAMPLE, SECRET: SECRET}]}),
+    ("MeterValues", {"connectorId": 1, "meterValue": [SAMPLE]}),
+    ("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": MOMENT, "sampledValue": [{"unit": SECRET}]}]}),
+    ("SecurityEventNotification", {"type": SECRET, "timestamp": MOMENT, "techInfo": SECRET}),
+    ("LogStatusNotification", {"status": SECRET}),
     ("ChangeConfiguration", {"key": "AuthorizationKey", "value": SECRET}),
     ("SetVariables", {"setVariableData": [{"attributeValue": SECRET}]}),
     ("DataTransfer", {"vendorId": [SECRET]}),

@@ -11,14 +11,16 @@ from typing import Final, Self
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
-from chainpilot.cpms.adapters.gateway import Gateway, ListenerSetupError, Sessions
+from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.config import CpmsConfig
+from chainpilot.cpms.contracts import NoContracts, NoStatuses
 from chainpilot.cpms.enrolment import Office
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.cpms.ports import CertificateAuthority
+from chainpilot.cpms.tokens import NoTokens
 from chainpilot.cpms.worker import Worker
 from chainpilot.errors import OwnError
 from chainpilot.link.watch import Watch
@@ -137,7 +139,14 @@ class Cpms:
             office, worker = await self._staff(stack, self._ledger, sessions)
             stack.push_async_callback(self._drain, worker)
             stack.push_async_callback(_end, asyncio.create_task(worker.run(), name="worker"))
-            gateway = Gateway(office, sessions, passwords, self._config.server, watch_frames=self._watch_frames)
+            gateway = Gateway(
+                office,
+                sessions,
+                passwords,
+                self._config.server,
+                judges=Judges(NoTokens(), NoContracts(), NoStatuses()),
+                watch_frames=self._watch_frames,
+            )
             self._listeners = await gateway.start(self._config.listeners)
             self._gateway = gateway
             stack.push_async_callback(gateway.stop)

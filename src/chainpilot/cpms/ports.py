@@ -27,13 +27,24 @@ from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
-from chainpilot.wire.pnc.messages import PncRequest, PncResponse
+from chainpilot.wire.ocpp201 import AuthorizationStatus, IdTokenType
+from chainpilot.wire.pnc.messages import (
+    AuthorizeRequest,
+    AuthorizeResponse,
+    Get15118EVCertificateRequest,
+    Get15118EVCertificateResponse,
+    GetCertificateStatusRequest,
+    GetCertificateStatusResponse,
+    PncRequest,
+    PncResponse,
+)
 
 __all__ = [
     "CaPending",
     "CaRefused",
     "CaUndecided",
     "CertificateAuthority",
+    "ContractOffice",
     "IssuedBag",
     "Ledger",
     "LedgerConflict",
@@ -44,6 +55,9 @@ __all__ = [
     "StationLink",
     "StationRefused",
     "StationUndecided",
+    "StatusSource",
+    "TokenJudge",
+    "TokenVerdict",
 ]
 
 
@@ -135,6 +149,51 @@ class StationLink(Protocol):
 
     async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
         """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerdict:
+    """What holds of a token, in the words of OCPP 2.0.1."""
+
+    status: AuthorizationStatus
+    why: str
+    """One sentence for the log; it does not quote the token."""
+
+
+class TokenJudge(Protocol):
+    """Who may charge with a token that is no contract certificate."""
+
+    async def judge(self, station_id: StationId, token: str, kind: IdTokenType | None) -> TokenVerdict:
+        """What holds of the token at this station. Raises LedgerFailed.
+
+        Args:
+            station_id: where it was shown.
+            token: what was shown; OCPP 1.6 types it CiString, case does not count.
+            kind: what kind of thing it is; None: OCPP 1.6 does not tell.
+        """
+        ...
+
+
+class ContractOffice(Protocol):
+    """Who may charge with a contract certificate, and where a vehicle gets one."""
+
+    async def authorize(self, station_id: StationId, request: AuthorizeRequest) -> AuthorizeResponse:
+        """What holds of the contract (use case C07). Raises LedgerFailed."""
+        ...
+
+    async def fetch(
+        self, station_id: StationId, request: Get15118EVCertificateRequest
+    ) -> Get15118EVCertificateResponse:
+        """The vehicle's certificate, or Failed with an empty answer, within its deadline (use cases M01, M02)."""
+        ...
+
+
+class StatusSource(Protocol):
+    """What OCSP responders say of the certificates that stations hold."""
+
+    async def status(self, station_id: StationId, request: GetCertificateStatusRequest) -> GetCertificateStatusResponse:
+        """The responder's answer, or Failed with the reason (use case M06). Raises LedgerFailed."""
         ...
 
 

@@ -53,8 +53,14 @@ async def test_a_station_with_its_password_gets_in_and_boots(tmp_path: Path) -> 
         assert await call(socket, "Heartbeat", {}, "2") == [3, "2", {"currentTime": "2026-06-01T12:00:00Z"}]
         status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
         assert await call(socket, "StatusNotification", status, "3") == [3, "3", {}]
-        unknown = await call(socket, "MeterValues", {"connectorId": 1, "meterValue": []}, "4")
-        assert unknown[:3] == [4, "4", "NotImplemented"]
+        empty = await call(socket, "MeterValues", {"connectorId": 1, "meterValue": []}, "4")
+        assert empty[:3] == [4, "4", "OccurenceConstraintViolation"]
+        start = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-06-01T12:00:00Z"}
+        first, second = [await call(socket, "StartTransaction", start, number) for number in "56"]
+        assert first[2]["idTagInfo"] == second[2]["idTagInfo"] == {"status": "Invalid"}
+        assert second[2]["transactionId"] == first[2]["transactionId"] + 1 > 0
+        unknown = await call(socket, "RemoteStartTransaction", {"idTag": "TAG"}, "7")
+        assert unknown[:3] == [4, "7", "NotImplemented"]
 
 
 @pytest.mark.parametrize(

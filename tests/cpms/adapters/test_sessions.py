@@ -16,7 +16,7 @@ from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.ocppj.frames import ErrorCode, UnwritableFrameError
 from chainpilot.wire.pnc.codec import encode_request, encode_response
-from chainpilot.wire.pnc.dialects import Dialect, OcppVersion
+from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import (
     CertificateSignedRequest,
@@ -25,6 +25,7 @@ from chainpilot.wire.pnc.messages import (
     PncRequest,
 )
 from chainpilot.wire.pnc.words import CertificateUse, GenericStatus
+from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
 from message_sockets import MemorySocket, socket_pair
 

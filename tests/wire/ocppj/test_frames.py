@@ -176,8 +176,8 @@ def test_a_frame_of_exactly_the_bound_is_read_and_written() -> None:
     ("word", "code"),
     [
         ("OccurenceConstraintViolation", ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION),
-        ("OccurrenceConstraintViolation", ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION),
-        ("FormatViolation", ErrorCode.FORMATION_VIOLATION),
+        ("OccurrenceConstraintViolation", ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
+        ("FormatViolation", ErrorCode.FORMAT_VIOLATION),
         ("RpcFrameworkError", ErrorCode.PROTOCOL_ERROR),
     ],
 )

@@ -17,6 +17,7 @@ from hypothesis.strategies import SearchStrategy
 
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.ocppj.frames import Call, CallResult, ErrorCode, decode, encode
 from chainpilot.wire.pnc import messages as m
 from chainpilot.wire.pnc import words as w
@@ -30,9 +31,10 @@ from chainpilot.wire.pnc.codec import (
     encode_response,
     is_pnc,
 )
-from chainpilot.wire.pnc.dialects import Dialect, MessageRow, OcppVersion
+from chainpilot.wire.pnc.dialects import Dialect, MessageRow
 from chainpilot.wire.pnc.fields import InexpressibleError, Quirk
 from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
+from chainpilot.wire.version import OcppVersion
 
 FOLDERS = {OcppVersion.V16: "v16", OcppVersion.V201: "v201", OcppVersion.V21: "v21"}
 CARRIED = {Dialect.H, Dialect.O}
@@ -125,7 +127,7 @@ def answers_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
     reason = st.none() if dialect in {Dialect.H, Dialect.S} else REASON
     match message.response.of:
         case m.AuthorizeResponse:
-            info = st.builds(m.IdTokenInfo, st.sampled_from(w.AuthorizationStatus), st.none() | MOMENT)
+            info = st.builds(m.IdTokenInfo, st.sampled_from(AuthorizationStatus), st.none() | MOMENT)
             said = [w.AuthorizeCertificateStatus.ACCEPTED, w.AuthorizeCertificateStatus.CERTIFICATE_REVOKED]
             status = st.sampled_from(said) if dialect is Dialect.H else st.sampled_from(w.AuthorizeCertificateStatus)
             return st.builds(m.AuthorizeResponse, info, st.none() | status)
@@ -283,14 +285,14 @@ def test_the_whitepaper_s_messages_never_stand_for_a_leaf_of_v2g(asked: m.PncReq
 @pytest.mark.parametrize("status", w.AuthorizeCertificateStatus)
 def test_h_never_says_that_a_bad_chain_is_good(status: w.AuthorizeCertificateStatus) -> None:
     """Row 11: of the chain H says only that it was revoked; every other fault has to show in the token's status."""
-    invalid = m.AuthorizeResponse(m.IdTokenInfo(w.AuthorizationStatus.INVALID), status)
+    invalid = m.AuthorizeResponse(m.IdTokenInfo(AuthorizationStatus.INVALID), status)
     inner = json.loads(str(encode_response(invalid, Dialect.H)["data"]))
     revoked = status is w.AuthorizeCertificateStatus.CERTIFICATE_REVOKED
     assert inner == {
         "certificateStatus": "CertificateRevoked" if revoked else "Accepted",
         "idTokenInfo": {"status": "Invalid"},
     }
-    good = m.AuthorizeResponse(m.IdTokenInfo(w.AuthorizationStatus.ACCEPTED), status)
+    good = m.AuthorizeResponse(m.IdTokenInfo(AuthorizationStatus.ACCEPTED), status)
     if status in {w.AuthorizeCertificateStatus.ACCEPTED, w.AuthorizeCertificateStatus.CERTIFICATE_REVOKED}:
         encode_response(good, Dialect.H)
     else:
@@ -414,20 +416,20 @@ def test_the_keys_of_15118_are_read_in_both_forms(dialect: Dialect, prefix: str)
 
 @pytest.mark.parametrize("version", OcppVersion)
 @pytest.mark.parametrize(
-    ("payload", "fault"),
+    ("payload", "in_16", "since_2"),
     [
-        ({}, ErrorCode.PROTOCOL_ERROR),
-        ({"csr": 5}, ErrorCode.TYPE_CONSTRAINT_VIOLATION),
-        ({"csr": "x" * 5501}, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION),
-        ([], ErrorCode.FORMATION_VIOLATION),
+        ({}, ErrorCode.PROTOCOL_ERROR, ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
+        ({"csr": 5}, ErrorCode.TYPE_CONSTRAINT_VIOLATION, ErrorCode.TYPE_CONSTRAINT_VIOLATION),
+        ({"csr": "x" * 5501}, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION),
+        ([], ErrorCode.FORMATION_VIOLATION, ErrorCode.FORMAT_VIOLATION),
     ],
 )
 def test_a_fault_in_ocpp_s_own_message_has_its_error_code(
-    version: OcppVersion, payload: object, fault: ErrorCode
+    version: OcppVersion, payload: object, in_16: ErrorCode, since_2: ErrorCode
 ) -> None:
     found = decode_request("SignCertificate", payload, version)
     assert isinstance(found, DecodeRefusal)
-    assert found.fault is fault
+    assert found.fault is (in_16 if version is OcppVersion.V16 else since_2)
 
 
 @pytest.mark.parametrize("version", OcppVersion)

@@ -221,8 +221,11 @@ def _connected(facts: _Facts) -> _Told:
     return "connected", CPMS, f"connected, security profile {facts.get('profile', '?')}", "", True
 
 
-_GUEST_STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {Step.STATION_CONNECTED: _connected}
-"""Told of other stations only: the demo's own tells it itself."""
+_GUEST_STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {
+    Step.STATION_CONNECTED: _connected,
+    Step.CHARGING_REFUSED: _failure("charging"),
+}
+"""Told of other stations only: the demo's own tells its connection itself, and charges nobody."""
 
 _STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {
     Step.REQUEST_ACCEPTED: _record("accepted", CPMS, "checked the CSR; wrote enrolment and job in one transaction"),

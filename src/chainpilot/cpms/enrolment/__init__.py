@@ -7,5 +7,6 @@ from chainpilot.cpms.enrolment.accept import accept
 from chainpilot.cpms.enrolment.deliver import confirm_by_connection, deliver
 from chainpilot.cpms.enrolment.issue import issue
 from chainpilot.cpms.enrolment.office import CacertsShelf, Office, Policy
+from chainpilot.cpms.enrolment.request import with_use
 
-__all__ = ["CacertsShelf", "Office", "Policy", "accept", "confirm_by_connection", "deliver", "issue"]
+__all__ = ["CacertsShelf", "Office", "Policy", "accept", "confirm_by_connection", "deliver", "issue", "with_use"]

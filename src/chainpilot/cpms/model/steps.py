@@ -20,6 +20,8 @@ class Step(Enum):
     CLIENT_CERTIFICATE_SEEN = "client-certificate-seen"
     MESSAGE_REFUSED = "message-refused"
     """A station's message could not be understood; it was answered so, and nothing is recorded."""
+    CHARGING_REFUSED = "charging-refused"
+    """Whoever showed a token at the station may not charge; it was answered so."""
     REQUEST_ACCEPTED = "request-accepted"
     """Enrolment and job are recorded; the answer has not been sent."""
     REQUEST_REFUSED = "request-refused"

@@ -67,7 +67,7 @@ _ARITY: Final = {MessageType.CALL: 4, MessageType.CALLRESULT: 3, MessageType.CAL
 
 
 class ErrorCode(Enum):
-    """What a CALLERROR says (OCPP-J 1.6 section 4.2.3, table 7)."""
+    """What a CALLERROR says (OCPP-J 1.6 section 4.2.3, table 7; OCPP-J 2.0.1 section 4.3)."""
 
     NOT_IMPLEMENTED = "NotImplemented"
     NOT_SUPPORTED = "NotSupported"
@@ -78,18 +78,20 @@ class ErrorCode(Enum):
     PROPERTY_CONSTRAINT_VIOLATION = "PropertyConstraintViolation"
     OCCURENCE_CONSTRAINT_VIOLATION = "OccurenceConstraintViolation"
     """The standard's own misspelling of "occurrence": a 1.6 peer compares the word as it is printed there, so it is
-    written so; 2.0.1's correct spelling is read as the same code."""
+    written so to a peer of 1.6."""
     TYPE_CONSTRAINT_VIOLATION = "TypeConstraintViolation"
     GENERIC_ERROR = "GenericError"
+    FORMAT_VIOLATION = "FormatViolation"
+    """2.0.1's word for FormationViolation."""
+    OCCURRENCE_CONSTRAINT_VIOLATION = "OccurrenceConstraintViolation"
+    """2.0.1's spelling."""
 
 
 _CODES: Final = {code.value: code for code in ErrorCode} | {
-    "OccurrenceConstraintViolation": ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION,
-    "FormatViolation": ErrorCode.FORMATION_VIOLATION,
     "RpcFrameworkError": ErrorCode.PROTOCOL_ERROR,
     "MessageTypeNotSupported": ErrorCode.PROTOCOL_ERROR,
 }
-"""Codes as read: those of 1.6, and the words by which 2.0.1 replaced or amended them."""
+"""Codes as read: our own, and those words of 2.0.1 that are an older code to us."""
 
 
 class Call(msgspec.Struct, frozen=True):

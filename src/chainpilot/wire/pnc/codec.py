@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from chainpilot.wire.jsontext import JsonError, decode_json, encode_json
 from chainpilot.wire.ocppj.frames import ErrorCode
-from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect, DialectRow, MessageRow, OcppVersion, Side
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect, DialectRow, MessageRow, Side
 from chainpilot.wire.pnc.fields import NO_QUIRKS, Breach, FieldFault, InexpressibleError, Quirk
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
+from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "DATA_TRANSFER",
@@ -137,7 +138,8 @@ def decode_request(
         version: of the connection; it decides which messages are OCPP's own.
     """
     if not isinstance(payload, dict):
-        return _broken(ErrorCode.FORMATION_VIOLATION, "the payload is not an object")
+        shape = ErrorCode.FORMATION_VIOLATION if version is OcppVersion.V16 else ErrorCode.FORMAT_VIOLATION
+        return _broken(shape, "the payload is not an object")
     if action != DATA_TRANSFER:
         return _decode_native(action, payload, NATIVE[version])
     return _schema_breach(payload) or _decode_carried(payload, version)
@@ -185,12 +187,17 @@ def _decode_carried(payload: Mapping[str, Any], version: OcppVersion) -> Decoded
     return DecodedRequest(row.dialect, message.request.of(**values))
 
 
-_CODES: Final[Mapping[Breach, ErrorCode]] = {
-    Breach.MISSING: ErrorCode.PROTOCOL_ERROR,
+_ALIKE: Final[Mapping[Breach, ErrorCode]] = {
     Breach.TYPE: ErrorCode.TYPE_CONSTRAINT_VIOLATION,
     Breach.PROPERTY: ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
 }
-"""What answers a fault in OCPP's own messages (OCPP-J 1.6 table 7)."""
+"""What answers a fault in OCPP's own messages, whatever the version."""
+
+
+def _code(breach: Breach, version: OcppVersion) -> ErrorCode:
+    """1.6 has a missing member as ProtocolError (OCPP-J 1.6 table 7), its successors as a word of their own."""
+    is_first = version is OcppVersion.V16
+    return _ALIKE.get(breach, ErrorCode.PROTOCOL_ERROR if is_first else ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION)
 
 
 def _decode_native(action: str, payload: Mapping[str, object], row: DialectRow) -> DecodedRequest | DecodeRefusal:
@@ -200,7 +207,7 @@ def _decode_native(action: str, payload: Mapping[str, object], row: DialectRow) 
     try:
         values = _read(message.request, payload)
     except FieldFault as fault:
-        return _broken(_CODES[fault.breach], f"{message.action}: {fault}")
+        return _broken(_code(fault.breach, row.version), f"{message.action}: {fault}")
     return DecodedRequest(row.dialect, message.request.of(**values))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from chainpilot.wire.pnc.fields import Kind
 from chainpilot.wire.pnc.messages import PncRequest
+from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "CarrierStatus",
@@ -18,18 +19,9 @@ __all__ = [
     "DialectRow",
     "Field",
     "MessageRow",
-    "OcppVersion",
     "Side",
     "anything",
 ]
-
-
-class OcppVersion(Enum):
-    """The OCPP version of a connection; the value is its WebSocket subprotocol."""
-
-    V16 = "ocpp1.6"
-    V201 = "ocpp2.0.1"
-    V21 = "ocpp2.1"
 
 
 class Dialect(Enum):

@@ -11,8 +11,8 @@ from enum import Enum
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from chainpilot.errors import OwnError, PeerError
+from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.messages import CertificateChain, IdToken, IdTokenInfo
-from chainpilot.wire.pnc.words import AuthorizationStatus
 
 __all__ = [
     "MAX_CHAIN_TEXT",

@@ -11,8 +11,8 @@ import msgspec
 
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.words import (
-    AuthorizationStatus,
     AuthorizeCertificateStatus,
     CertificateAction,
     CertificateUse,

@@ -6,7 +6,8 @@ Row numbers are those of pnc-messages.md section 3.
 from dataclasses import replace
 from typing import Any, Final
 
-from chainpilot.wire.pnc.dialects import Dialect, DialectRow, Field, OcppVersion
+from chainpilot.wire.ocpp201 import AuthorizationStatus
+from chainpilot.wire.pnc.dialects import Dialect, DialectRow, Field
 from chainpilot.wire.pnc.fields import (
     ChainObject,
     Choice,
@@ -30,13 +31,13 @@ from chainpilot.wire.pnc.rows import (
     trigger,
 )
 from chainpilot.wire.pnc.words import (
-    AuthorizationStatus,
     AuthorizeCertificateStatus,
     CertificateAction,
     CertificateUse,
     GetCertificateStatusStatus,
     MessageTrigger,
 )
+from chainpilot.wire.version import OcppVersion
 
 __all__ = ["ACTIONS", "DIALECTS", "NATIVE", "VENDOR_IDS"]
 

@@ -3,7 +3,6 @@
 from enum import Enum
 
 __all__ = [
-    "AuthorizationStatus",
     "AuthorizeCertificateStatus",
     "CertificateAction",
     "CertificateUse",
@@ -106,21 +105,6 @@ class AuthorizeCertificateStatus(Enum):
     NO_CERTIFICATE_AVAILABLE = "NoCertificateAvailable"
     CERT_CHAIN_ERROR = "CertChainError"
     CONTRACT_CANCELLED = "ContractCancelled"
-
-
-class AuthorizationStatus(Enum):
-    """OCPP 2.0.1 AuthorizationStatusEnumType: what is thought of the token."""
-
-    ACCEPTED = "Accepted"
-    BLOCKED = "Blocked"
-    CONCURRENT_TX = "ConcurrentTx"
-    EXPIRED = "Expired"
-    INVALID = "Invalid"
-    NO_CREDIT = "NoCredit"
-    NOT_ALLOWED_TYPE_EVSE = "NotAllowedTypeEVSE"
-    NOT_AT_THIS_LOCATION = "NotAtThisLocation"
-    NOT_AT_THIS_TIME = "NotAtThisTime"
-    UNKNOWN = "Unknown"
 
 
 class MessageTrigger(Enum):

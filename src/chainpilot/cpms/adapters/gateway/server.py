@@ -17,12 +17,13 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from chainpilot.cpms.adapters.gateway.actions import Desk
+from chainpilot.cpms.adapters.gateway.actions import Desk, Judges
 from chainpilot.cpms.adapters.gateway.admission import Admitted, Attempt, Gatekeeper, TurnedAway
 from chainpilot.cpms.adapters.gateway.keyring import Keyring, ListenerSetupError
 from chainpilot.cpms.adapters.gateway.knocking import OPENING, TLS_HANDSHAKE, Knocking, counted
 from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
 from chainpilot.cpms.adapters.gateway.tls import Doorway
+from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
 from chainpilot.cpms.journal import journal
@@ -33,10 +34,12 @@ from chainpilot.link.ocpp import OcppLink
 from chainpilot.link.watch import Watch
 from chainpilot.link.websocket import WebSocket
 from chainpilot.wire.ocppj.rpc import RpcLimits
+from chainpilot.wire.version import OcppVersion
 
 __all__ = ["Gateway"]
 
-_SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
+_SUBPROTOCOLS: Final = tuple(Subprotocol(version.value) for version in (OcppVersion.V201, OcppVersion.V16))
+"""Of several that a station offers the first of these is taken: 2.0.1 has every message without a detour."""
 _CLOSING: Final = 5.0
 """Seconds for the closing handshake."""
 _REPLACED: Final = "a newer connection of this station"
@@ -54,12 +57,15 @@ class Gateway:
         passwords: PasswordChecker,
         server: ServerConfig,
         *,
+        judges: Judges,
         watch_frames: Watch | None = None,
     ) -> None:
         self._office = office
         self._sessions = sessions
         self._server = server
         self._gatekeeper = Gatekeeper(office.ledger, passwords)
+        self._judges = judges
+        self._transactions = TransactionNumbers.of_process_started(office.clock.now())
         self._watch_frames = watch_frames
         self._admitted: WeakKeyDictionary[ServerConnection, Admitted] = WeakKeyDictionary()
         self._listening = AsyncExitStack()
@@ -136,7 +142,7 @@ class Gateway:
                 ssl_handshake_timeout=TLS_HANDSHAKE if doorway else None,
                 create_connection=None if doorway else counted(knocking),
                 process_request=admit,
-                subprotocols=[_SUBPROTOCOL],
+                subprotocols=_SUBPROTOCOLS,
                 compression=None,
                 max_size=self._server.max_frame,
                 open_timeout=OPENING,
@@ -174,8 +180,14 @@ class Gateway:
         """One station's session, from the open socket to its end."""
         admitted = self._admitted.pop(connection)
         station_id = admitted.station.station_id
-        session = Session(station_id, admitted.profile)
-        desk = Desk(self._office, session, self._server.heartbeat_interval)
+        session = Session(station_id, admitted.profile, _version_of(connection))
+        desk = Desk(
+            self._office,
+            session,
+            self._server.heartbeat_interval,
+            judges=self._judges,
+            transactions=self._transactions,
+        )
         link = OcppLink(
             WebSocket(connection),
             desk.answer,
@@ -222,6 +234,11 @@ class Gateway:
         await session.until_heard(self._office.clock)
         await self._office.ledger.wake(session.station_id, self._office.clock.now())
         self._office.nudge()
+
+
+def _version_of(connection: ServerConnection) -> OcppVersion:
+    """That of the subprotocol agreed on; 1.6 is that of stations which name none."""
+    return OcppVersion(connection.subprotocol) if connection.subprotocol is not None else OcppVersion.V16
 
 
 def _turn_away(connection: ServerConnection, verdict: TurnedAway, listener: ListenerConfig) -> Response:

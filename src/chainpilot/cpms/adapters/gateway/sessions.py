@@ -17,10 +17,11 @@ from chainpilot.pki.identity import StationId
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.codec import CarrierRefusal, OcppCall, decode_response, encode_request
-from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect, OcppVersion
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
 from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.pnc.tables import NATIVE
+from chainpilot.wire.version import OcppVersion
 
 __all__ = ["QUIET", "Session", "Sessions"]
 
