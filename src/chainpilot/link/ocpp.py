@@ -34,6 +34,7 @@ from chainpilot.wire.ocppj.events import (
 )
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import DEFAULT_LIMITS, Rpc, RpcLimits
+from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "GRACE",
@@ -113,6 +114,7 @@ class OcppLink:
         limits: bounds of the conversation.
         watch: told of every frame; must not raise, an exception ends the connection.
         name: whom the log should name as the peer.
+        version: of OCPP-J, which decides the words for a malformed frame.
     """
 
     def __init__(
@@ -124,13 +126,14 @@ class OcppLink:
         limits: RpcLimits = DEFAULT_LIMITS,
         watch: Watch | None = None,
         name: str = "peer",
+        version: OcppVersion = OcppVersion.V16,
     ) -> None:
         self._socket = socket
         self._handler = handler
         self._clock = clock
         self._watch = watch
         self._name = name
-        self._rpc = Rpc(lambda: str(uuid.uuid4()), limits)
+        self._rpc = Rpc(lambda: str(uuid.uuid4()), limits, version)
         self._end: SocketClosed | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, object]]] = {}
         self._unwritten: list[tuple[Outgoing, asyncio.Future[bool]]] = []

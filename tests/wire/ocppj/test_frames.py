@@ -23,6 +23,7 @@ from chainpilot.wire.ocppj.frames import (
     decode,
     encode,
 )
+from chainpilot.wire.version import OcppVersion
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 WORDS = TEXT.filter(lambda text: bool(text) and text.isprintable())
@@ -178,7 +179,8 @@ def test_a_frame_of_exactly_the_bound_is_read_and_written() -> None:
         ("OccurenceConstraintViolation", ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION),
         ("OccurrenceConstraintViolation", ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
         ("FormatViolation", ErrorCode.FORMAT_VIOLATION),
-        ("RpcFrameworkError", ErrorCode.PROTOCOL_ERROR),
+        ("RpcFrameworkError", ErrorCode.RPC_FRAMEWORK_ERROR),
+        ("MessageTypeNotSupported", ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED),
     ],
 )
 def test_codes_of_both_editions_are_read(word: str, code: ErrorCode) -> None:
@@ -218,3 +220,24 @@ def test_a_description_is_cut_at_its_bound_in_both_directions() -> None:
 def test_a_frame_that_a_peer_would_refuse_is_not_written(frame: Frame) -> None:
     with pytest.raises(UnwritableFrameError):
         encode(frame)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("hello", ErrorCode.RPC_FRAMEWORK_ERROR),
+        ("{}", ErrorCode.RPC_FRAMEWORK_ERROR),
+        ("[2]", ErrorCode.RPC_FRAMEWORK_ERROR),
+        ('[2,"7"]', ErrorCode.RPC_FRAMEWORK_ERROR),
+        ('[9,"7","Heartbeat",{}]', ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED),
+        ('[2,"7","Heartbeat",[]]', ErrorCode.TYPE_CONSTRAINT_VIOLATION),
+        ('[2,"7","X",{"k":"' + "x" * MAX_FRAME + '"}]', ErrorCode.GENERIC_ERROR),
+    ],
+)
+def test_a_malformed_frame_is_answered_in_the_words_of_its_version(text: str, code: ErrorCode) -> None:
+    """OCPP-J 2.0.1 section 4.3 has words of its own for what is no frame."""
+    with pytest.raises(FrameError) as caught:
+        decode(text)
+    assert caught.value.answer(OcppVersion.V201).code is code
+    assert caught.value.answer().code is caught.value.code
+    assert caught.value.code not in {ErrorCode.RPC_FRAMEWORK_ERROR, ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED}

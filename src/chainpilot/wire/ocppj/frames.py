@@ -19,6 +19,7 @@ from chainpilot.wire.jsontext import (
     decode_json,
     encode_json,
 )
+from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "MAX_ACTION",
@@ -85,13 +86,13 @@ class ErrorCode(Enum):
     """2.0.1's word for FormationViolation."""
     OCCURRENCE_CONSTRAINT_VIOLATION = "OccurrenceConstraintViolation"
     """2.0.1's spelling."""
+    RPC_FRAMEWORK_ERROR = "RpcFrameworkError"
+    """2.0.1's word for what is no frame at all."""
+    MESSAGE_TYPE_NOT_SUPPORTED = "MessageTypeNotSupported"
+    """2.0.1's word for a message type number that is none of ours."""
 
 
-_CODES: Final = {code.value: code for code in ErrorCode} | {
-    "RpcFrameworkError": ErrorCode.PROTOCOL_ERROR,
-    "MessageTypeNotSupported": ErrorCode.PROTOCOL_ERROR,
-}
-"""Codes as read: our own, and those words of 2.0.1 that are an older code to us."""
+_CODES: Final = {code.value: code for code in ErrorCode}
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -124,15 +125,23 @@ Frame = Call | CallResult | CallError
 class FrameError(PeerError):
     """A frame from the peer is malformed.
 
-    `code` is what a CALLERROR should say, `message_id` the frame's id if it could be salvaged, `message_type` its type
-    likewise. Only a CALL, or what may have been meant as one, is answered; see `answerable`.
+    `code` is what a CALLERROR should say in 1.6, `since_2` in its successors, `message_id` the frame's id if it could
+    be salvaged, `message_type` its type likewise. Only a CALL, or what may have been meant as one, is answered; see
+    `answerable`.
     """
 
     def __init__(
-        self, code: ErrorCode, why: str, message_id: str | None = None, message_type: MessageType | None = None
+        self,
+        code: ErrorCode,
+        why: str,
+        message_id: str | None = None,
+        message_type: MessageType | None = None,
+        *,
+        since_2: ErrorCode = ErrorCode.RPC_FRAMEWORK_ERROR,
     ) -> None:
         super().__init__(why)
         self.code = code
+        self.since_2 = since_2
         self.why = why
         self.message_id = message_id
         self.message_type = message_type
@@ -142,9 +151,10 @@ class FrameError(PeerError):
         """Whether a CALLERROR may answer it; an answer's id is ours, and echoing it could hit a call of the peer's."""
         return self.message_type is None or self.message_type is MessageType.CALL
 
-    def answer(self) -> CallError:
-        """The CALLERROR that tells the peer; its id is `UNREADABLE_ID` where none was salvaged."""
-        return CallError(self.message_id or UNREADABLE_ID, self.code, self.why)
+    def answer(self, version: OcppVersion = OcppVersion.V16) -> CallError:
+        """The CALLERROR that tells the peer, in its version's words; `UNREADABLE_ID` where no id was salvaged."""
+        code = self.code if version is OcppVersion.V16 else self.since_2
+        return CallError(self.message_id or UNREADABLE_ID, code, self.why)
 
 
 class UnwritableFrameError(OwnError):
@@ -244,8 +254,8 @@ class _Reader:
                 code, description = self._code(self._text(2, "error code"), self._text(3, "error description"))
                 return CallError(message_id, code, description, self._object(4, "error details"))
 
-    def _fault(self, code: ErrorCode, why: str) -> FrameError:
-        return FrameError(code, why, self._message_id, self._type)
+    def _fault(self, code: ErrorCode, why: str, since_2: ErrorCode = ErrorCode.RPC_FRAMEWORK_ERROR) -> FrameError:
+        return FrameError(code, why, self._message_id, self._type, since_2=since_2)
 
     def _take_id(self) -> FrameError | None:
         if len(self._parts) < 2:
@@ -264,7 +274,8 @@ class _Reader:
         kind = _TYPES.get(number)
         if kind is None:
             # Section 4.1.3 has us ignore the payload of such a frame, which does not forbid to say so.
-            raise self._fault(ErrorCode.PROTOCOL_ERROR, "this message type number is none of 2, 3 and 4")
+            why = "this message type number is none of 2, 3 and 4"
+            raise self._fault(ErrorCode.PROTOCOL_ERROR, why, ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED)
         self._type = kind
         return kind
 
@@ -292,7 +303,8 @@ class _Reader:
         value = self._parts[position]
         if not isinstance(value, dict):
             # Section 4.1.4: an empty payload is {}; null is not "the only valid statement".
-            raise self._fault(ErrorCode.TYPE_CONSTRAINT_VIOLATION, f"the {name} is not a JSON object")
+            code = ErrorCode.TYPE_CONSTRAINT_VIOLATION
+            raise self._fault(code, f"the {name} is not a JSON object", code)
         return value
 
     @staticmethod
@@ -312,12 +324,11 @@ def _unreadable(text: str | bytes, error: JsonError) -> FrameError:
     head = text[:_SALVAGE_WINDOW]
     start = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
     too_large = error.defect is JsonDefect.TOO_LARGE
-    return FrameError(
-        ErrorCode.GENERIC_ERROR if too_large else ErrorCode.FORMATION_VIOLATION,
-        str(error),
-        _salvaged_id(start),
-        _salvaged_type(start),
-    )
+    message_id, message_type = _salvaged_id(start), _salvaged_type(start)
+    if too_large:
+        code = ErrorCode.GENERIC_ERROR
+        return FrameError(code, str(error), message_id, message_type, since_2=code)
+    return FrameError(ErrorCode.FORMATION_VIOLATION, str(error), message_id, message_type)
 
 
 def _salvaged_id(start: str) -> str | None:

@@ -37,6 +37,7 @@ from chainpilot.wire.ocppj.frames import (
     decode,
     encode,
 )
+from chainpilot.wire.version import OcppVersion
 
 __all__ = ["DEFAULT_LIMITS", "NotInProgressError", "QueueFullError", "Rpc", "RpcClosedError", "RpcLimits"]
 
@@ -87,9 +88,16 @@ class Rpc:
     Args:
         new_id: gives a message id never given before on this connection, at most 36 characters.
         limits: bounds.
+        version: in whose words a malformed frame is answered.
     """
 
-    def __init__(self, new_id: Callable[[], str], limits: RpcLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        new_id: Callable[[], str],
+        limits: RpcLimits = DEFAULT_LIMITS,
+        version: OcppVersion = OcppVersion.V16,
+    ) -> None:
+        self._version = version
         self._new_id = new_id
         self._limits = limits
         self._queue: deque[OwnCall] = deque()
@@ -272,7 +280,7 @@ class Rpc:
 
     def _on_fault(self, fault: FrameError) -> Event:
         if fault.answerable:
-            answer = fault.answer()
+            answer = fault.answer(self._version)
             self._answers.append(Outgoing(encode(answer), answer, None))
             return FrameRefused(fault, answered=True)
         own = self._end_outstanding(fault.message_id)

@@ -195,6 +195,7 @@ class Gateway:
             limits=RpcLimits(answer_timeout=self._server.call_timeout),
             watch=self._watch_frames,
             name=station_id,
+            version=session.version,
         )
         session.link = link
         older = self._sessions.enter(session)
