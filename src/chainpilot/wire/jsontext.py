@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from enum import Enum
-from typing import Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -102,7 +102,8 @@ def encode_json(value: object, *, depth: int = MAX_DEPTH) -> str:
         UnwritableJsonError: NaN or infinity, which the encoder underneath would silently turn into null; an integer
             beyond `MAX_INTEGER`; text with a lone surrogate; another type; deeper than `depth`.
     """
-    _check_writable(value, "", depth)
+    if not _is_plain(value, depth):
+        _check_writable(value, "", depth)
     return msgspec.json.encode(value).decode("utf-8")
 
 
@@ -138,6 +139,26 @@ def _members(value: object) -> int:
         elif isinstance(item, list):
             pending.extend(item)
     return total
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether there is nothing to look at closely, as in nearly every message; recursion ends with `depth`."""
+    kind = type(value)
+    if kind is str:
+        return cast("bool", value.isascii())
+    if kind is dict or kind is list or kind is tuple:
+        if not depth:
+            return False
+        if kind is dict:
+            for name in value:
+                if type(name) is not str or not name.isascii():
+                    return False
+            value = value.values()
+        for inner in value:  # noqa: SIM110 - a generator costs as much as all the rest
+            if not _is_plain(inner, depth - 1):
+                return False
+        return True
+    return value is None or kind is bool or (kind is int and -MAX_INTEGER <= value <= MAX_INTEGER)
 
 
 def _check_writable(value: object, where: str, depth: int) -> None:

@@ -211,26 +211,40 @@ def _decode_native(action: str, payload: Mapping[str, object], row: DialectRow) 
     return DecodedRequest(row.dialect, message.request.of(**values))
 
 
+_BY_VENDOR: Final = {
+    (row.vendor_id.lower(), row.version): row for row in DIALECTS.values() if row.vendor_id is not None
+}
+_BY_KIND: Final = {
+    (row.dialect, kind): message
+    for row in DIALECTS.values()
+    for message in row.messages
+    for kind in (message.request.of, message.response.of)
+}
+_BY_NAME: Final = {
+    (row.dialect, name if row.vendor_id is None else name.lower()): message
+    for row in DIALECTS.values()
+    for message in row.messages
+    for name in (message.action, *message.also_read)
+}
+
+
 def _message_for(row: DialectRow, value: PncRequest | PncResponse) -> MessageRow:
-    for message in row.messages:
-        if type(value) in {message.request.of, message.response.of}:
-            return message
-    raise InexpressibleError(f"dialect {row.dialect.value} has no {type(value).__name__}")
+    message = _BY_KIND.get((row.dialect, type(value)))
+    if message is None:
+        raise InexpressibleError(f"dialect {row.dialect.value} has no {type(value).__name__}")
+    return message
 
 
 def _row_of_vendor(vendor_id: str, version: OcppVersion) -> DialectRow | None:
     """OCPP 1.6 section 6.17 types vendorId and messageId CiString: case does not count."""
-    known = (row for row in DIALECTS.values() if row.vendor_id is not None and row.version is version)
-    return next((row for row in known if str(row.vendor_id).lower() == vendor_id.lower()), None)
+    return _BY_VENDOR.get((vendor_id.lower(), version))
 
 
 def _message_of_action(row: DialectRow, action: str | None) -> MessageRow | None:
     """Inside DataTransfer case does not count; OCPP's own actions are as written."""
     if not action:
         return None
-    folded = str if row.vendor_id is None else str.lower
-    names = ((message, name) for message in row.messages for name in (message.action, *message.also_read))
-    return next((message for message, name in names if folded(name) == folded(action)), None)
+    return _BY_NAME.get((row.dialect, action if row.vendor_id is None else action.lower()))
 
 
 def _schema_breach(payload: Mapping[str, object]) -> DecodeRefusal | None:

@@ -4,6 +4,7 @@ Limits are those of pnc-messages.md section 3. Names and presence of a field are
 has its kinds in `hashes`.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -232,8 +233,8 @@ class Choice(Generic[E]):
         return tuple(dict.fromkeys([*written, *(one.value for one in members), *self.also_read]))
 
     def _member(self, value: str) -> E | None:
-        known = self.words if self.only is None else self.only
-        return next((member for member in known if member.value == value), None)
+        member = _words_of(self.words).get(value)
+        return member if self.only is None or member in self.only else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +356,11 @@ class ChainObject:
         del quirks
         chain: dict[str, object] = {"certificate": value.certificate}
         return {**chain, "childCertificate": list(value.child_certificates)} if value.child_certificates else chain
+
+
+@functools.cache
+def _words_of(words: type[E]) -> Mapping[str, E]:
+    return {member.value: member for member in words}
 
 
 def object_of(value: object, path: str) -> dict[str, object]:

@@ -49,6 +49,8 @@ MAX_URL: Final = 2000
 """Characters of responderURL read at most (OCPP 2.1; 512 before)."""
 
 _USES_WITH_CHILDREN: Final = (CertificateUse.V2G_CERTIFICATE_CHAIN, None)
+_ALGORITHM: Final = Choice(HashAlgorithm)
+_DIGITS: Final = Text(MAX_HASH + 2)
 _HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
 
 
@@ -59,7 +61,7 @@ class HashObject:
     def read(self, value: object, path: str) -> CertificateHashData:
         """The hash data, letter by letter as it came but for white space around it."""
         given = object_of(value, path)
-        algorithm = Choice(HashAlgorithm).read(present(given, "hashAlgorithm", path), f"{path}.hashAlgorithm")
+        algorithm = _ALGORITHM.read(present(given, "hashAlgorithm", path), f"{path}.hashAlgorithm")
         return CertificateHashData(
             hash_algorithm=algorithm,
             issuer_name_hash=_hex(present(given, "issuerNameHash", path), f"{path}.issuerNameHash"),
@@ -208,7 +210,7 @@ def _write_question(question: OcspRequestData, *, needs_url: bool) -> dict[str, 
 
 def _hex(value: object, path: str) -> str:
     """Digits, with `0x` before them or without."""
-    text = Text(MAX_HASH + 2).read(value, path).strip()
+    text = _DIGITS.read(value, path).strip()
     found = _HEX.fullmatch(text)
     if found is None:
         raise FieldFault(path, "not hexadecimal")
