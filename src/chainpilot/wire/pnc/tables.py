@@ -175,19 +175,24 @@ _H: Final = DialectRow(
         trigger("ExtendedTriggerMessage", "TriggerMessage", _triggers(*_SIGNING_TRIGGERS), _REASON_READ),
     ),
 )
+_AS_201: Final = (
+    authorize(_HASHES, Choice(AuthorizeCertificateStatus), needs_url=True),
+    sign(_TYPE, _REASON),
+    signed(_CHAIN, _TYPE, _REASON),
+    install(_V201_INSTALLED, _REASON),
+    delete(_REASON),
+    list_installed(_TYPE, _CHAINS, _V201_USES, is_flat_list=False),
+    contract(_VERSION, (_ACTION,), _REASON),
+    certificate_status(ANSWERED_OR_NOT, _REASON, needs_url=True),
+)
+"""What O has of 2.0.1, which is all but the trigger."""
+
 _O: Final = DialectRow(
     Dialect.O,
     OcppVersion.V16,
     "org.openchargealliance.iso15118pnc",
     (
-        authorize(_HASHES, Choice(AuthorizeCertificateStatus), needs_url=True),
-        sign(_TYPE, _REASON),
-        signed(_CHAIN, _TYPE, _REASON),
-        install(_V201_INSTALLED, _REASON),
-        delete(_REASON),
-        list_installed(_TYPE, _CHAINS, _V201_USES, is_flat_list=False),
-        contract(_VERSION, (_ACTION,), _REASON),
-        certificate_status(ANSWERED_OR_NOT, _REASON, needs_url=True),
+        *_AS_201,
         trigger("TriggerMessage", "ExtendedTriggerMessage", _triggers(*_SIGNING_TRIGGERS), _REASON),
     ),
 )
@@ -217,14 +222,7 @@ _V201: Final = DialectRow(
     OcppVersion.V201,
     None,
     (
-        authorize(_HASHES, Choice(AuthorizeCertificateStatus), needs_url=True),
-        sign(_TYPE, _REASON),
-        signed(_CHAIN, _TYPE, _REASON),
-        install(_V201_INSTALLED, _REASON),
-        delete(_REASON),
-        list_installed(_TYPE, _CHAINS, _V201_USES, is_flat_list=False),
-        contract(_VERSION, (_ACTION,), _REASON),
-        certificate_status(ANSWERED_OR_NOT, _REASON, needs_url=True),
+        *_AS_201,
         trigger("TriggerMessage", "", _triggers(*_V201_TRIGGERS), _REASON),
     ),
 )
