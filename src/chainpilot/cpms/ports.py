@@ -28,6 +28,7 @@ from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.ocpp201 import AuthorizationStatus, IdTokenType
+from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import (
     AuthorizeRequest,
     AuthorizeResponse,
@@ -235,6 +236,10 @@ class Ledger(Protocol):
 
     async def note_encoding(self, station_id: StationId, encoding: TextEncoding) -> None:
         """Remember how the station writes certificates."""
+        ...
+
+    async def note_dialects(self, station_id: StationId, dialects: tuple[Dialect, ...]) -> None:
+        """Remember what the station speaks, the latest last."""
         ...
 
     async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:

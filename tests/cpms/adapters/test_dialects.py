@@ -148,6 +148,27 @@ async def test_a_use_left_out_means_the_client_certificate_in_ocpp_s_own_message
         assert refused.facts["reason"] == Reason.CSR_NAME_MISMATCH.value
 
 
+@pytest.mark.parametrize("dialect", [Dialect.O, Dialect.S], ids=lambda value: value.value)
+async def test_a_station_is_asked_in_the_dialect_of_its_earlier_connection(tmp_path: Path, dialect: Dialect) -> None:
+    """It asks and goes, and gets its certificate when it is back, before it has said a word of Plug & Charge."""
+    csr = csr_text(generate_private_key(KeySpec.P256), STATION, domain=None)
+    async with open_back_office(tmp_path) as office:
+        async with office.dial() as socket:
+            station = Station(socket, dialect)
+            await station.ask(SignCertificateRequest(csr, None if dialect is Dialect.S else LeafUse.CSMS))
+            await station.asked()
+        record = await office.cpms.ledger.station(STATION)
+        assert record is not None
+        assert record.dialects == (dialect,)
+        async with office.dial() as socket:
+            await socket.send(json.dumps([2, "1", "Heartbeat", {}]))
+            assert json.loads(await socket.recv())[0] == 3
+            message_id, found = await Station(socket, dialect).asked()
+            assert found.dialect is dialect
+            await Station(socket, dialect).answer(message_id, CertificateSignedResponse(GenericStatus.ACCEPTED))
+            await office.steps.until(Step.INSTALL_RECORDED)
+
+
 async def test_of_several_subprotocols_the_newest_that_is_served_is_taken(tmp_path: Path) -> None:
     offered = [Subprotocol(name) for name in ("ocpp2.1", "ocpp1.6", "ocpp2.0.1", "ocpp0.1")]
     async with open_back_office(tmp_path) as office, office.dial(subprotocols=offered) as socket:

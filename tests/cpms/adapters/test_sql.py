@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlLedger
 from chainpilot.cpms.adapters.sql.files import migrate, open_engine
 from chainpilot.cpms.adapters.sql.rows import station_row
-from chainpilot.cpms.adapters.sql.schema import metadata, stations
+from chainpilot.cpms.adapters.sql.schema import metadata
 from chainpilot.cpms.adapters.sql.statements import write_entry
 from chainpilot.cpms.model import (
     Enrolment,
@@ -42,6 +42,7 @@ from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.pnc.dialects import Dialect
 from forge import NOON
 
 __all__: list[str] = []
@@ -128,7 +129,9 @@ async def test_a_database_of_the_first_revision_is_brought_up_to_date_with_its_r
     engine = open_engine(path, writes=True)
     with engine.begin() as connection:
         migrate(connection, "0001")
-        connection.execute(sa.insert(stations).values(station_row(StationRecord(STATION, "hash"))))
+        row = station_row(StationRecord(STATION, "hash"))
+        first = sa.table("stations", *(sa.column(name) for name in row if name != "dialects"))
+        connection.execute(sa.insert(first).values({name: row[name] for name in first.columns.keys()}))  # noqa: SIM118 - a collection of columns, no dict
     engine.dispose()
     ledger = await SqlLedger.open(path)
     assert await ledger.station(STATION) == StationRecord(STATION, "hash")
@@ -250,17 +253,18 @@ async def test_a_minimum_profile_is_never_lowered(tmp_path: Path) -> None:
     await ledger.close()
 
 
-async def test_a_record_written_again_keeps_the_profile_and_the_encoding_the_station_has_shown(tmp_path: Path) -> None:
+async def test_a_record_written_again_keeps_what_the_station_has_shown_of_itself(tmp_path: Path) -> None:
     ledger = await opened(tmp_path)
     await ledger.raise_profile(STATION, SecurityProfile.MUTUAL_TLS)
     await ledger.note_encoding(STATION, TextEncoding.HEX_DER)
+    spoken = (Dialect.S, Dialect.H)
+    await ledger.note_dialects(STATION, spoken)
     await ledger.put_station(StationRecord(STATION, "new", organisation="Other"))
-    shown = StationRecord(
-        STATION, "new", SecurityProfile.MUTUAL_TLS, organisation="Other", csr_encoding=TextEncoding.HEX_DER
-    )
+    seen: dict[str, Any] = {"dialects": spoken, "csr_encoding": TextEncoding.HEX_DER}
+    shown = StationRecord(STATION, "new", SecurityProfile.MUTUAL_TLS, organisation="Other", **seen)
     assert await ledger.station(STATION) == shown
     await ledger.put_station(StationRecord(STATION, "newer"), reset_profile=True)
-    reset = StationRecord(STATION, "newer", SecurityProfile.TLS_BASIC, csr_encoding=TextEncoding.HEX_DER)
+    reset = StationRecord(STATION, "newer", SecurityProfile.TLS_BASIC, **seen)
     assert await ledger.station(STATION) == reset
     await ledger.close()
 

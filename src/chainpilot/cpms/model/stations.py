@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
+from chainpilot.wire.pnc.dialects import Dialect
 
 __all__ = ["SecurityProfile", "StationRecord"]
 
@@ -44,5 +45,7 @@ class StationRecord:
     organisation: str = ""
     """Its operator, as O of the client certificate (OCPP's CpoName)."""
     group: str = ""
+    dialects: tuple[Dialect, ...] = ()
+    """Those that the station was heard to speak, the latest last."""
     csr_encoding: TextEncoding | None = None
     """How the station wrote its last readable CSR; certificates go back the same way. None: none seen."""

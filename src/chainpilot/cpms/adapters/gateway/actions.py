@@ -122,7 +122,8 @@ class Desk:
             if decoded.fault is not None:
                 raise RpcFault(decoded.fault, decoded.why)
             return Answer(decoded.answer)
-        self._session.note(decoded.dialect)
+        if self._session.note(decoded.dialect):
+            await self._office.ledger.note_dialects(self._session.station_id, tuple(self._session.spoken))
         response = await self._respond(decoded.request, decoded.dialect)
         if response is not None:
             return Answer(encode_response(response, decoded.dialect))

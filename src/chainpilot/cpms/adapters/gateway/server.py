@@ -180,7 +180,8 @@ class Gateway:
         """One station's session, from the open socket to its end."""
         admitted = self._admitted.pop(connection)
         station_id = admitted.station.station_id
-        session = Session(station_id, admitted.profile, _version_of(connection))
+        spoken = dict.fromkeys(admitted.station.dialects)
+        session = Session(station_id, admitted.profile, _version_of(connection), spoken)
         desk = Desk(
             self._office,
             session,

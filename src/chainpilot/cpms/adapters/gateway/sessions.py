@@ -52,10 +52,12 @@ class Session:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the station may be asked: its first call was answered, or it stayed silent for `QUIET`."""
 
-    def note(self, dialect: Dialect) -> None:
-        """The station spoke it."""
+    def note(self, dialect: Dialect) -> bool:
+        """The station spoke it; whether that changes what it is asked in."""
+        before = self.dialects, dialect in self.spoken
         self.spoken.pop(dialect, None)
         self.spoken[dialect] = None
+        return before != (self.dialects, True)
 
     @property
     def dialects(self) -> tuple[Dialect, ...]:

@@ -32,6 +32,7 @@ from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.pnc.dialects import Dialect
 
 __all__ = ["SqlLedger"]
 
@@ -116,6 +117,10 @@ class SqlLedger:
     async def note_encoding(self, station_id: StationId, encoding: TextEncoding) -> None:
         """Remember how the station writes certificates."""
         await self._write(lambda connection: statements.note_encoding(connection, station_id, encoding))
+
+    async def note_dialects(self, station_id: StationId, dialects: tuple[Dialect, ...]) -> None:
+        """Remember what the station speaks, the latest last."""
+        await self._write(lambda connection: statements.note_dialects(connection, station_id, dialects))
 
     async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:
         """The station has reached this profile; its minimum is never lowered."""

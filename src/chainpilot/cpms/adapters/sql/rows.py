@@ -1,7 +1,7 @@
 """Records to rows and back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chainpilot.cpms.model import (
@@ -24,11 +24,13 @@ from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
+from chainpilot.wire.pnc.dialects import Dialect
 
 __all__ = [
     "Row",
     "certificate_from",
     "certificate_row",
+    "dialect_words",
     "enrolment_from",
     "enrolment_row",
     "job_from",
@@ -51,6 +53,7 @@ def station_row(record: StationRecord) -> dict[str, Any]:
         "organisation": record.organisation,
         "station_group": record.group,
         "csr_encoding": record.csr_encoding.value if record.csr_encoding else None,
+        "dialects": dialect_words(record.dialects),
     }
 
 
@@ -63,8 +66,14 @@ def station_from(row: Row) -> StationRecord:
         allowed_names=frozenset(json.loads(row["allowed_names"])),
         organisation=row["organisation"],
         group=row["station_group"],
+        dialects=tuple(Dialect(word) for word in (row["dialects"] or "").split()),
         csr_encoding=TextEncoding(row["csr_encoding"]) if row["csr_encoding"] else None,
     )
+
+
+def dialect_words(dialects: Iterable[Dialect]) -> str | None:
+    """Dialects as one text; None for none."""
+    return " ".join(dialect.value for dialect in dialects) or None
 
 
 def enrolment_row(enrolment: Enrolment) -> dict[str, Any]:

@@ -41,6 +41,7 @@ stations: Final = sa.Table(
     sa.Column("organisation", sa.Text, nullable=False),
     sa.Column("station_group", sa.Text, nullable=False),
     sa.Column("csr_encoding", sa.String(16)),
+    sa.Column("dialects", sa.String(40)),
 )
 
 enrolments: Final = sa.Table(

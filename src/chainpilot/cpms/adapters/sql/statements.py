@@ -7,17 +7,26 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 
-from chainpilot.cpms.adapters.sql.rows import certificate_row, enrolment_row, job_from, refusal_row, station_row
+from chainpilot.cpms.adapters.sql.rows import (
+    certificate_row,
+    dialect_words,
+    enrolment_row,
+    job_from,
+    refusal_row,
+    station_row,
+)
 from chainpilot.cpms.adapters.sql.schema import certificates, enrolments, jobs, refusals, stations
 from chainpilot.cpms.model import Enrolment, Entry, Job, JobOrder, Quota, RefusedRequest, SecurityProfile, StationRecord
 from chainpilot.cpms.ports import LedgerConflict, QuotaSpent
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
+from chainpilot.wire.pnc.dialects import Dialect
 
 __all__ = [
     "count_requests",
     "mark_seen",
     "next_due",
+    "note_dialects",
     "note_encoding",
     "put_station",
     "raise_profile",
@@ -104,12 +113,13 @@ def _write_order(connection: sa.Connection, order: JobOrder) -> None:
 
 
 def put_station(connection: sa.Connection, record: StationRecord, *, reset_profile: bool = False) -> None:
-    """New, or instead of the former one; what the station itself has shown since stays: its profile, its encoding."""
+    """New, or instead of the former one; what the station itself has shown since stays: profile, encoding, dialects."""
     statement = insert(stations).values(station_row(record))
     changed: dict[str, Any] = {column.name: column for column in statement.excluded if not column.primary_key}
     if not reset_profile:
         changed["minimum_profile"] = sa.func.max(stations.c.minimum_profile, changed["minimum_profile"])
-    changed["csr_encoding"] = sa.func.coalesce(changed["csr_encoding"], stations.c.csr_encoding)
+    for shown in ("csr_encoding", "dialects"):
+        changed[shown] = sa.func.coalesce(changed[shown], stations.c[shown])
     connection.execute(statement.on_conflict_do_update(index_elements=["station_id"], set_=changed))
 
 
@@ -118,6 +128,12 @@ def note_encoding(connection: sa.Connection, station_id: StationId, encoding: Te
     connection.execute(
         sa.update(stations).where(stations.c.station_id == station_id).values(csr_encoding=encoding.value)
     )
+
+
+def note_dialects(connection: sa.Connection, station_id: StationId, dialects: tuple[Dialect, ...]) -> None:
+    """Those that the station was heard to speak, the latest last."""
+    words = dialect_words(dialects)
+    connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(dialects=words))
 
 
 def raise_profile(connection: sa.Connection, station_id: StationId, profile: SecurityProfile) -> None:
