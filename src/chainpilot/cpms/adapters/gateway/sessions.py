@@ -20,7 +20,7 @@ from chainpilot.wire.pnc.codec import CarrierRefusal, OcppCall, decode_response,
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
 from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
-from chainpilot.wire.pnc.tables import NATIVE
+from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
 from chainpilot.wire.version import OcppVersion
 
 __all__ = ["QUIET", "Session", "Sessions"]
@@ -69,7 +69,8 @@ class Session:
         own = NATIVE[self.version].dialect
         if self.version is not OcppVersion.V16:
             return (own,)
-        carried = [one for one in reversed(self.spoken) if one is not own]
+        # a record may tell of connections in other versions
+        carried = [one for one in reversed(self.spoken) if one is not own and DIALECTS[one].version is self.version]
         return (*((own,) if own in self.spoken else ()), *(carried[:1] or [Dialect.H]))
 
     async def hear(self) -> None:
