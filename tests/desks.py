@@ -12,6 +12,7 @@ from chainpilot.cpms.adapters.gateway.actions import Desk, Judges
 from chainpilot.cpms.adapters.gateway.answers import SERVED
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
+from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.contracts import NoContracts, NoStatuses
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
 from chainpilot.cpms.ports import TokenJudge
@@ -73,6 +74,7 @@ async def open_desk(
             scene.office,
             session,
             300,
+            calls=CallDesk(scene.office),
             judges=Judges(tokens or NoTokens(), NoContracts(), NoStatuses()),
             transactions=transactions or TransactionNumbers(7),
         )

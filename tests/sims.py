@@ -35,6 +35,8 @@ from chainpilot.pki.identity import DistinguishedName, StationId
 from chainpilot.pki.keys import PrivateKey
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain, verify
+from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.fields import NO_QUIRKS, Quirk
 from chainpilot.wire.pnc.messages import (
     CertificateHashDataChain,
     CertificateSignedRequest,
@@ -45,6 +47,8 @@ from chainpilot.wire.pnc.messages import (
     PncResponse,
 )
 from chainpilot.wire.pnc.words import CertificateUse, GenericStatus, GetInstalledCertificateStatus
+from chainpilot.wire.schema import Message
+from chainpilot.wire.version import OcppVersion
 from forge import BEGIN, END, Forged, forge
 
 __all__ = [
@@ -304,7 +308,33 @@ class SimulatedStation:
         """Whether it is this one, and online."""
         return self.online and station_id == self.station_id
 
-    async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
+    def version(self, station_id: StationId) -> OcppVersion:
+        """It speaks 1.6."""
+        if not self.connected(station_id):
+            raise StationUndecided("the station is offline", sent=False)
+        return OcppVersion.V16
+
+    def dialects(self, station_id: StationId, request: PncRequest) -> tuple[Dialect, ...]:
+        """It is asked in H."""
+        if not self.connected(station_id):
+            raise StationUndecided("the station is offline", sent=False)
+        return (Dialect.H,)
+
+    def note(self, station_id: StationId, dialect: Dialect) -> tuple[Dialect, ...] | None:
+        """Nothing is news of it."""
+        return None
+
+    async def tell(self, station_id: StationId, message: Message) -> Message:
+        """It knows none of them."""
+        raise StationRefused("CALLERROR NotImplemented: no")
+
+    async def ask(
+        self,
+        station_id: StationId,
+        request: PncRequest,
+        quirks: frozenset[Quirk] = NO_QUIRKS,
+        dialect: Dialect | None = None,
+    ) -> PncResponse:
         """Answer as a station does."""
         await asyncio.sleep(0)
         if not self.connected(station_id):

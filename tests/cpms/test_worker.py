@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config.document import PkiInput, ServerInput
 from chainpilot.cpms.model import EnrolmentState, Step, StepTaken
 from chainpilot.cpms.worker import LEASE, Worker
@@ -52,7 +53,7 @@ async def working(scene: Scene) -> AsyncIterator[tuple[Told, Worker]]:
     nudged = asyncio.Event()
     told = Told(scene)
     scene.office = replace(scene.office, watch=told, nudge=nudged.set)
-    worker = Worker(scene.office, nudged)
+    worker = Worker(scene.office, CallDesk(scene.office), nudged)
     running = asyncio.create_task(worker.run())
     try:
         yield told, worker

@@ -13,6 +13,7 @@ from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
 from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts, NoStatuses
 from chainpilot.cpms.enrolment import Office
@@ -81,6 +82,8 @@ class Cpms:
         self._stack = AsyncExitStack()
         self._ledger: SqlLedger | None = None
         self._gateway: Gateway | None = None
+        self._calls: CallDesk | None = None
+        self._nudged = asyncio.Event()
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
     @property
@@ -99,6 +102,13 @@ class Cpms:
         if self._ledger is None:
             raise RuntimeError("the back office is not running")
         return self._ledger
+
+    @property
+    def calls(self) -> CallDesk:
+        """Where something is wanted of a station. Raises RuntimeError outside the context."""
+        if self._calls is None:
+            raise RuntimeError("the back office is not running")
+        return self._calls
 
     async def add_station(self, record: StationRecord, *, reset_profile: bool = False) -> None:
         """Write a station's record, new or changed.
@@ -136,7 +146,9 @@ class Cpms:
             passwords = PasswordChecker(self._clock)
             stack.callback(passwords.close)
             sessions = Sessions()
-            office, worker = await self._staff(stack, self._ledger, sessions)
+            office = await self._staff(stack, self._ledger, sessions)
+            calls = CallDesk(office)
+            worker = Worker(office, calls, self._nudged)
             stack.push_async_callback(self._drain, worker)
             stack.push_async_callback(_end, asyncio.create_task(worker.run(), name="worker"))
             gateway = Gateway(
@@ -144,11 +156,12 @@ class Cpms:
                 sessions,
                 passwords,
                 self._config.server,
+                calls=calls,
                 judges=Judges(NoTokens(), NoContracts(), NoStatuses()),
                 watch_frames=self._watch_frames,
             )
             self._listeners = await gateway.start(self._config.listeners)
-            self._gateway = gateway
+            self._gateway, self._calls = gateway, calls
             stack.push_async_callback(gateway.stop)
             self._stack = stack.pop_all()
         return self
@@ -156,17 +169,16 @@ class Cpms:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ledger = self._gateway = None
+        self._ledger = self._gateway = self._calls = None
         await self._stack.aclose()
 
-    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> tuple[Office, Worker]:
+    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> Office:
         config = self._config
         authorities = dict(self._authorities)
         for name, pki in config.pkis.items():
             if name not in authorities:
                 authorities[name] = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
-        nudged = asyncio.Event()
-        office = Office(
+        return Office(
             ledger=ledger,
             links=sessions,
             authorities=authorities,
@@ -175,9 +187,8 @@ class Cpms:
             policy=config.policy,
             clock=self._clock,
             watch=self._note,
-            nudge=nudged.set,
+            nudge=self._nudged.set,
         )
-        return office, Worker(office, nudged)
 
     async def _drain(self, worker: Worker) -> None:
         patience = patience_of(self._config)

@@ -13,10 +13,12 @@ __all__ = ["journal"]
 
 _ALLOWED: Final = frozenset(
     {
+        "action",
         "address",
         "anchor",
         "answer",
         "attempt",
+        "call",
         "certificates",
         "common_name",
         "detail",
@@ -34,6 +36,8 @@ _ALLOWED: Final = frozenset(
         "reason",
         "retry",
         "retry_at",
+        "spoken",
+        "state",
         "station",
         "until",
         "use",

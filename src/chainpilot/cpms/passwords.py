@@ -15,13 +15,22 @@ import ipaddress
 import secrets
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from chainpilot.clock import Clock
 from chainpilot.errors import OwnError
 
-__all__ = ["Attempts", "PasswordChecker", "PasswordFormatError", "PasswordVerdict", "hash_password", "new_key"]
+__all__ = [
+    "Attempts",
+    "NewKey",
+    "PasswordChecker",
+    "PasswordFormatError",
+    "PasswordVerdict",
+    "hash_password",
+    "new_key",
+]
 
 _SCRYPT_N: Final = 1 << 14
 _SCRYPT_R: Final = 8
@@ -59,6 +68,29 @@ class PasswordVerdict(Enum):
 def new_key() -> str:
     """A key for a station: 160 random bits as 40 hex characters, AuthorizationKey's longest (OCPP 1.6)."""
     return secrets.token_hex(20)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A new password for a station that has one, and what is kept of it."""
+
+    text: str = field(repr=False)
+    """40 hex characters: within BasicAuthPassword's 16 to 40 characters, and AuthorizationKey's 20 bytes."""
+    hashes: tuple[str, ...] = field(repr=False)
+    """Of the text as it stands, and of the bytes that it spells: stations of OCPP 1.6 log in with either."""
+
+    @classmethod
+    def make(cls) -> "NewKey":
+        """A key whose bytes are no UTF-8, so that they are read back as the Latin-1 they are hashed as."""
+        while True:
+            text = new_key()
+            raw = bytes.fromhex(text)
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError:
+                break
+        spelled = raw.decode("latin-1")
+        return cls(text, (hash_password(text, generated=True), hash_password(spelled, generated=True)))
 
 
 def hash_password(password: str, *, generated: bool) -> str:
@@ -144,11 +176,21 @@ class PasswordChecker:
         self._by_station = Attempts(burst=30, refill=1.0)
         self._waiting = 0
 
-    async def check(self, station: str, address: str, stored: str | None, password: str) -> PasswordVerdict:
-        """Judge one attempt. `stored` is None for an unknown station. Raises PasswordFormatError."""
+    async def check(
+        self, station: str, address: str, stored: str | None, password: str, offered: tuple[str, ...] = ()
+    ) -> PasswordVerdict:
+        """Judge one attempt. Raises PasswordFormatError.
+
+        Args:
+            station: the name that was given.
+            address: where the attempt came from.
+            stored: None for an unknown station.
+            password: what was given.
+            offered: hashes of generated keys that are right too.
+        """
         if len(password) > _MAX_PASSWORD:
-            password, stored = "", None
-        seal = hmac.digest(self._key, f"{station}\0{stored}\0{password}".encode("utf-8", "replace"), "sha256")
+            password, stored, offered = "", None, ()
+        seal = self._seal(station, password, stored, *offered)
         if seal in self._right:
             self._right.move_to_end(seal)
             return PasswordVerdict.RIGHT
@@ -157,7 +199,7 @@ class PasswordChecker:
         if not (self._by_address.allow(network, at) and self._by_both.allow(both, at)):
             return PasswordVerdict.TOO_OFTEN
         await self._slow_down(station, at)
-        right = await self._is_right(stored or _NOBODY, password)
+        right = self.matching(offered, password) is not None or await self._is_right(stored or _NOBODY, password)
         if not right:
             return PasswordVerdict.TOO_OFTEN if right is None else PasswordVerdict.WRONG
         at = self._clock.monotonic()
@@ -168,6 +210,13 @@ class PasswordChecker:
         if len(self._right) > _REMEMBERED:
             self._right.popitem(last=False)
         return PasswordVerdict.RIGHT
+
+    def matching(self, offered: tuple[str, ...], password: str) -> str | None:
+        """Which of these hashes of generated keys is the password's. Raises PasswordFormatError."""
+        return next((one for one in offered if _matches(one, password)), None)
+
+    def _seal(self, *parts: str | None) -> bytes:
+        return hmac.digest(self._key, "\0".join(map(str, parts)).encode("utf-8", "replace"), "sha256")
 
     async def _slow_down(self, station: str, at: float) -> None:
         """A name that many addresses try has its first attempts wait, the station's own too; it is never refused."""

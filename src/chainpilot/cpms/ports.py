@@ -8,16 +8,20 @@ from datetime import datetime
 from typing import Protocol
 
 from chainpilot.cpms.model import (
+    CallId,
+    CallProgress,
     CertificateRecord,
     Enrolment,
     EnrolmentId,
     Entry,
     Job,
+    NewCall,
     Quota,
     Reason,
     RetryClass,
     SecurityProfile,
     Slot,
+    StationCall,
     StationRecord,
 )
 from chainpilot.errors import OwnError, PeerError, UndecidedError
@@ -28,7 +32,8 @@ from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.ocpp201 import AuthorizationStatus, IdTokenType
-from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
+from chainpilot.wire.pnc.fields import NO_QUIRKS, Quirk
 from chainpilot.wire.pnc.messages import (
     AuthorizeRequest,
     AuthorizeResponse,
@@ -39,6 +44,8 @@ from chainpilot.wire.pnc.messages import (
     PncRequest,
     PncResponse,
 )
+from chainpilot.wire.schema import Message
+from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "CaPending",
@@ -50,6 +57,7 @@ __all__ = [
     "Ledger",
     "LedgerConflict",
     "LedgerFailed",
+    "NotSpoken",
     "QuotaSpent",
     "Reason",
     "RetryClass",
@@ -59,6 +67,7 @@ __all__ = [
     "StatusSource",
     "TokenJudge",
     "TokenVerdict",
+    "TooManyCalls",
 ]
 
 
@@ -125,10 +134,16 @@ class CertificateAuthority(Protocol):
 
 
 class StationRefused(PeerError):
-    """The station answered, but not with what was asked for. `why`: what it said."""
+    """The station answered, but not with what was asked for.
 
-    def __init__(self, why: str) -> None:
+    Fields: `why` what it said, `status` that of the DataTransfer where it was one that was refused, `is_unserved`
+    whether it knows no such message at all, and might know it in another dialect.
+    """
+
+    def __init__(self, why: str, status: CarrierStatus | None = None, *, is_unserved: bool = False) -> None:
         self.why = why
+        self.status = status
+        self.is_unserved = is_unserved
         super().__init__(f"the station answered {why}")
 
 
@@ -141,6 +156,14 @@ class StationUndecided(UndecidedError):
         super().__init__(why)
 
 
+class NotSpoken(OwnError):
+    """What was to be said can't be said to this station; nothing was sent. `why`: a sentence."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
 class StationLink(Protocol):
     """The way to connected stations."""
 
@@ -148,8 +171,36 @@ class StationLink(Protocol):
         """Whether the station can be asked at this moment: it has a live connection and is past its greeting."""
         ...
 
-    async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
-        """Ask in the station's dialect and return its answer. Raises StationRefused, StationUndecided."""
+    def version(self, station_id: StationId) -> OcppVersion:
+        """Of its connection. Raises StationUndecided when it is offline."""
+        ...
+
+    def dialects(self, station_id: StationId, request: PncRequest) -> tuple[Dialect, ...]:
+        """What has words for it: first what the station was heard to speak, then what it may know all the same.
+
+        Raises StationUndecided when it is offline, NotSpoken where nothing has words for it.
+        """
+        ...
+
+    def note(self, station_id: StationId, dialect: Dialect) -> tuple[Dialect, ...] | None:
+        """The station understood this dialect; all that it is known to speak if that is news, None if it is not."""
+        ...
+
+    async def ask(
+        self,
+        station_id: StationId,
+        request: PncRequest,
+        quirks: frozenset[Quirk] = NO_QUIRKS,
+        dialect: Dialect | None = None,
+    ) -> PncResponse:
+        """Ask in `dialect` or else in the station's own, in the quirks' spellings, and return its answer.
+
+        Raises StationRefused, StationUndecided, NotSpoken.
+        """
+        ...
+
+    async def tell(self, station_id: StationId, message: Message) -> Message:
+        """Send one of OCPP's own messages and return its answer. Raises StationRefused, StationUndecided, NotSpoken."""
         ...
 
 
@@ -199,11 +250,23 @@ class StatusSource(Protocol):
 
 
 class LedgerConflict(OwnError):
-    """An enrolment changed between reading and writing; nothing was written. Read again and decide again."""
+    """A record changed between reading and writing; nothing was written. Read again and decide again.
 
-    def __init__(self, enrolment_id: EnrolmentId) -> None:
-        self.enrolment_id = enrolment_id
-        super().__init__(f"enrolment {enrolment_id} was changed by someone else meanwhile")
+    `record`: which, in words.
+    """
+
+    def __init__(self, record: str) -> None:
+        self.record = record
+        super().__init__(f"{record} was changed by someone else meanwhile")
+
+
+class TooManyCalls(OwnError):
+    """A station has as many open calls as it may have; nothing was written. `most`: how many that is."""
+
+    def __init__(self, station_id: StationId, most: int) -> None:
+        self.station_id = station_id
+        self.most = most
+        super().__init__(f"the station {station_id} has {most} calls waiting; see why they wait, or cancel some")
 
 
 class QuotaSpent(OwnError):
@@ -240,6 +303,22 @@ class Ledger(Protocol):
 
     async def note_dialects(self, station_id: StationId, dialects: tuple[Dialect, ...]) -> None:
         """Remember what the station speaks, the latest last."""
+        ...
+
+    async def note_quirks(self, station_id: StationId, quirks: frozenset[Quirk]) -> None:
+        """Remember which words the station knows only misspelt."""
+        ...
+
+    async def offer_password(self, station_id: StationId, hashes: tuple[str, ...]) -> None:
+        """The station may come in with these passwords too from now on."""
+        ...
+
+    async def withdraw_password(self, station_id: StationId, hashes: tuple[str, ...]) -> None:
+        """The station did not take these: they let nobody in any more."""
+        ...
+
+    async def set_password(self, station_id: StationId, password_hash: str, others: tuple[str, ...] = ()) -> None:
+        """The station's password from now on, or one of the others; every other ends."""
         ...
 
     async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:
@@ -280,6 +359,26 @@ class Ledger(Protocol):
 
     async def commit(self, entry: Entry) -> None:
         """Write all of the entry or nothing. Raises LedgerConflict, QuotaSpent."""
+        ...
+
+    async def order_call(self, call: NewCall, most: int) -> StationCall:
+        """Write a new call, due at once. Raises TooManyCalls where `most` of the station's are open already."""
+        ...
+
+    async def call(self, call_id: CallId) -> StationCall | None:
+        """One call."""
+        ...
+
+    async def calls_of(self, station_id: StationId) -> tuple[StationCall, ...]:
+        """The station's calls, newest first; the last hundreds are kept."""
+        ...
+
+    async def take_calls(self, at: datetime, lease_until: datetime, limit: int) -> tuple[StationCall, ...]:
+        """Lease due calls to the caller, at most one of a station: its oldest open one."""
+        ...
+
+    async def note_progress(self, station_id: StationId, call_id: CallId, progress: CallProgress) -> bool:
+        """Keep what the station told of the work that its call began; False if it has no such call."""
         ...
 
     async def take_jobs(self, at: datetime, lease_until: datetime, limit: int) -> tuple[Job, ...]:

@@ -1,4 +1,4 @@
-"""Takes due jobs and runs their use cases, at least once; the supervisor of everything that isn't a connection.
+"""Takes due jobs and calls and runs them, at least once; the supervisor of everything that isn't a connection.
 
 A job that raises what nobody expected is put off, never dropped; its detail goes to the log under an incident id.
 """
@@ -10,10 +10,11 @@ from typing import Final, Literal
 from uuid import uuid4
 
 from chainpilot.clock import Clock
+from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.enrolment import Office, deliver, issue
 from chainpilot.cpms.enrolment.office import put_off
 from chainpilot.cpms.journal import journal
-from chainpilot.cpms.model import Entry, Job, JobKind, Step, StepTaken
+from chainpilot.cpms.model import CallId, Entry, Job, JobKind, StationCall, Step, StepTaken
 from chainpilot.cpms.ports import LedgerConflict
 from chainpilot.errors import outline
 
@@ -24,6 +25,10 @@ LEASE: Final = timedelta(minutes=30)
 wait a minute for their turn and five for their answer; five minutes is the most that the configuration allows."""
 _PARALLEL: Final = 16
 """Jobs at once; they wait for peers most of the time."""
+_CALLS: Final = 64
+"""Calls at once, each of another station; they wait for a station all of their time."""
+_FULL_PAUSE: Final = 1.0
+"""Seconds before looking again while there is no place for more jobs, or for more calls."""
 _LEDGER_PAUSE: Final = 5.0
 """Seconds before asking again a database that failed."""
 
@@ -36,12 +41,14 @@ _log: Final = journal("chainpilot.cpms.worker")
 
 
 class Worker:
-    """Runs jobs until cancelled; `nudged`, set by whoever makes a job due, wakes it."""
+    """Runs jobs and calls until cancelled; `nudged`, set by whoever makes one due, wakes it."""
 
-    def __init__(self, office: Office, nudged: asyncio.Event) -> None:
+    def __init__(self, office: Office, calls: CallDesk, nudged: asyncio.Event) -> None:
         self._office = office
+        self._calls = calls
         self._nudged = nudged
         self._running: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
+        self._calling: dict[CallId, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Take and run jobs until cancelled."""
@@ -57,8 +64,8 @@ class Worker:
                 await self._sleep(pause)
 
     async def drain(self, patience: float) -> None:
-        """Let the running jobs end, for at most `patience` seconds, then cancel them; their records tell the rest."""
-        tasks = set(self._running.values())
+        """Let what runs end, for at most `patience` seconds, then cancel it; the records tell the rest."""
+        tasks = {*self._running.values(), *self._calling.values()}
         if not tasks:
             return
         await asyncio.wait(tasks, timeout=patience)
@@ -67,6 +74,20 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self) -> int:
+        return await self._take_jobs() + await self._take_calls()
+
+    async def _take_calls(self) -> int:
+        free = _CALLS - len(self._calling)
+        if free <= 0:
+            return 0
+        at = self._office.clock.now()
+        calls = await self._office.ledger.take_calls(at, at + LEASE, free)
+        for call in calls:
+            if call.call_id not in self._calling:
+                self._calling[call.call_id] = asyncio.create_task(self._run_call(call))
+        return len(calls)
+
+    async def _take_jobs(self) -> int:
         free = _PARALLEL - len(self._running)
         if free <= 0:
             return 0
@@ -79,11 +100,15 @@ class Worker:
         return len(jobs)
 
     async def _pause(self) -> float | None:
-        """Seconds until the next job is due; None to wait for a nudge alone."""
+        """Seconds until the next job or call is due; None to wait for a nudge alone.
+
+        Where there is no place for what is due, each end of one nudges; then this must not ask again and again.
+        """
         due = await self._office.ledger.next_due()
-        if due is None or len(self._running) >= _PARALLEL:
+        if due is None:
             return None
-        return max(0.0, (due - self._office.clock.now()).total_seconds())
+        is_full = len(self._running) >= _PARALLEL or len(self._calling) >= _CALLS
+        return max(_FULL_PAUSE if is_full else 0.0, (due - self._office.clock.now()).total_seconds())
 
     async def _sleep(self, pause: float | None) -> None:
         clock = self._office.clock
@@ -116,6 +141,28 @@ class Worker:
         finally:
             del self._running[job.kind, job.enrolment_id]
             self._nudged.set()
+
+    async def _run_call(self, call: StationCall) -> None:
+        try:
+            await self._calls.carry_out(call)
+        except LedgerConflict:
+            await self._stumble(call, conflict=True)
+        except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
+            incident = uuid4().hex
+            _log.error(
+                "call_failed", incident=incident, station=call.station_id, call=call.call_id, error=outline(error)
+            )
+            await self._stumble(call, conflict=False)
+        finally:
+            del self._calling[call.call_id]
+            self._nudged.set()
+
+    async def _stumble(self, call: StationCall, *, conflict: bool) -> None:
+        """If even this can't be written, the lease ends by itself and the call is taken again."""
+        try:
+            await self._calls.stumble(call.call_id, conflict=conflict)
+        except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
+            _log.error("call_left_to_its_lease", incident=uuid4().hex, call=call.call_id, error=outline(error))
 
     async def _put_off(self, job: Job, *, conflict: bool) -> None:
         """If even this can't be written, the lease ends by itself and the job is taken again."""

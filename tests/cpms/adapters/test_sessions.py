@@ -10,14 +10,13 @@ import pytest
 from chainpilot.cpms.adapters.gateway import Sessions
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.model import SecurityProfile
-from chainpilot.cpms.ports import StationRefused, StationUndecided
+from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
 from chainpilot.link.ocpp import Answer, OcppLink
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.ocppj.frames import ErrorCode, UnwritableFrameError
 from chainpilot.wire.pnc.codec import encode_request, encode_response
 from chainpilot.wire.pnc.dialects import Dialect
-from chainpilot.wire.pnc.fields import InexpressibleError
 from chainpilot.wire.pnc.messages import (
     CertificateSignedRequest,
     CertificateSignedResponse,
@@ -111,12 +110,12 @@ async def test_an_inner_rejected_is_an_answer() -> None:
             GetInstalledCertificateIdsRequest(
                 (CertificateUse.V2G_CERTIFICATE_CHAIN, CertificateUse.V2G_ROOT_CERTIFICATE)
             ),
-            InexpressibleError,
+            NotSpoken,
         ),
         (CertificateSignedRequest("A" * 2_000_000, LeafUse.V2G), UnwritableFrameError),
     ],
 )
-async def test_a_request_that_we_can_not_write_is_our_own_fault(request_: PncRequest, fault: type[Exception]) -> None:
+async def test_a_request_that_can_not_be_written_is_not_sent(request_: PncRequest, fault: type[Exception]) -> None:
     async with connected() as (sessions, _):
         with pytest.raises(fault):
             await sessions.ask(STATION, request_)
@@ -171,7 +170,7 @@ async def test_a_station_is_asked_in_its_dialect_that_has_words_for_it(
         assert await asking == ACCEPTED
 
 
-async def test_what_no_dialect_of_the_station_can_say_is_our_own_fault() -> None:
+async def test_what_no_dialect_of_the_station_can_say_is_not_sent() -> None:
     async with connected() as (sessions, _):
-        with pytest.raises(InexpressibleError):
+        with pytest.raises(NotSpoken):
             await sessions.ask(STATION, GetInstalledCertificateIdsRequest())

@@ -116,6 +116,9 @@ class PolicyInput(_Section):
     issue_attempts: int = Field(default=60, ge=1, le=1000)
     deliver_attempts: int = Field(default=8, ge=1, le=100)
     read_back_attempts: int = Field(default=3, ge=1, le=100)
+    calls_per_station: int = Field(default=100, ge=1, le=10_000)
+    call_attempts: int = Field(default=5, ge=1, le=100)
+    call_days: int = Field(default=7, ge=1, le=365)
     raise_profile: bool = True
 
 

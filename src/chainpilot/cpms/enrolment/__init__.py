@@ -6,7 +6,17 @@ They know ports and values only. A certificate's renewal and its withdrawal are 
 from chainpilot.cpms.enrolment.accept import accept
 from chainpilot.cpms.enrolment.deliver import confirm_by_connection, deliver
 from chainpilot.cpms.enrolment.issue import issue
-from chainpilot.cpms.enrolment.office import CacertsShelf, Office, Policy
+from chainpilot.cpms.enrolment.office import CacertsShelf, Office, Policy, wait_after
 from chainpilot.cpms.enrolment.request import with_use
 
-__all__ = ["CacertsShelf", "Office", "Policy", "accept", "confirm_by_connection", "deliver", "issue", "with_use"]
+__all__ = [
+    "CacertsShelf",
+    "Office",
+    "Policy",
+    "accept",
+    "confirm_by_connection",
+    "deliver",
+    "issue",
+    "wait_after",
+    "with_use",
+]

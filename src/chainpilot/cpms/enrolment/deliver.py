@@ -25,7 +25,7 @@ from chainpilot.cpms.model import (
     RetryClass,
     Step,
 )
-from chainpilot.cpms.ports import LedgerConflict, StationRefused, StationUndecided
+from chainpilot.cpms.ports import LedgerConflict, NotSpoken, StationRefused, StationUndecided
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.chain import Chain, chain_from_stack
 from chainpilot.pki.encoding import PemLabel, write_blocks
@@ -82,6 +82,9 @@ async def deliver(office: Office, job: Job) -> None:
             await _send(office, enrolment, job, verified)
     except StationUndecided as doubt:
         await _try_later(office, job, doubt)
+    except NotSpoken as unsaid:
+        failure = Failure(Reason.CALL_NOT_SPOKEN, unsaid.why, RetryClass.AFTER_A_CHANGE)
+        await fail(office, await office.ledger.enrolment(job.enrolment_id) or enrolment, job, failure)
 
 
 def _chain_of(enrolment: Enrolment) -> Chain:

@@ -36,6 +36,12 @@ class Policy:
     """Tries at a station that is connected and does not answer."""
     read_back_attempts: int = 3
     """Tries to read back what a station said it had installed."""
+    calls_per_station: int = 100
+    """Calls that may wait for one station."""
+    call_attempts: int = 5
+    """Times that a call which may have arrived is told a station without a usable answer."""
+    call_days: int = 7
+    """A call that has not been carried out by then is given up."""
     raise_profile: bool = True
     """A station once seen on a profile is refused on lower listeners from then on (A05.09)."""
 

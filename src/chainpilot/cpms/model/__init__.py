@@ -3,6 +3,19 @@
 Values only. What happens to them is decided in `chainpilot.cpms.enrolment`, how they are kept in the adapters.
 """
 
+from chainpilot.cpms.model.calls import (
+    CALL_TRANSITIONS,
+    OPEN_CALL_STATES,
+    CallEnd,
+    CallEvent,
+    CallId,
+    CallProgress,
+    CallState,
+    Exchange,
+    ImpossibleCallTransition,
+    NewCall,
+    StationCall,
+)
 from chainpilot.cpms.model.enrolments import (
     CertificateRecord,
     Enrolment,
@@ -27,19 +40,29 @@ from chainpilot.cpms.model.stations import SecurityProfile, StationRecord
 from chainpilot.cpms.model.steps import Step, StepTaken
 
 __all__ = [
+    "CALL_TRANSITIONS",
+    "OPEN_CALL_STATES",
     "OPEN_STATES",
     "TRANSITIONS",
+    "CallEnd",
+    "CallEvent",
+    "CallId",
+    "CallProgress",
+    "CallState",
     "CertificateRecord",
     "Enrolment",
     "EnrolmentEvent",
     "EnrolmentId",
     "EnrolmentState",
     "Entry",
+    "Exchange",
     "Failure",
+    "ImpossibleCallTransition",
     "ImpossibleTransition",
     "Job",
     "JobKind",
     "JobOrder",
+    "NewCall",
     "Proof",
     "Quota",
     "Reason",
@@ -47,6 +70,7 @@ __all__ = [
     "RetryClass",
     "SecurityProfile",
     "Slot",
+    "StationCall",
     "StationRecord",
     "Step",
     "StepTaken",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from chainpilot.cpms.model.calls import StationCall
 from chainpilot.cpms.model.enrolments import CertificateRecord, Enrolment, EnrolmentId, RefusedRequest
 from chainpilot.pki.identity import StationId
 
@@ -63,5 +64,7 @@ class Entry:
     refused: RefusedRequest | None = None
     orders: tuple[JobOrder, ...] = ()
     closes: tuple[tuple[JobKind, EnrolmentId], ...] = ()
+    calls: tuple[StationCall, ...] = ()
+    """Each replaces the version before its own."""
     quotas: tuple[Quota, ...] = ()
     """If one is spent, nothing is written; counted in the same transaction, so that two can't share the last place."""

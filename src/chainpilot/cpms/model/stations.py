@@ -6,6 +6,7 @@ from enum import IntEnum
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.fields import NO_QUIRKS, Quirk
 
 __all__ = ["SecurityProfile", "StationRecord"]
 
@@ -48,4 +49,9 @@ class StationRecord:
     dialects: tuple[Dialect, ...] = ()
     """Those that the station was heard to speak, the latest last."""
     csr_encoding: TextEncoding | None = None
-    """How the station wrote its last readable CSR; certificates go back the same way. None: none seen."""
+    """How the station wrote its last readable CSR, or was found to read certificates before it wrote one; certificates
+    go to it the same way. None: nothing is known."""
+    quirks: frozenset[Quirk] = NO_QUIRKS
+    """Words that it was found to know only misspelt."""
+    next_password_hashes: tuple[str, ...] = field(default=(), repr=False)
+    """Of passwords that the station may have taken: the one it comes in with becomes its password, the others end."""

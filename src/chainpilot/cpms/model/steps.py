@@ -43,6 +43,17 @@ class Step(Enum):
     READ_BACK = "read-back"
     INSTALL_RECORDED = "install-recorded"
     FAILED = "failed"
+    CALL_ORDERED = "call-ordered"
+    """Somebody wants something of the station; it is recorded."""
+    CALL_SENT = "call-sent"
+    """The message is recorded; it is sent next."""
+    CALL_ANSWERED = "call-answered"
+    CALL_PUT_OFF = "call-put-off"
+    CALL_ENDED = "call-ended"
+    CALL_PROGRESS = "call-progress"
+    """The station told how far it is with what a call began."""
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a word for people
+    """The station came in with the password that it was given; the former ones are gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from chainpilot.wire.metering import (
     ReadingContext,
 )
 from chainpilot.wire.ocpp16.orders import (
+    ANSWERS,
     ChangeConfiguration,
     ChangeConfigurationResponse,
     ConfigurationStatus,
@@ -74,6 +75,7 @@ from chainpilot.wire.security import (
 from chainpilot.wire.version import OcppVersion
 
 __all__ = [
+    "ANSWERS",
     "AuthorizationStatus",
     "Authorize",
     "AuthorizeResponse",

@@ -3,16 +3,18 @@
 The fields and limits are those of the standard's JSON schemas. `security.GetLog` is asked as in 2.0.1.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
 from chainpilot.wire.schema import Message, String50, String255, String512
-from chainpilot.wire.security import LogStatus, UpdateFirmwareStatus
+from chainpilot.wire.security import GetLog, LogStatus, UpdateFirmwareStatus
 
 __all__ = [
+    "ANSWERS",
     "ChangeConfiguration",
     "ChangeConfigurationResponse",
     "ConfigurationStatus",
@@ -146,3 +148,13 @@ class SignedUpdateFirmwareResponse(Message, frozen=True):
     """Whether it is installed (security whitepaper, use case L01)."""
 
     status: UpdateFirmwareStatus
+
+
+ANSWERS: Final[Mapping[type[Message], type[Message]]] = {
+    ChangeConfiguration: ChangeConfigurationResponse,
+    GetConfiguration: GetConfigurationResponse,
+    Reset: ResetResponse,
+    GetLog: GetLogResponse,
+    SignedUpdateFirmware: SignedUpdateFirmwareResponse,
+}
+"""What a CSMS may ask a station, by what answers it; each bears the name of its action."""

@@ -39,6 +39,7 @@ from chainpilot.wire.ocpp201.network import (
     VpnType,
 )
 from chainpilot.wire.ocpp201.orders import (
+    ANSWERS,
     Firmware,
     GetLogResponse,
     GetVariableData,
@@ -115,6 +116,7 @@ from chainpilot.wire.security import (
 from chainpilot.wire.version import OcppVersion
 
 __all__ = [
+    "ANSWERS",
     "AdditionalInfo",
     "Apn",
     "ApnAuthentication",

@@ -4,18 +4,21 @@ The fields and limits are those of the JSON schemas of part 3. `security.GetLog`
 is `network`'s.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
 from chainpilot.wire.ocpp201.devices import Component, StatusInfo, Variable
+from chainpilot.wire.ocpp201.network import SetNetworkProfile, SetNetworkProfileResponse
 from chainpilot.wire.ocpp201.reports import Attribute
 from chainpilot.wire.schema import Message, String255, String512
-from chainpilot.wire.security import LogStatus, UpdateFirmwareStatus
+from chainpilot.wire.security import GetLog, LogStatus, UpdateFirmwareStatus
 
 __all__ = [
+    "ANSWERS",
     "Firmware",
     "GetLogResponse",
     "GetVariableData",
@@ -195,3 +198,14 @@ class UpdateFirmwareResponse(Message, frozen=True):
 
     status: UpdateFirmwareStatus
     status_info: StatusInfo | None = None
+
+
+ANSWERS: Final[Mapping[type[Message], type[Message]]] = {
+    SetVariables: SetVariablesResponse,
+    GetVariables: GetVariablesResponse,
+    SetNetworkProfile: SetNetworkProfileResponse,
+    Reset: ResetResponse,
+    GetLog: GetLogResponse,
+    UpdateFirmware: UpdateFirmwareResponse,
+}
+"""What a CSMS may ask a station, by what answers it; each bears the name of its action."""

@@ -31,6 +31,7 @@ __all__ = [
     "encode_request",
     "encode_response",
     "is_pnc",
+    "misspelling",
 ]
 
 DATA_TRANSFER: Final = "DataTransfer"
@@ -125,6 +126,18 @@ def encode_response(response: PncResponse, dialect: Dialect) -> dict[str, object
     if row.vendor_id is None:
         return written
     return {**carrier_answer(CarrierStatus.ACCEPTED), "data": encode_json(written)}
+
+
+def misspelling(request: PncRequest, dialect: Dialect) -> Quirk | None:
+    """The word in `request` that some stations of `dialect` know only misspelt; None where there is none.
+
+    Only H's text and the schema it refers to have such words (pnc-messages.md section 3 rows 1 and 2).
+    """
+    message = _BY_KIND.get((dialect, type(request)))
+    if message is None or dialect is not Dialect.H:
+        return None
+    written = _write(message.request, request, NO_QUIRKS)
+    return next((quirk for quirk in Quirk if _write(message.request, request, frozenset({quirk})) != written), None)
 
 
 def decode_request(

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import partial
 
 from chainpilot.cpms.adapters.gateway.answers import SERVED, Asked
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
+from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.enrolment import Office, accept, with_use
 from chainpilot.cpms.model import Step, StepTaken
 from chainpilot.cpms.ports import ContractOffice, StatusSource, TokenJudge, TokenVerdict
@@ -52,6 +54,7 @@ class Desk:
         office: the use cases' surroundings.
         session: the connection.
         heartbeat_interval: seconds, told at boot.
+        calls: told how far the work is that they began.
         judges: who decides what is not an enrolment's.
         transactions: the process's numbers.
     """
@@ -62,12 +65,14 @@ class Desk:
         session: Session,
         heartbeat_interval: int,
         *,
+        calls: CallDesk,
         judges: Judges,
         transactions: TransactionNumbers,
     ) -> None:
         self._office = office
         self._session = session
         self._heartbeat_interval = heartbeat_interval
+        self._calls = calls
         self._judges = judges
         self._transactions = transactions
 
@@ -105,6 +110,7 @@ class Desk:
             tokens=self._judges.tokens,
             transactions=self._transactions,
             token_refused=token_refused,
+            progressed=partial(self._calls.note_progress, self._session.station_id),
         )
 
     def _tell_refusal(self, action: str, reason: str, detail: str) -> None:

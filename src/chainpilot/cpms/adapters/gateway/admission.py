@@ -6,7 +6,7 @@ path TLS has validated (profile 3); on profile 0 it is believed. How many may kn
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -42,6 +42,8 @@ class Admitted:
     profile: SecurityProfile
     fingerprint: str | None
     """Of its client certificate."""
+    new_password_hash: str | None = field(default=None, repr=False)
+    """That of the password it came in with, if that was one on offer and is not its password yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,24 @@ def station_of_path(path: str) -> StationId:
 
 
 def basic_credentials(header: str | None) -> tuple[str, str] | None:
-    """User name and password of an Authorization header (RFC 7617); None if it holds none we read."""
+    """User name and password of an Authorization header (RFC 7617); None if it holds none we read.
+
+    What is not UTF-8 is read as Latin-1: a station of OCPP 1.6 may send the bytes that its AuthorizationKey spells.
+    """
     if header is None or len(header) > _MAX_HEADER:
         return None
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+        given = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
+    try:
+        text = given.decode("utf-8")
+    except UnicodeDecodeError:
+        text = given.decode("latin-1")
+    user, colon, password = text.partition(":")
     return (user, password) if colon else None
 
 
@@ -98,37 +108,40 @@ class Gatekeeper:
         except IdentityError as error:
             return TurnedAway(401, error.why)
         record = await self._ledger.station(station_id)
-        fingerprint = None
+        fingerprint = new_password_hash = None
         if attempt.profile is SecurityProfile.MUTUAL_TLS:
             judged = _judge_certificate(attempt.certificate, station_id, record)  # 3
             if isinstance(judged, TurnedAway):
                 return judged
             fingerprint = judged.fingerprint
         elif attempt.profile.has_password:
-            turned_away = await self._judge_password(attempt, station_id, record)  # 2
-            if turned_away is not None:
-                return turned_away
+            password = await self._judge_password(attempt, station_id, record)  # 2
+            if isinstance(password, TurnedAway):
+                return password
+            new_password_hash = self._passwords.matching(record.next_password_hashes, password) if record else None
         if record is None:  # 4
             return TurnedAway(401, "no such station", station_id)
         if attempt.profile < record.minimum_profile:
             why = f"security profile {attempt.profile.value}; the station has reached {record.minimum_profile.value}"
             return TurnedAway(401, why, station_id)
-        return Admitted(record, attempt.profile, fingerprint)
+        return Admitted(record, attempt.profile, fingerprint, new_password_hash)
 
     async def _judge_password(
         self, attempt: Attempt, station_id: StationId, record: StationRecord | None
-    ) -> TurnedAway | None:
+    ) -> str | TurnedAway:
+        """The password that was right."""
         credentials = basic_credentials(attempt.authorization)
         if credentials is None:
             return TurnedAway(401, "no readable basic credentials", station_id)
         user, password = credentials
-        stored = record.password_hash if record is not None and user == station_id else None
-        verdict = await self._passwords.check(station_id, attempt.address, stored, password)
+        known = record if user == station_id else None
+        stored, offered = (known.password_hash, known.next_password_hashes) if known else (None, ())
+        verdict = await self._passwords.check(station_id, attempt.address, stored, password, offered)
         if verdict is PasswordVerdict.TOO_OFTEN:
             return TurnedAway(429, "too many attempts", station_id)
         if verdict is PasswordVerdict.WRONG:
             return TurnedAway(401, "wrong password, user name or station", station_id)
-        return None
+        return password
 
 
 def _judge_certificate(

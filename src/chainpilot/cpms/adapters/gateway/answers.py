@@ -32,6 +32,8 @@ class Asked:
     transactions: TransactionNumbers
     token_refused: Callable[[TokenVerdict], None]
     """Told of a verdict that lets nobody charge."""
+    progressed: Callable[[int, str], Awaitable[None]]
+    """Told the requestId and the status of work that a call of ours began. Raises LedgerFailed."""
 
     async def judge(self, token: str, kind: ocpp201.IdTokenType | None = None) -> ocpp201.AuthorizationStatus:
         """What holds of the token at this station. Raises LedgerFailed."""
@@ -66,6 +68,13 @@ _IN_16: Final[Mapping[ocpp201.AuthorizationStatus, ocpp16.AuthorizationStatus]] 
 
 async def _take_note(message: Message, asked: Asked) -> Message:
     del message, asked
+    return EmptyAnswer()
+
+
+async def _note_progress(message: Any, asked: Asked) -> Message:
+    """The status of an upload or an update; without a requestId it is of no call of ours (or says Idle)."""
+    if message.request_id is not None:
+        await asked.progressed(message.request_id, message.status.value)
     return EmptyAnswer()
 
 
@@ -127,8 +136,10 @@ SERVED: Final[Mapping[tuple[OcppVersion, str], Served]] = {
     (OcppVersion.V16, "DiagnosticsStatusNotification"): Served(ocpp16.DiagnosticsStatusNotification, _take_note),
     (OcppVersion.V16, "FirmwareStatusNotification"): Served(ocpp16.FirmwareStatusNotification, _take_note),
     (OcppVersion.V16, "SecurityEventNotification"): Served(ocpp16.SecurityEventNotification, _take_note),
-    (OcppVersion.V16, "LogStatusNotification"): Served(ocpp16.LogStatusNotification, _take_note),
-    (OcppVersion.V16, "SignedFirmwareStatusNotification"): Served(ocpp16.SignedFirmwareStatusNotification, _take_note),
+    (OcppVersion.V16, "LogStatusNotification"): Served(ocpp16.LogStatusNotification, _note_progress),
+    (OcppVersion.V16, "SignedFirmwareStatusNotification"): Served(
+        ocpp16.SignedFirmwareStatusNotification, _note_progress
+    ),
     (OcppVersion.V201, "BootNotification"): Served(ocpp201.BootNotification, _boot_201),
     (OcppVersion.V201, "Heartbeat"): Served(ocpp201.Heartbeat, _tell_time_201),
     (OcppVersion.V201, "StatusNotification"): Served(ocpp201.StatusNotification, _take_note),
@@ -137,7 +148,7 @@ SERVED: Final[Mapping[tuple[OcppVersion, str], Served]] = {
     (OcppVersion.V201, "NotifyReport"): Served(ocpp201.NotifyReport, _take_note),
     (OcppVersion.V201, "NotifyEvent"): Served(ocpp201.NotifyEvent, _take_note),
     (OcppVersion.V201, "SecurityEventNotification"): Served(ocpp201.SecurityEventNotification, _take_note),
-    (OcppVersion.V201, "LogStatusNotification"): Served(ocpp201.LogStatusNotification, _take_note),
-    (OcppVersion.V201, "FirmwareStatusNotification"): Served(ocpp201.FirmwareStatusNotification, _take_note),
+    (OcppVersion.V201, "LogStatusNotification"): Served(ocpp201.LogStatusNotification, _note_progress),
+    (OcppVersion.V201, "FirmwareStatusNotification"): Served(ocpp201.FirmwareStatusNotification, _note_progress),
 }
 """Every native message that is served; Plug & Charge's are the codec's."""

@@ -24,6 +24,7 @@ from chainpilot.cpms.adapters.gateway.knocking import OPENING, TLS_HANDSHAKE, Kn
 from chainpilot.cpms.adapters.gateway.sessions import Session, Sessions
 from chainpilot.cpms.adapters.gateway.tls import Doorway
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
+from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import ListenerConfig, ServerConfig
 from chainpilot.cpms.enrolment import Office, confirm_by_connection
 from chainpilot.cpms.journal import journal
@@ -33,6 +34,7 @@ from chainpilot.errors import outline
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.link.watch import Watch
 from chainpilot.link.websocket import WebSocket
+from chainpilot.pki.identity import StationId
 from chainpilot.wire.ocppj.rpc import RpcLimits
 from chainpilot.wire.version import OcppVersion
 
@@ -57,6 +59,7 @@ class Gateway:
         passwords: PasswordChecker,
         server: ServerConfig,
         *,
+        calls: CallDesk,
         judges: Judges,
         watch_frames: Watch | None = None,
     ) -> None:
@@ -64,6 +67,7 @@ class Gateway:
         self._sessions = sessions
         self._server = server
         self._gatekeeper = Gatekeeper(office.ledger, passwords)
+        self._calls = calls
         self._judges = judges
         self._transactions = TransactionNumbers.of_process_started(office.clock.now())
         self._watch_frames = watch_frames
@@ -186,6 +190,7 @@ class Gateway:
             self._office,
             session,
             self._server.heartbeat_interval,
+            calls=self._calls,
             judges=self._judges,
             transactions=self._transactions,
         )
@@ -220,6 +225,8 @@ class Gateway:
         facts = {"profile": str(admitted.profile.value)}
         office.watch(StepTaken(Step.STATION_CONNECTED, station_id, None, None, facts))
         acts: list[Awaitable[object]] = []
+        if admitted.new_password_hash is not None:
+            acts.append(self._settle_password(station_id, admitted.new_password_hash))
         if admitted.fingerprint is not None:
             acts.append(confirm_by_connection(office, station_id, admitted.fingerprint))
         if admitted.profile > admitted.station.minimum_profile and office.policy.raise_profile:
@@ -230,6 +237,10 @@ class Gateway:
                 await act
             except Exception as error:  # noqa: BLE001 - the connection's supervisor (house style 17); it goes on
                 _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=outline(error))
+
+    async def _settle_password(self, station_id: StationId, password_hash: str) -> None:
+        await self._office.ledger.set_password(station_id, password_hash)
+        self._office.watch(StepTaken(Step.PASSWORD_CHANGED, station_id))
 
     async def _wake(self, session: Session) -> None:
         """What waited for the station is due once it may be asked."""

@@ -4,6 +4,7 @@ A station has one session; a newer connection ends the older one, and its number
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,16 +12,18 @@ from typing import Final, Literal
 
 from chainpilot.clock import Clock
 from chainpilot.cpms.model import SecurityProfile
-from chainpilot.cpms.ports import StationRefused, StationUndecided
+from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
 from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
+from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.codec import CarrierRefusal, OcppCall, decode_response, encode_request
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
-from chainpilot.wire.pnc.fields import InexpressibleError
+from chainpilot.wire.pnc.fields import NO_QUIRKS, InexpressibleError, Quirk
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
+from chainpilot.wire.schema import Message, SchemaBreach, read_answer, write_message
 from chainpilot.wire.version import OcppVersion
 
 __all__ = ["QUIET", "Session", "Sessions"]
@@ -30,7 +33,18 @@ QUIET: Final = 10.0
 
 _NEVER_SERVED: Final = frozenset({ErrorCode.NOT_IMPLEMENTED, ErrorCode.NOT_SUPPORTED})
 """The CALLERRORs that say what the station is; any other may be a moment's trouble (a full queue, a restart)."""
-_SAID_NO: Final = frozenset(status.value for status in CarrierStatus) - {CarrierStatus.ACCEPTED.value}
+_SAID_NO: Final = {status.value: status for status in CarrierStatus if status is not CarrierStatus.ACCEPTED}
+_ANSWERS: Final[Mapping[OcppVersion, Mapping[type[Message], type[Message]]]] = {
+    OcppVersion.V16: ocpp16.ANSWERS,
+    OcppVersion.V201: ocpp201.ANSWERS,
+}
+
+_ASKED_IN: Final = {
+    OcppVersion.V16: (Dialect.S, Dialect.H, Dialect.O),
+    OcppVersion.V201: (Dialect.V201,),
+    OcppVersion.V21: (Dialect.V21,),
+}
+"""What a station may be asked in that it was not heard to speak: what it does not serve it refuses without harm."""
 
 _epochs = count(1)
 
@@ -119,41 +133,109 @@ class Sessions:
         session = self._by_station.get(station_id)
         return session is not None and session.link is not None and session.link.end is None and session.heard.is_set()
 
-    async def ask(self, station_id: StationId, request: PncRequest) -> PncResponse:
-        """Ask in the station's dialect and return its answer.
+    def version(self, station_id: StationId) -> OcppVersion:
+        """Of its connection. Raises StationUndecided when it is offline."""
+        return self._online(station_id)[0].version
 
-        Raises StationRefused, StationUndecided, and what encoding and framing raise for a request that can't be
-        written, which is our own fault.
+    def dialects(self, station_id: StationId, request: PncRequest) -> tuple[Dialect, ...]:
+        """What has words for it: first what the station was heard to speak, then what it may know all the same.
+
+        Raises StationUndecided when it is offline, NotSpoken where nothing has words for it.
         """
+        session = self._online(station_id)[0]
+        known = session.dialects if session.version is not OcppVersion.V16 or session.spoken else ()
+        able = tuple(one for one in dict.fromkeys((*known, *_ASKED_IN[session.version])) if _can_say(request, one))
+        if not able:
+            raise NotSpoken(f"nothing that is spoken over {session.version.value} has words for this")
+        return able
+
+    def note(self, station_id: StationId, dialect: Dialect) -> tuple[Dialect, ...] | None:
+        """The station understood this dialect; all that it is known to speak if that is news, None if it is not."""
+        session = self._by_station.get(station_id)
+        if session is None or dialect in session.spoken:
+            return None
+        session.note(dialect)
+        return tuple(session.spoken)
+
+    async def ask(
+        self,
+        station_id: StationId,
+        request: PncRequest,
+        quirks: frozenset[Quirk] = NO_QUIRKS,
+        dialect: Dialect | None = None,
+    ) -> PncResponse:
+        """Ask in `dialect` or else in the station's own, in the quirks' spellings, and return its answer.
+
+        Raises StationRefused, StationUndecided, NotSpoken, and what framing raises for a request that can't be written,
+        which is our own fault.
+        """
+        session, link = self._online(station_id)
+        try:
+            spoken, call = _worded(request, (dialect,) if dialect is not None else session.dialects, quirks)
+        except InexpressibleError as error:
+            raise NotSpoken(str(error)) from error
+        response = decode_response(request, spoken, await _call(link, call.action, call.payload))
+        if isinstance(response, CarrierRefusal):
+            said = f"{response.status}: {response.why}"
+            status = _SAID_NO.get(response.status)
+            if status is None:
+                raise StationUndecided(said, sent=True)
+            raise StationRefused(said, status, is_unserved=status is not CarrierStatus.REJECTED)
+        return response
+
+    async def tell(self, station_id: StationId, message: Message) -> Message:
+        """Send one of OCPP's own messages and return its answer.
+
+        Raises StationRefused, StationUndecided, NotSpoken, UnwritableMessageError.
+        """
+        session, link = self._online(station_id)
+        action = type(message).__name__
+        answer = _ANSWERS.get(session.version, {}).get(type(message))
+        if answer is None:
+            raise NotSpoken(f"it speaks {session.version.value}, which has no such {action}")
+        payload = await _call(link, action, write_message(message))
+        try:
+            return read_answer(payload, answer, session.version)
+        except SchemaBreach as breach:
+            raise StationUndecided(f"its answer to {action} can't be read: {breach.why}", sent=True) from breach
+
+    def _online(self, station_id: StationId) -> tuple[Session, OcppLink]:
         session = self._by_station.get(station_id)
         if session is None or session.link is None:
             raise StationUndecided("the station is offline", sent=False)
-        dialect, call = _worded(request, session.dialects)
-        try:
-            payload = await session.link.call(call.action, call.payload)
-        except CallRefused as error:
-            said = f"CALLERROR {error.code.value}: {error.description}"
-            if error.code in _NEVER_SERVED:
-                raise StationRefused(said) from error
-            raise StationUndecided(said, sent=True) from error
-        except (CallTimedOut, LinkClosed) as error:
-            raise StationUndecided(str(error), sent=error.sent) from error
-        except QueueFullError as error:
-            raise StationUndecided(str(error), sent=False) from error
-        response = decode_response(request, dialect, payload)
-        if isinstance(response, CarrierRefusal):
-            said = f"{response.status}: {response.why}"
-            raise StationRefused(said) if response.status in _SAID_NO else StationUndecided(said, sent=True)
-        return response
+        return session, session.link
 
 
-def _worded(request: PncRequest, dialects: tuple[Dialect, ...]) -> tuple[Dialect, OcppCall]:
+async def _call(link: OcppLink, action: str, payload: Mapping[str, object]) -> object:
+    """The answer's payload. Raises StationRefused, StationUndecided."""
+    try:
+        return await link.call(action, payload)
+    except CallRefused as error:
+        said = f"CALLERROR {error.code.value}: {error.description}"
+        if error.code in _NEVER_SERVED:
+            raise StationRefused(said, is_unserved=True) from error
+        raise StationUndecided(said, sent=True) from error
+    except (CallTimedOut, LinkClosed) as error:
+        raise StationUndecided(str(error), sent=error.sent) from error
+    except QueueFullError as error:
+        raise StationUndecided(str(error), sent=False) from error
+
+
+def _can_say(request: PncRequest, dialect: Dialect) -> bool:
+    try:
+        encode_request(request, dialect)
+    except InexpressibleError:
+        return False
+    return True
+
+
+def _worded(request: PncRequest, dialects: tuple[Dialect, ...], quirks: frozenset[Quirk]) -> tuple[Dialect, OcppCall]:
     """The call in the first dialect that can say it. Raises InexpressibleError where none can."""
     *others, last = dialects
     for dialect in others:
         with suppress(InexpressibleError):
-            return dialect, encode_request(request, dialect)
-    return last, encode_request(request, last)
+            return dialect, encode_request(request, dialect, quirks)
+    return last, encode_request(request, last, quirks)
 
 
 async def _wait(clock: Clock, moment: float) -> Literal[True]:

@@ -11,20 +11,25 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from chainpilot.cpms.adapters.sql import statements
+from chainpilot.cpms.adapters.sql import call_statements, statements
+from chainpilot.cpms.adapters.sql.call_rows import call_from
 from chainpilot.cpms.adapters.sql.files import create_private, lock, migrate, open_engine
 from chainpilot.cpms.adapters.sql.rows import certificate_from, enrolment_from, refusal_from, station_from
-from chainpilot.cpms.adapters.sql.schema import certificates, enrolments, refusals, stations
+from chainpilot.cpms.adapters.sql.schema import calls, certificates, enrolments, refusals, stations
 from chainpilot.cpms.adapters.sql.writer import Writer, discard, failure_of
 from chainpilot.cpms.model import (
+    CallId,
+    CallProgress,
     CertificateRecord,
     Enrolment,
     EnrolmentId,
     Entry,
     Job,
+    NewCall,
     RefusedRequest,
     SecurityProfile,
     Slot,
+    StationCall,
     StationRecord,
 )
 from chainpilot.cpms.ports import LedgerFailed
@@ -33,6 +38,7 @@ from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.fields import Quirk
 
 __all__ = ["SqlLedger"]
 
@@ -122,6 +128,22 @@ class SqlLedger:
         """Remember what the station speaks, the latest last."""
         await self._write(lambda connection: statements.note_dialects(connection, station_id, dialects))
 
+    async def note_quirks(self, station_id: StationId, quirks: frozenset[Quirk]) -> None:
+        """Remember which words the station knows only misspelt."""
+        await self._write(lambda connection: statements.note_quirks(connection, station_id, quirks))
+
+    async def offer_password(self, station_id: StationId, hashes: tuple[str, ...]) -> None:
+        """The station may come in with these passwords too from now on."""
+        await self._write(lambda connection: statements.offer_password(connection, station_id, hashes))
+
+    async def withdraw_password(self, station_id: StationId, hashes: tuple[str, ...]) -> None:
+        """The station did not take these: they let nobody in any more."""
+        await self._write(lambda connection: statements.withdraw_password(connection, station_id, hashes))
+
+    async def set_password(self, station_id: StationId, password_hash: str, others: tuple[str, ...] = ()) -> None:
+        """The station's password from now on, or one of the others; every other ends."""
+        await self._write(lambda connection: statements.set_password(connection, station_id, password_hash, others))
+
     async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:
         """The station has reached this profile; its minimum is never lowered."""
         await self._write(lambda connection: statements.raise_profile(connection, station_id, profile))
@@ -192,3 +214,26 @@ class SqlLedger:
     async def wake(self, station_id: StationId, at: datetime) -> int:
         """Make the jobs that wait for this station due; how many they were."""
         return await self._write(lambda connection: statements.wake(connection, station_id, at))
+
+    async def order_call(self, call: NewCall, most: int) -> StationCall:
+        """Write a new call, due at once. Raises TooManyCalls where `most` of the station's are open already."""
+        return await self._write(lambda connection: call_statements.order_call(connection, call, most))
+
+    async def call(self, call_id: CallId) -> StationCall | None:
+        """One call."""
+        return await self._one(sa.select(calls).where(calls.c.call_id == call_id), call_from)
+
+    async def calls_of(self, station_id: StationId) -> tuple[StationCall, ...]:
+        """The station's calls, newest first; the last hundreds are kept."""
+        wanted = sa.select(calls).where(calls.c.station_id == station_id)
+        return await self._all(wanted.order_by(calls.c.call_id.desc()), call_from)
+
+    async def take_calls(self, at: datetime, lease_until: datetime, limit: int) -> tuple[StationCall, ...]:
+        """Lease due calls to the caller, at most one of a station: its oldest open one."""
+        return await self._write(lambda connection: call_statements.take_calls(connection, at, lease_until, limit))
+
+    async def note_progress(self, station_id: StationId, call_id: CallId, progress: CallProgress) -> bool:
+        """Keep what the station told of the work that its call began; False if it has no such call."""
+        return await self._write(
+            lambda connection: call_statements.note_progress(connection, station_id, call_id, progress)
+        )

@@ -25,6 +25,7 @@ from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import SpkiHash
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.fields import Quirk
 
 __all__ = [
     "Row",
@@ -33,7 +34,9 @@ __all__ = [
     "dialect_words",
     "enrolment_from",
     "enrolment_row",
+    "hash_lines",
     "job_from",
+    "quirk_words",
     "refusal_from",
     "refusal_row",
     "station_from",
@@ -54,6 +57,8 @@ def station_row(record: StationRecord) -> dict[str, Any]:
         "station_group": record.group,
         "csr_encoding": record.csr_encoding.value if record.csr_encoding else None,
         "dialects": dialect_words(record.dialects),
+        "quirks": quirk_words(record.quirks),
+        "next_password_hashes": hash_lines(record.next_password_hashes),
     }
 
 
@@ -68,12 +73,24 @@ def station_from(row: Row) -> StationRecord:
         group=row["station_group"],
         dialects=tuple(Dialect(word) for word in (row["dialects"] or "").split()),
         csr_encoding=TextEncoding(row["csr_encoding"]) if row["csr_encoding"] else None,
+        quirks=frozenset(Quirk(word) for word in (row["quirks"] or "").split()),
+        next_password_hashes=tuple((row["next_password_hashes"] or "").split()),
     )
 
 
 def dialect_words(dialects: Iterable[Dialect]) -> str | None:
     """Dialects as one text; None for none."""
     return " ".join(dialect.value for dialect in dialects) or None
+
+
+def quirk_words(quirks: Iterable[Quirk]) -> str | None:
+    """Quirks as one text; None for none."""
+    return " ".join(sorted(quirk.value for quirk in quirks)) or None
+
+
+def hash_lines(hashes: Iterable[str]) -> str | None:
+    """Password hashes as one text; None for none."""
+    return "\n".join(hashes) or None
 
 
 def enrolment_row(enrolment: Enrolment) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["UtcText", "certificates", "enrolments", "jobs", "metadata", "refusals", "stations"]
+__all__ = ["UtcText", "calls", "certificates", "enrolments", "jobs", "metadata", "refusals", "stations"]
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -42,6 +42,8 @@ stations: Final = sa.Table(
     sa.Column("station_group", sa.Text, nullable=False),
     sa.Column("csr_encoding", sa.String(16)),
     sa.Column("dialects", sa.String(40)),
+    sa.Column("quirks", sa.String(80)),
+    sa.Column("next_password_hashes", sa.Text),
 )
 
 enrolments: Final = sa.Table(
@@ -128,3 +130,32 @@ jobs: Final = sa.Table(
     sa.Index("jobs_by_due", "due"),
     sa.Index("jobs_of_station", "station_id"),
 )
+
+calls: Final = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("call_id", sa.Integer, primary_key=True),
+    sa.Column("station_id", sa.String(48), sa.ForeignKey("stations.station_id"), nullable=False),
+    sa.Column("demand", sa.Text, nullable=False),
+    sa.Column("is_withheld", sa.Boolean, nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("ordered_at", UtcText, nullable=False),
+    sa.Column("changed_at", UtcText, nullable=False),
+    sa.Column("expires_at", UtcText, nullable=False),
+    sa.Column("due", UtcText),
+    sa.Column("lease_until", UtcText),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("exchanges", sa.Text, nullable=False),
+    sa.Column("end_reason", sa.String(40)),
+    sa.Column("end_detail", sa.Text),
+    sa.Column("findings", sa.Text, nullable=False),
+    sa.Column("progress", sa.String(50)),
+    sa.Column("progress_at", UtcText),
+    sa.Index("calls_of_station", "station_id", "call_id"),
+    sa.Index("open_calls", "station_id", "call_id", sqlite_where=sa.text("is_open")),
+    sqlite_autoincrement=True,
+)
+"""A call's turn comes when it is the oldest open one of its station; its time is in the row itself. A number is never
+given twice, since a station may still know it as a requestId."""

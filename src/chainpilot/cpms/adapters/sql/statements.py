@@ -7,11 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 
+from chainpilot.cpms.adapters.sql import call_statements
 from chainpilot.cpms.adapters.sql.rows import (
     certificate_row,
     dialect_words,
     enrolment_row,
+    hash_lines,
     job_from,
+    quirk_words,
     refusal_row,
     station_row,
 )
@@ -21,6 +24,7 @@ from chainpilot.cpms.ports import LedgerConflict, QuotaSpent
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.fields import Quirk
 
 __all__ = [
     "count_requests",
@@ -28,14 +32,20 @@ __all__ = [
     "next_due",
     "note_dialects",
     "note_encoding",
+    "note_quirks",
+    "offer_password",
     "put_station",
     "raise_profile",
     "release_leases",
+    "set_password",
     "take_jobs",
     "wake",
+    "withdraw_password",
     "write_entry",
 ]
 
+_OFFERED: Final = 12
+"""Passwords that a station may have taken without our knowing: two forms each of the tries that a call has."""
 _KEPT_REFUSALS: Final = 100
 """Per station, newest first: a station that asks for nonsense every minute must not fill the disk."""
 
@@ -52,6 +62,8 @@ def write_entry(connection: sa.Connection, entry: Entry) -> None:
         connection.execute(statement.on_conflict_do_update(index_elements=["fingerprint"], set_=changed))
     if entry.refused is not None:
         _write_refusal(connection, entry.refused)
+    for call in entry.calls:
+        call_statements.write_call(connection, call)
     for kind, enrolment_id in entry.closes:
         connection.execute(sa.delete(jobs).where(jobs.c.kind == kind.value, jobs.c.enrolment_id == enrolment_id))
     for order in entry.orders:
@@ -82,9 +94,9 @@ def _write_enrolment(connection: sa.Connection, enrolment: Enrolment) -> None:
             .values(row)
         )
     except IntegrityError as error:
-        raise LedgerConflict(enrolment.enrolment_id) from error
+        raise LedgerConflict(f"enrolment {enrolment.enrolment_id}") from error
     if changed.rowcount != 1:
-        raise LedgerConflict(enrolment.enrolment_id)
+        raise LedgerConflict(f"enrolment {enrolment.enrolment_id}")
 
 
 def _write_refusal(connection: sa.Connection, refused: RefusedRequest) -> None:
@@ -118,7 +130,7 @@ def put_station(connection: sa.Connection, record: StationRecord, *, reset_profi
     changed: dict[str, Any] = {column.name: column for column in statement.excluded if not column.primary_key}
     if not reset_profile:
         changed["minimum_profile"] = sa.func.max(stations.c.minimum_profile, changed["minimum_profile"])
-    for shown in ("csr_encoding", "dialects"):
+    for shown in ("csr_encoding", "dialects", "quirks", "next_password_hashes"):
         changed[shown] = sa.func.coalesce(changed[shown], stations.c[shown])
     connection.execute(statement.on_conflict_do_update(index_elements=["station_id"], set_=changed))
 
@@ -134,6 +146,39 @@ def note_dialects(connection: sa.Connection, station_id: StationId, dialects: tu
     """Those that the station was heard to speak, the latest last."""
     words = dialect_words(dialects)
     connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(dialects=words))
+
+
+def note_quirks(connection: sa.Connection, station_id: StationId, quirks: frozenset[Quirk]) -> None:
+    """The words that the station knows only misspelt."""
+    changed = {"quirks": quirk_words(quirks)}
+    connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(changed))
+
+
+def offer_password(connection: sa.Connection, station_id: StationId, hashes: tuple[str, ...]) -> None:
+    """The station may come in with these too; of many offers the last ones count."""
+    kept = (*_offered(connection, station_id), *hashes)[-_OFFERED:]
+    changed = {"next_password_hashes": hash_lines(kept)}
+    connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(changed))
+
+
+def withdraw_password(connection: sa.Connection, station_id: StationId, hashes: tuple[str, ...]) -> None:
+    """The station did not take these."""
+    kept = [one for one in _offered(connection, station_id) if one not in hashes]
+    changed = {"next_password_hashes": hash_lines(kept)}
+    connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(changed))
+
+
+def set_password(
+    connection: sa.Connection, station_id: StationId, password_hash: str, others: tuple[str, ...] = ()
+) -> None:
+    """This one from now on, or one of the others; every other ends."""
+    changed = {"password_hash": password_hash, "next_password_hashes": hash_lines(others)}
+    connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(changed))
+
+
+def _offered(connection: sa.Connection, station_id: StationId) -> tuple[str, ...]:
+    wanted = sa.select(stations.c.next_password_hashes).where(stations.c.station_id == station_id)
+    return tuple((connection.execute(wanted).scalar_one_or_none() or "").split())
 
 
 def raise_profile(connection: sa.Connection, station_id: StationId, profile: SecurityProfile) -> None:
@@ -176,19 +221,21 @@ def take_jobs(connection: sa.Connection, at: datetime, lease_until: datetime, li
 
 
 def next_due(connection: sa.Connection) -> datetime | None:
-    """The earliest moment at which a job is due and free."""
+    """The earliest moment at which a job or a call is due and free."""
     moment = sa.func.max(jobs.c.due, sa.func.coalesce(jobs.c.lease_until, jobs.c.due), type_=jobs.c.due.type)
     earliest = sa.select(sa.func.min(moment, type_=jobs.c.due.type)).where(jobs.c.due.is_not(None))
-    moment_due: datetime | None = connection.execute(earliest).scalar_one()
-    return moment_due
+    moments = (connection.execute(earliest).scalar_one(), call_statements.next_due(connection))
+    return min((one for one in moments if one is not None), default=None)
 
 
 def wake(connection: sa.Connection, station_id: StationId, at: datetime) -> int:
-    """Jobs that wait for the station become due."""
+    """Jobs and calls that wait for the station become due."""
     waiting = sa.update(jobs).where(jobs.c.station_id == station_id, jobs.c.due.is_(None))
-    return int(connection.execute(waiting.values(due=at)).rowcount)
+    woken = int(connection.execute(waiting.values(due=at)).rowcount)
+    return woken + call_statements.wake(connection, station_id, at)
 
 
 def release_leases(connection: sa.Connection) -> None:
     """The process that held them is gone: the file has one owner at a time."""
     connection.execute(sa.update(jobs).values(lease_until=None))
+    call_statements.release_leases(connection)

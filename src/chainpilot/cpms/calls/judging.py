@@ -1,0 +1,190 @@
+"""What is refused before it becomes a call, so that whoever wants it hears at once why it can't be.
+
+Whether the station can do it is the station's to say.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Final
+
+from chainpilot.cpms.calls.native import messages
+from chainpilot.cpms.model import CallId, Enrolment, StationRecord
+from chainpilot.cpms.model.demands import (
+    ChangeConfiguration,
+    ChangePassword,
+    DeleteCertificate,
+    Demand,
+    GetInstalledCertificateIds,
+    GetLog,
+    InstallCertificate,
+    SendCertificate,
+    SetNetworkProfile,
+    SetVariables,
+    SignedUpdateFirmware,
+    TriggerMessage,
+)
+from chainpilot.errors import OwnError
+from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
+from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.profiles import ROOT_CA, lint
+from chainpilot.wire.pnc.words import CertificateUse
+from chainpilot.wire.schema import UnwritableMessageError, write_message
+
+__all__ = ["DemandRefused", "judge"]
+
+_ROOTS: Final = frozenset(
+    {
+        CertificateUse.V2G_ROOT_CERTIFICATE,
+        CertificateUse.MO_ROOT_CERTIFICATE,
+        CertificateUse.CSMS_ROOT_CERTIFICATE,
+        CertificateUse.MANUFACTURER_ROOT_CERTIFICATE,
+        CertificateUse.OEM_ROOT_CERTIFICATE,
+    }
+)
+_ANY_ID: Final = CallId(1)
+"""Stands for the requestId of a message that is only tried out."""
+
+
+class DemandRefused(OwnError):
+    """Something can't be wanted of the station; nothing was written. `why`: a sentence with the remedy."""
+
+    def __init__(self, station_id: StationId, why: str) -> None:
+        self.station_id = station_id
+        self.why = why
+        super().__init__(f"not asked of the station {station_id}: {why}")
+
+
+def judge(demand: Demand, station: StationRecord, enrolment: Enrolment | None, at: datetime) -> str | None:
+    """Why it is refused, as a sentence; None if it is not.
+
+    Args:
+        demand: what is wanted.
+        station: of whom.
+        enrolment: the one that the demand names, if it names one and it exists.
+        at: the present moment, UTC.
+    """
+    match demand:
+        case InstallCertificate():
+            return _judge_root(demand, at)
+        case DeleteCertificate():
+            return _judge_deletion(demand)
+        case SendCertificate():
+            return _judge_enrolment(enrolment, station)
+        case ChangePassword():
+            colon = "its id holds a colon, where HTTP Basic ends the user name (RFC 7617), so no password can let it in"
+            return colon if ":" in station.station_id else None
+        case TriggerMessage() | GetInstalledCertificateIds():
+            return None
+        case _:
+            return _judge_setting(demand, station) or _judge_writing(demand) or _judge_files(demand, at)
+
+
+def _judge_root(demand: InstallCertificate, at: datetime) -> str | None:
+    if demand.certificate_type not in _ROOTS:
+        return f"InstallCertificate installs roots, and {demand.certificate_type.value} is none"
+    certificate = _only(demand.certificate)
+    if isinstance(certificate, str):
+        return certificate
+    found = lint(certificate, ROOT_CA)
+    if found:
+        return f"the certificate can't be a root: {found[0].detail}"
+    return _judge_times(certificate, at)
+
+
+def _judge_times(certificate: Certificate, at: datetime) -> str | None:
+    if at > certificate.not_after:
+        return f"the certificate has expired ({certificate.not_after.isoformat()})"
+    if at < certificate.not_before:
+        return f"the certificate is valid from {certificate.not_before.isoformat()} on only"
+    return None
+
+
+def _only(text: str) -> Certificate | str:
+    """The one certificate in the text, or what is wrong with it."""
+    try:
+        found = load_certificates(text)
+    except (CertificateError, EncodingError) as error:
+        return f"the certificate can't be read: {error}"
+    return found[0] if len(found) == 1 else f"one certificate is wanted, and there are {len(found)}"
+
+
+def _judge_deletion(demand: DeleteCertificate) -> str | None:
+    if (demand.certificate is None) == (demand.certificate_hash_data is None):
+        return "name the certificate either by itself or by its hash data"
+    if demand.certificate is None:
+        return None
+    certificate = _only(demand.certificate)
+    if isinstance(certificate, str):
+        return certificate
+    if certificate.issuer_der != certificate.subject_der:
+        return "hash data hold the issuer's key, which this certificate does not: name it by its hash data"
+    return None
+
+
+def _judge_enrolment(enrolment: Enrolment | None, station: StationRecord) -> str | None:
+    if enrolment is None or enrolment.slot.station_id != station.station_id:
+        return "the station has no such enrolment"
+    if enrolment.chain is None:
+        return f"the enrolment has no certificate yet; it is {enrolment.state.value}"
+    return None
+
+
+def _judge_setting(demand: Demand, station: StationRecord) -> str | None:
+    """Passwords are ChangePassword's to set, and a security profile is never lowered over OCPP (A00.005)."""
+    match demand:
+        case ChangeConfiguration() if demand.key.lower() == "authorizationkey":
+            return "a password is made here and never told to anybody: use ChangePassword"
+        case ChangeConfiguration() if demand.key.lower() == "securityprofile":
+            return _judge_profile(demand.value, station)
+        case SetVariables() if any(one.name.variable.lower() == "basicauthpassword" for one in demand.variables):
+            return "a password is made here and never told to anybody: use ChangePassword"
+        case SetNetworkProfile():
+            return _judge_profile(str(demand.connection_data.security_profile), station)
+        case _:
+            return None
+
+
+def _judge_profile(value: str, station: StationRecord) -> str | None:
+    if value not in {"0", "1", "2", "3"}:
+        return "a security profile is 0, 1, 2 or 3"
+    if int(value) < station.minimum_profile:
+        return f"a security profile is never lowered over OCPP; the station has reached {station.minimum_profile.value}"
+    return None
+
+
+def _judge_writing(demand: Demand) -> str | None:
+    """The schema's limits; they are the same in every version that has the message."""
+    if isinstance(
+        demand,
+        TriggerMessage
+        | InstallCertificate
+        | DeleteCertificate
+        | GetInstalledCertificateIds
+        | SendCertificate
+        | ChangePassword,
+    ):
+        return None
+    for message in messages(demand, _ANY_ID).values():
+        try:
+            write_message(message)
+        except UnwritableMessageError as error:
+            return error.why
+    return None
+
+
+def _judge_files(demand: Demand, at: datetime) -> str | None:
+    if isinstance(demand, GetLog) and demand.oldest_timestamp and demand.latest_timestamp:
+        return "the log's end lies before its beginning" if demand.latest_timestamp < demand.oldest_timestamp else None
+    if not isinstance(demand, SignedUpdateFirmware):
+        return None
+    certificate = _only(demand.signing_certificate)
+    if isinstance(certificate, str):
+        return f"the image's signing certificate: {certificate}"
+    try:
+        base64.b64decode(demand.signature, validate=True)
+    except (binascii.Error, ValueError):
+        return "the image's signature is not base64"
+    times = _judge_times(certificate, at)
+    return f"the image's signing certificate: {times}" if times else None
