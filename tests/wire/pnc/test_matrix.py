@@ -62,6 +62,15 @@ MOMENT = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.j
 REASON = st.none() | st.sampled_from(
     ["Expired", "StoreFull: 2000 of 2000", "a sentence of more than twenty characters"]
 )
+
+
+def text_up_to(limit: int) -> SearchStrategy[str]:
+    """Some text, or one of any length that is allowed."""
+    return TEXT | st.integers(1, limit).map("A".__mul__)
+
+
+CSR, CERTIFICATE, CHAIN = text_up_to(5_500), text_up_to(5_500), text_up_to(10_000)
+EXI_REQUEST, EXI_RESPONSE, OCSP_RESULT = text_up_to(5_500), text_up_to(7_500), text_up_to(5_500)
 NUMBER = st.none() | st.integers(0, 2**31 - 1)
 
 
@@ -96,13 +105,15 @@ def requests_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
     match message.request.of:
         case m.AuthorizeRequest:
             token = st.builds(m.IdToken, TEXT.map(lambda text: text[:36]))
-            return st.builds(m.AuthorizeRequest, token, st.none() | TEXT, st.lists(QUESTION, max_size=4).map(tuple))
+            return st.builds(
+                m.AuthorizeRequest, token, st.none() | CERTIFICATE, st.lists(QUESTION, max_size=4).map(tuple)
+            )
         case m.SignCertificateRequest:
-            return st.builds(m.SignCertificateRequest, TEXT, uses, numbered)
+            return st.builds(m.SignCertificateRequest, CSR, uses, numbered)
         case m.CertificateSignedRequest:
-            return st.builds(m.CertificateSignedRequest, TEXT, uses, numbered)
+            return st.builds(m.CertificateSignedRequest, CHAIN, uses, numbered)
         case m.InstallCertificateRequest:
-            return st.builds(m.InstallCertificateRequest, st.sampled_from(uses_of(message)), TEXT)
+            return st.builds(m.InstallCertificateRequest, st.sampled_from(uses_of(message)), CERTIFICATE)
         case m.DeleteCertificateRequest:
             return st.builds(m.DeleteCertificateRequest, HASH)
         case m.GetInstalledCertificateIdsRequest:
@@ -115,7 +126,7 @@ def requests_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
                 st.just(w.CertificateAction.INSTALL) if dialect is Dialect.H else st.sampled_from(w.CertificateAction)
             )
             emaids = st.lists(TEXT, max_size=8).map(tuple) if dialect is Dialect.V21 else st.just(())
-            return st.builds(m.Get15118EVCertificateRequest, TEXT, TEXT, action, numbered, emaids)
+            return st.builds(m.Get15118EVCertificateRequest, TEXT, EXI_REQUEST, action, numbered, emaids)
         case m.GetCertificateStatusRequest:
             return st.builds(m.GetCertificateStatusRequest, st.tuples(QUESTION))
         case _:
@@ -142,12 +153,12 @@ def answers_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
         case m.Get15118EVCertificateResponse:
             accepted, failed = w.Iso15118EvCertificateStatus
             left = NUMBER if dialect is Dialect.V21 else st.none()
-            return st.builds(m.Get15118EVCertificateResponse, st.just(accepted), TEXT, reason, left) | st.builds(
-                m.Get15118EVCertificateResponse, st.just(failed), st.just(""), reason, left
-            )
+            return st.builds(
+                m.Get15118EVCertificateResponse, st.just(accepted), EXI_RESPONSE, reason, left
+            ) | st.builds(m.Get15118EVCertificateResponse, st.just(failed), st.just(""), reason, left)
         case m.GetCertificateStatusResponse:
             accepted_, failed_ = w.GetCertificateStatusStatus
-            return st.builds(m.GetCertificateStatusResponse, st.just(accepted_), TEXT, reason) | st.builds(
+            return st.builds(m.GetCertificateStatusResponse, st.just(accepted_), OCSP_RESULT, reason) | st.builds(
                 m.GetCertificateStatusResponse, st.just(failed_), st.none(), reason
             )
         case _:
