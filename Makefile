@@ -42,11 +42,12 @@ bench-ocpp: $(VENV)/.installed-dev ## measure the CPMS's gateway beside PyPI's o
 	@$(BIN)/python -m benchmarks.ocpp $(ARGS)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links pyproject.toml
+	--no-emit-index-url --no-emit-find-links $(UPGRADE)
 lock: $(VENV)/.installed-dev ## write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
-	$(LOCK) $(UPGRADE) -o requirements/base.txt
-	$(LOCK) $(UPGRADE) --extra all --group build -o requirements/all.txt
-	$(LOCK) $(UPGRADE) --extra all --group build --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/base.txt
+	$(LOCK) pyproject.toml --extra all --group build -o requirements/all.txt
+	$(LOCK) pyproject.toml --extra all --group build --group dev -o requirements/dev.txt
+	$(LOCK) --no-deps --group ocpp20 -o requirements/ocpp20.txt
 
 clean: ## remove .venv and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
@@ -58,8 +59,8 @@ export PYTHON
 .PHONY: $(VENV)/.installed-dev $(VENV)/.installed-all
 endif
 
-$(VENV)/.installed-dev: requirements/dev.txt pyproject.toml
-	@tools/make-venv dev.txt
+$(VENV)/.installed-dev: requirements/dev.txt requirements/ocpp20.txt pyproject.toml
+	@tools/make-venv dev.txt ocpp20.txt
 	@touch $@ $(VENV)/.installed-all
 
 $(VENV)/.installed-all: requirements/all.txt pyproject.toml

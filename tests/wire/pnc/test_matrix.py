@@ -1,6 +1,6 @@
 """Every message in every dialect, both ways: written, valid by the schemas of PyPI's `ocpp`, and read back the same.
 
-Dialect H has no schema of its own: of it the carrier's is checked here, its fields in test_codec.
+Dialect H has no schema of its own: it is held to OCPP 2.0's, with the departures that `ocpp20` lists.
 """
 
 import json
@@ -35,11 +35,12 @@ from chainpilot.wire.pnc.dialects import Dialect, MessageRow
 from chainpilot.wire.pnc.fields import InexpressibleError, Quirk
 from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
 from chainpilot.wire.version import OcppVersion
+from ocpp20 import breach
 
 FOLDERS = {OcppVersion.V16: "v16", OcppVersion.V201: "v201", OcppVersion.V21: "v21"}
 CARRIED = {Dialect.H, Dialect.O}
 SCHEMAS_OF_CONTENTS = {Dialect.S: OcppVersion.V16, Dialect.V201: OcppVersion.V201, Dialect.V21: OcppVersion.V21}
-"""Whose messages have schemas of their own; O's are those of 2.0.1, checked inside the carrier."""
+"""Whose messages have schemas of their own; O's are those of 2.0.1 and H's those of 2.0, checked inside the carrier."""
 
 ROWS = [(row.dialect, message) for row in DIALECTS.values() for message in row.messages]
 MATRIX = [
@@ -62,6 +63,15 @@ MOMENT = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.j
 REASON = st.none() | st.sampled_from(
     ["Expired", "StoreFull: 2000 of 2000", "a sentence of more than twenty characters"]
 )
+
+
+def text_up_to(limit: int) -> SearchStrategy[str]:
+    """Some text, or one of any length that is allowed."""
+    return TEXT | st.integers(1, limit).map("A".__mul__)
+
+
+CSR, CERTIFICATE, CHAIN = text_up_to(5_500), text_up_to(5_500), text_up_to(10_000)
+EXI_REQUEST, EXI_RESPONSE, OCSP_RESULT = text_up_to(5_500), text_up_to(7_500), text_up_to(5_500)
 NUMBER = st.none() | st.integers(0, 2**31 - 1)
 
 
@@ -96,13 +106,15 @@ def requests_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
     match message.request.of:
         case m.AuthorizeRequest:
             token = st.builds(m.IdToken, TEXT.map(lambda text: text[:36]))
-            return st.builds(m.AuthorizeRequest, token, st.none() | TEXT, st.lists(QUESTION, max_size=4).map(tuple))
+            return st.builds(
+                m.AuthorizeRequest, token, st.none() | CERTIFICATE, st.lists(QUESTION, max_size=4).map(tuple)
+            )
         case m.SignCertificateRequest:
-            return st.builds(m.SignCertificateRequest, TEXT, uses, numbered)
+            return st.builds(m.SignCertificateRequest, CSR, uses, numbered)
         case m.CertificateSignedRequest:
-            return st.builds(m.CertificateSignedRequest, TEXT, uses, numbered)
+            return st.builds(m.CertificateSignedRequest, CHAIN, uses, numbered)
         case m.InstallCertificateRequest:
-            return st.builds(m.InstallCertificateRequest, st.sampled_from(uses_of(message)), TEXT)
+            return st.builds(m.InstallCertificateRequest, st.sampled_from(uses_of(message)), CERTIFICATE)
         case m.DeleteCertificateRequest:
             return st.builds(m.DeleteCertificateRequest, HASH)
         case m.GetInstalledCertificateIdsRequest:
@@ -115,7 +127,7 @@ def requests_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
                 st.just(w.CertificateAction.INSTALL) if dialect is Dialect.H else st.sampled_from(w.CertificateAction)
             )
             emaids = st.lists(TEXT, max_size=8).map(tuple) if dialect is Dialect.V21 else st.just(())
-            return st.builds(m.Get15118EVCertificateRequest, TEXT, TEXT, action, numbered, emaids)
+            return st.builds(m.Get15118EVCertificateRequest, TEXT, EXI_REQUEST, action, numbered, emaids)
         case m.GetCertificateStatusRequest:
             return st.builds(m.GetCertificateStatusRequest, st.tuples(QUESTION))
         case _:
@@ -142,12 +154,12 @@ def answers_of(dialect: Dialect, message: MessageRow) -> SearchStrategy[Any]:
         case m.Get15118EVCertificateResponse:
             accepted, failed = w.Iso15118EvCertificateStatus
             left = NUMBER if dialect is Dialect.V21 else st.none()
-            return st.builds(m.Get15118EVCertificateResponse, st.just(accepted), TEXT, reason, left) | st.builds(
-                m.Get15118EVCertificateResponse, st.just(failed), st.just(""), reason, left
-            )
+            return st.builds(
+                m.Get15118EVCertificateResponse, st.just(accepted), EXI_RESPONSE, reason, left
+            ) | st.builds(m.Get15118EVCertificateResponse, st.just(failed), st.just(""), reason, left)
         case m.GetCertificateStatusResponse:
             accepted_, failed_ = w.GetCertificateStatusStatus
-            return st.builds(m.GetCertificateStatusResponse, st.just(accepted_), TEXT, reason) | st.builds(
+            return st.builds(m.GetCertificateStatusResponse, st.just(accepted_), OCSP_RESULT, reason) | st.builds(
                 m.GetCertificateStatusResponse, st.just(failed_), st.none(), reason
             )
         case _:
@@ -189,6 +201,8 @@ def test_a_request_is_valid_and_read_back_as_it_was_meant(
     if dialect is Dialect.O:
         inner = json.loads(str(call.payload["data"]))
         jsonschema.validate(inner, request_schema(OcppVersion.V201, message.action))
+    if dialect is Dialect.H:
+        assert breach("Request", message.action, json.loads(str(call.payload["data"]))) is None
     frame = decode(encode(Call("1", call.action, call.payload)))
     assert isinstance(frame, Call)
     assert is_pnc(frame.action, version)
@@ -207,6 +221,8 @@ def test_an_answer_is_valid_and_read_back_as_it_was_meant(
         jsonschema.validate(payload, schema(OcppVersion.V16, "DataTransferResponse"))
     if dialect is Dialect.O:
         jsonschema.validate(json.loads(str(payload["data"])), schema(OcppVersion.V201, f"{message.action}Response"))
+    if dialect is Dialect.H:
+        assert breach("Response", message.action, json.loads(str(payload["data"]))) is None
     if dialect in SCHEMAS_OF_CONTENTS:
         jsonschema.validate(payload, schema(SCHEMAS_OF_CONTENTS[dialect], f"{message.action}Response"))
     frame = decode(encode(CallResult("1", payload)))
