@@ -2,7 +2,8 @@
 
     python cpms_process.py CONFIG STATION_RECORD [STEP:OCCURRENCE]
 
-STATION_RECORD is a JSON file with the station's id, password, names and organisation. Every step is printed as a line.
+STATION_RECORD is a JSON file with the station's id, password, names and organisation, and `calls`, which are ordered in
+the first life. Every step is printed as a line.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from chainpilot.cpms.app import Cpms
 from chainpilot.cpms.config import load_config
-from chainpilot.cpms.model import StationRecord, Step, StepTaken
+from chainpilot.cpms.model import SecurityProfile, StationRecord, Step, StepTaken
+from chainpilot.cpms.model.demands import demand_from_json
 from chainpilot.cpms.passwords import hash_password
 from chainpilot.pki.identity import parse_station_id
 
@@ -39,15 +41,19 @@ async def _serve(config: Path, record: Path, kill_at: tuple[str, int] | None) ->
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     given = json.loads(record.read_text())
     async with Cpms(load_config(config, {}), watch=_Watcher(kill_at)) as cpms:
-        if await cpms.ledger.station(parse_station_id(given["id"])) is None:
+        station_id = parse_station_id(given["id"])
+        if await cpms.ledger.station(station_id) is None:
             await cpms.add_station(
                 StationRecord(
-                    station_id=parse_station_id(given["id"]),
+                    station_id=station_id,
                     password_hash=hash_password(given["password"], generated=True),
                     allowed_names=frozenset(given["names"]),
                     organisation=given["organisation"],
+                    minimum_profile=SecurityProfile(given.get("profile", 2)),
                 )
             )
+            for demand in given.get("calls", ()):
+                await cpms.calls.order(station_id, demand_from_json(json.dumps(demand)))
         print("ready", flush=True)
         await stopped.wait()
 

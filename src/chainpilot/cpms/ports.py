@@ -321,6 +321,10 @@ class Ledger(Protocol):
         """The station's password from now on, or one of the others; every other ends."""
         ...
 
+    async def settle_password(self, station_id: StationId, password_hash: str) -> bool:
+        """The station came in with this offered one: older offers end, later stay; False if it is no offer any more."""
+        ...
+
     async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:
         """The station has reached this profile; its minimum is never lowered."""
         ...

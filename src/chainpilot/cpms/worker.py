@@ -4,9 +4,10 @@ A job that raises what nobody expected is put off, never dropped; its detail goe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import timedelta
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, TypeVar
 from uuid import uuid4
 
 from chainpilot.clock import Clock
@@ -36,6 +37,8 @@ _USE_CASES: Final[Mapping[JobKind, Callable[[Office, Job], Awaitable[None]]]] = 
     JobKind.ISSUE: issue,
     JobKind.DELIVER: deliver,
 }
+
+_K = TypeVar("_K", bound=Hashable)
 
 _log: Final = journal("chainpilot.cpms.worker")
 
@@ -83,8 +86,7 @@ class Worker:
         at = self._office.clock.now()
         calls = await self._office.ledger.take_calls(at, at + LEASE, free)
         for call in calls:
-            if call.call_id not in self._calling:
-                self._calling[call.call_id] = asyncio.create_task(self._run_call(call))
+            self._start(self._calling, call.call_id, partial(self._run_call, call))
         return len(calls)
 
     async def _take_jobs(self) -> int:
@@ -94,10 +96,20 @@ class Worker:
         at = self._office.clock.now()
         jobs = await self._office.ledger.take_jobs(at, at + LEASE, free)
         for job in jobs:
-            key = (job.kind, job.enrolment_id)
-            if key not in self._running:
-                self._running[key] = asyncio.create_task(self._run_job(job))
+            self._start(self._running, (job.kind, job.enrolment_id), partial(self._run_job, job))
         return len(jobs)
+
+    def _start(self, running: dict[_K, asyncio.Task[None]], key: _K, work: Callable[[], Awaitable[None]]) -> None:
+        """Work that was put off and became due before its task had ended goes on after it: it is leased to us."""
+        task = asyncio.create_task(_after(running.get(key), work))
+        running[key] = task
+
+        def ended(_: asyncio.Task[None]) -> None:
+            if running.get(key) is task:
+                del running[key]
+            self._nudged.set()
+
+        task.add_done_callback(ended)
 
     async def _pause(self) -> float | None:
         """Seconds until the next job or call is due; None to wait for a nudge alone.
@@ -138,9 +150,6 @@ class Worker:
                 error=outline(error),
             )
             await self._put_off(job, conflict=False)
-        finally:
-            del self._running[job.kind, job.enrolment_id]
-            self._nudged.set()
 
     async def _run_call(self, call: StationCall) -> None:
         try:
@@ -153,9 +162,6 @@ class Worker:
                 "call_failed", incident=incident, station=call.station_id, call=call.call_id, error=outline(error)
             )
             await self._stumble(call, conflict=False)
-        finally:
-            del self._calling[call.call_id]
-            self._nudged.set()
 
     async def _stumble(self, call: StationCall, *, conflict: bool) -> None:
         """If even this can't be written, the lease ends by itself and the call is taken again."""
@@ -172,6 +178,12 @@ class Worker:
             await self._office.ledger.commit(Entry(orders=(order,)))
         except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
             _log.error("job_left_to_its_lease", incident=uuid4().hex, enrolment=job.enrolment_id, error=outline(error))
+
+
+async def _after(before: asyncio.Task[None] | None, work: Callable[[], Awaitable[None]]) -> None:
+    if before is not None:
+        await asyncio.wait((before,))
+    await work()
 
 
 async def _slept(clock: Clock, moment: float) -> Literal[True]:

@@ -376,3 +376,12 @@ async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path, scale: flo
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+async def test_two_databases_are_made_at_once_in_one_process(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(4)]
+    for folder in folders:
+        folder.mkdir()
+    for ledger in await asyncio.gather(*(SqlLedger.open(folder / "cpms.sqlite") for folder in folders)):
+        assert await ledger.calls_of(STATION) == ()
+        await ledger.close()

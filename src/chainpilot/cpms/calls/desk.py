@@ -19,6 +19,7 @@ from chainpilot.cpms.model import (
     CallEvent,
     CallId,
     CallProgress,
+    CallState,
     Entry,
     NewCall,
     Reason,
@@ -115,12 +116,22 @@ class CallDesk:
         elif demand is None and call.is_withheld:
             detail = "its secret was kept in memory alone, and the process that held it has ended; order it anew"
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_SECRET_LOST, detail))
-        elif call.is_unanswered and isinstance(call.demand, _NEVER_TWICE):
-            await self._lose(call, "the process ended before the station's answer was written down")
+        elif call.state is CallState.SENT and isinstance(call.demand, _NEVER_TWICE):
+            await self._conclude(call)
         elif not office.links.connected(call.station_id):
             await self._wait_for_station(call, call.attempts - 1)
         else:
             await self._converse(Conversation(office, call), demand or call.demand)
+
+    async def _conclude(self, call: StationCall) -> None:
+        """The process that sent it ended before it had drawn a conclusion from what stands in the record."""
+        answer = call.exchanges[-1].answer
+        if answer is None:
+            await self._lose(call, "the process ended before the station's answer was written down")
+        elif native.is_yes(answer):
+            await self._end(replace(call, findings={"status": answer}), CallEvent.FINISH, None)
+        else:
+            await self._end(call, CallEvent.REFUSE, CallEnd(Reason.CALL_REFUSED, answer))
 
     async def _converse(self, talk: Conversation, demand: d.Demand) -> None:
         try:

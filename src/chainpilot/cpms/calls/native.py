@@ -30,7 +30,7 @@ from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.schema import Message
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["Native", "change_password", "messages", "tell"]
+__all__ = ["Native", "change_password", "is_yes", "messages", "tell"]
 
 V16, V201 = OcppVersion.V16, OcppVersion.V201
 
@@ -133,6 +133,11 @@ _YES: Final = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Sche
 """Words of any of these answers that say that it is done, or will be."""
 
 
+def is_yes(answer: str) -> bool:
+    """Whether an answer, as it is recorded, says that it is done or will be."""
+    return answer.partition(":")[0] in _YES
+
+
 def _is_yes(response: Message) -> bool:
     match response:
         case ocpp16.GetConfigurationResponse() | ocpp201.GetVariablesResponse():
@@ -140,7 +145,7 @@ def _is_yes(response: Message) -> bool:
         case ocpp201.SetVariablesResponse():
             return all(one.attribute_status.value in _YES for one in response.set_variable_result)
         case _:
-            return answer_of(response).partition(":")[0] in _YES
+            return is_yes(answer_of(response))
 
 
 def _refusal(response: Message) -> str:

@@ -239,8 +239,8 @@ class Gateway:
                 _log.error("greeting_failed", incident=uuid4().hex, station=station_id, error=outline(error))
 
     async def _settle_password(self, station_id: StationId, password_hash: str) -> None:
-        await self._office.ledger.set_password(station_id, password_hash)
-        self._office.watch(StepTaken(Step.PASSWORD_CHANGED, station_id))
+        if await self._office.ledger.settle_password(station_id, password_hash):
+            self._office.watch(StepTaken(Step.PASSWORD_CHANGED, station_id))
 
     async def _wake(self, session: Session) -> None:
         """What waited for the station is due once it may be asked."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,9 +85,14 @@ def open_engine(path: Path, *, writes: bool) -> sa.Engine:
     return engine
 
 
+_MIGRATING: Final = threading.Lock()
+"""Alembic's `op` stands for one migration at a time in a process; two databases may be opened at once."""
+
+
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
     """Bring the schema to a revision, the newest unless said otherwise; the migrations are shipped in this package."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    with _MIGRATING:
+        command.upgrade(config, revision)

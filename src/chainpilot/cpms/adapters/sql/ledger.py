@@ -144,6 +144,10 @@ class SqlLedger:
         """The station's password from now on, or one of the others; every other ends."""
         await self._write(lambda connection: statements.set_password(connection, station_id, password_hash, others))
 
+    async def settle_password(self, station_id: StationId, password_hash: str) -> bool:
+        """The station came in with an offered password, which is its own now; False if it is no offer any more."""
+        return await self._write(lambda connection: statements.settle_password(connection, station_id, password_hash))
+
     async def raise_profile(self, station_id: StationId, profile: SecurityProfile) -> None:
         """The station has reached this profile; its minimum is never lowered."""
         await self._write(lambda connection: statements.raise_profile(connection, station_id, profile))

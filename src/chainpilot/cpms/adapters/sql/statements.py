@@ -38,6 +38,7 @@ __all__ = [
     "raise_profile",
     "release_leases",
     "set_password",
+    "settle_password",
     "take_jobs",
     "wake",
     "withdraw_password",
@@ -174,6 +175,18 @@ def set_password(
     """This one from now on, or one of the others; every other ends."""
     changed = {"password_hash": password_hash, "next_password_hashes": hash_lines(others)}
     connection.execute(sa.update(stations).where(stations.c.station_id == station_id).values(changed))
+
+
+def settle_password(connection: sa.Connection, station_id: StationId, password_hash: str) -> bool:
+    """The station came in with an offered password: it is its password now, and what was offered later may follow it.
+
+    False if it is no offer any more: another password was set meanwhile.
+    """
+    offered = _offered(connection, station_id)
+    if password_hash not in offered:
+        return False
+    set_password(connection, station_id, password_hash, offered[offered.index(password_hash) + 1 :])
+    return True
 
 
 def _offered(connection: sa.Connection, station_id: StationId) -> tuple[str, ...]:
