@@ -1,0 +1,109 @@
+"""What each event of station, CPMS and PKI becomes in a recording: a note, a message, or nothing.
+
+A step that stands in no table here stops the recording, so that a flow can't lose one unnoticed.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from chainpilot.cpms.model import EnrolmentState, Proof, Step, StepTaken
+from chainpilot.station.model import CertificateStoreUpdateOperation
+from chainpilot.station.watch import CertificateReceived, CsrMade, Disconnected, StationEvent, StoreUpdated
+from chainpilot.testpki.http import Served
+from flows.recording import Line, Message, Note, Party, durable
+
+__all__ = [
+    "AFTER_ANSWER",
+    "AT_CONNECTION",
+    "AT_DESK",
+    "UNSHOWN",
+    "UnknownStep",
+    "lines_of_event",
+    "lines_of_served",
+    "lines_of_step",
+]
+
+_Facts = Mapping[str, str]
+
+AT_DESK: Final = frozenset(
+    {Step.REQUEST_ACCEPTED, Step.REQUEST_REFUSED, Step.MESSAGE_REFUSED, Step.CHARGING_REFUSED},
+)
+"""Taken between a station's call and its answer."""
+AT_CONNECTION: Final = frozenset({Step.CLIENT_CERTIFICATE_SEEN})
+"""Caused by a connection alone, whatever the station says over it meanwhile."""
+AFTER_ANSWER: Final = frozenset({Step.READ_BACK})
+"""What the CPMS makes of a station's answer, while the station may go on talking."""
+UNSHOWN: Final = frozenset({Step.JOB_TAKEN, Step.POSTED, Step.CACERTS_READ, Step.SIGNED_ANSWERED})
+"""The messages beside them say the same."""
+
+
+class UnknownStep(Exception):
+    """A step that no table here knows: say what it means, or that it needs no line."""
+
+
+def _cpms(what: str) -> Callable[[_Facts], Note]:
+    return lambda _: Note((Party.CPMS,), what)
+
+
+def _disk(what: str) -> Callable[[_Facts], Note]:
+    """Braces in the words name facts of the step."""
+    return lambda facts: durable(Party.CPMS, what.format_map(facts))
+
+
+_STEPS: Final[Mapping[Step, Callable[[_Facts], Note]]] = {
+    Step.REQUEST_ACCEPTED: _disk(f"enrolment {EnrolmentState.REQUESTED.value}, and the job to issue it"),
+    Step.REQUEST_REFUSED: _disk("the refusal, {reason}"),
+    Step.MESSAGE_REFUSED: _cpms("not understood"),
+    Step.CHARGING_REFUSED: _cpms("may not charge"),
+    Step.SUBMIT_RECORDED: _disk(f"{EnrolmentState.SUBMITTED.value}, before anything is sent"),
+    Step.ANSWER_RECORDED: _disk("the PKI's answer as it came"),
+    Step.CHAIN_CHECKED: _cpms("chain ordered by signature. Key, path, profile and dates hold"),
+    Step.ISSUE_RECORDED: _disk(f"{EnrolmentState.ISSUED.value}, the chain, and the job to deliver it"),
+    Step.POSTPONED: _disk(f"{EnrolmentState.PENDING.value}, and when to post the CSR again"),
+    Step.WAITS_FOR_STATION: _disk("the job waits for the station"),
+    Step.DELIVERY_RECORDED: _disk(f"{EnrolmentState.DELIVERED.value}, attempt {{attempt}}, before it is sent"),
+    Step.READ_BACK: lambda facts: Note((Party.CPMS,), f"the certificate is {facts['answer']}"),
+    Step.INSTALL_RECORDED: _disk(f"{EnrolmentState.INSTALLED.value}, proof {{proof}}"),
+    Step.CLIENT_CERTIFICATE_SEEN: _disk(f"{EnrolmentState.INSTALLED.value}, proof {Proof.CONNECTED.value}"),
+    Step.FAILED: _disk(f"{EnrolmentState.FAILED.value}, {{reason}}, retry {{retry}}"),
+}
+
+
+def lines_of_step(taken: StepTaken) -> tuple[Line, ...]:
+    """The note of a CPMS's step. Raises UnknownStep."""
+    if taken.step in UNSHOWN:
+        return ()
+    note = _STEPS.get(taken.step)
+    if note is None:
+        raise UnknownStep(taken.step)
+    return (note(taken.facts),)
+
+
+def lines_of_event(event: StationEvent) -> tuple[Line, ...]:
+    """What the station did; what it said is told by frames."""
+    match event:
+        case CsrMade():
+            return (durable(Party.STATION, "a new key and its CSR"),)
+        case StoreUpdated(update):
+            leaf, root = update.leaf_certificate_type, update.ca_certificate_type
+            what = f"the {root.value} root" if root is not None else f"the {leaf.value if leaf else ''} certificate"
+            if update.operation is CertificateStoreUpdateOperation.DELETED:
+                return (durable(Party.STATION, f"{what} is deleted"),)
+            return (durable(Party.STATION, f"{what}, verified" if leaf is not None else what),)
+        case CertificateReceived(why=why) if why is not None:
+            return (Note((Party.STATION,), f"refused: {event.result.value}"),)
+        case Disconnected():
+            return (Note((Party.STATION, Party.CPMS), "the connection ends"),)
+        case _:
+            return ()
+
+
+def lines_of_served(served: Served) -> tuple[Line, ...]:
+    """A request at the EST server and its answer."""
+    method = "POST" if served.operation == "simpleenroll" else "GET"
+    answer = f"{served.status} {HTTPStatus(served.status).phrase}"
+    return (
+        Message(Party.CPMS, Party.PKI, f"{method} {served.label}/{served.operation}"),
+        Message(Party.PKI, Party.CPMS, answer, is_answer=True),
+    )

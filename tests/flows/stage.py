@@ -1,0 +1,209 @@
+"""The parts of a flow, all real and on loopback: the test PKI's EST server, the CPMS with its database, one station.
+
+The clock shows the machine's time and stands still, so that only a scenario lets time pass.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chainpilot.clock import SYSTEM
+from chainpilot.cpms.adapters.est_http import EstHttp
+from chainpilot.cpms.app import Cpms
+from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, ListenerConfig, PkiConfig, ServerCertificate
+from chainpilot.cpms.model import SecurityProfile, StationRecord, Step
+from chainpilot.cpms.passwords import hash_password, new_key
+from chainpilot.cpms.ports import CaPending, CertificateAuthority, IssuedBag
+from chainpilot.pki.certificate import Certificate, load_certificates
+from chainpilot.pki.csr import Csr
+from chainpilot.pki.identity import StationId
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+from chainpilot.station import StoreConfig
+from chainpilot.station.app import StationConfig
+from chainpilot.station.model import CaCertificateType, Secret
+from chainpilot.testpki.app import EST_USER, TestPki
+from chainpilot.wire.pnc.dialects import Dialect
+from clocks import SetClock
+from flows.recorder import Recorder
+from flows.recording import Party, Recording
+from flows.station import AgentStation, DialectStation, FlowStation
+
+__all__ = ["EVSE", "OPERATOR", "STATION", "Cast", "Stage", "open_stage"]
+
+STATION: Final = StationId("CS-0001")
+EVSE: Final = "DE*ICE*E0001"
+OPERATOR: Final = "Operator"
+_LABELS: Final = {LeafUse.V2G: "cpo", LeafUse.CSMS: "csms"}
+_ROOTS: Final = {CaCertificateType.V2G: "v2g_root.pem", CaCertificateType.CSMS: "csms_root.pem"}
+_LISTENERS: Final = (SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who plays, and how they behave."""
+
+    dialect: Dialect
+    agent: bool = False
+    """The station is chainpilot's own agent, else a station of that dialect over chainpilot's store and link."""
+    pending_first: bool = False
+    """The PKI answers the first POST of a CSR with 202."""
+    knows_v2g_root: bool = True
+    """The station's store has the root that SECC certificates lead to."""
+    is_of_operator: bool = True
+    """The station's record names the operator that its requests name."""
+
+
+class HeldPki:
+    """A PKI whose answer to an enrolment may be held up; the port is kept by the real adapter behind it."""
+
+    def __init__(self, behind: CertificateAuthority) -> None:
+        self.repost_safe = behind.repost_safe
+        self.door = asyncio.Event()
+        self.door.set()
+        self._behind = behind
+
+    async def cacerts(self) -> tuple[Certificate, ...]:
+        """As the PKI behind."""
+        return await self._behind.cacerts()
+
+    async def simpleenroll(self, csr: Csr) -> IssuedBag | CaPending:
+        """As the PKI behind, once the door is open."""
+        await self.door.wait()
+        return await self._behind.simpleenroll(csr)
+
+
+@dataclass
+class Stage:
+    """The parts at work."""
+
+    recorder: Recorder
+    clock: SetClock
+    pki: TestPki
+    cpms: Cpms
+    station: FlowStation
+    held: dict[LeafUse, HeldPki]
+
+    def let_time_pass(self, seconds: float, why: str) -> None:
+        """Both clocks go on, and the recording says why."""
+        self.recorder.note(Party.CPMS, why)
+        self.clock.advance(seconds)
+
+    def install_root(self, kind: CaCertificateType) -> None:
+        """Put the PKI's root into the station's store."""
+        pem = (self.pki.directory / _ROOTS[kind]).read_text(encoding="ascii")
+        outcome = self.station.security.install_ca(pem, kind)
+        assert outcome.accepted, outcome.reason
+
+    async def until_gone(self) -> None:
+        """The CPMS too has seen the connection end."""
+        assert self.cpms._gateway is not None
+        async with asyncio.timeout(10):
+            while self.cpms._gateway._sessions.connected(STATION):  # noqa: ASYNC110 - no step tells of the end
+                await asyncio.sleep(0)
+
+    async def records(self) -> tuple[str, ...]:
+        """What the database and the PKI's register say."""
+        said = [f"refusal: {one.reason.value}" for one in await self.cpms.ledger.refusals_of(STATION)]
+        for one in await self.cpms.ledger.enrolments_of(STATION):
+            words = [f"enrolment for {one.slot.use.value}: {one.state.value}", f"deliveries {one.deliveries}"]
+            words += [f"proof {one.proof.value}"] if one.proof is not None else []
+            words += [f"reason {one.failure.reason.value}"] if one.failure is not None else []
+            said.append(", ".join(words))
+        return (*said, f"certificates issued by the PKI: {len(self.pki.issued)}")
+
+    async def recording(self) -> Recording:
+        """What was heard and written down so far. Raises EndsDisagree."""
+        await self.recorder.until_ends_agree()
+        recording = Recording(self.recorder.lines(), await self.records())
+        refused = sum(taken.step is Step.REQUEST_REFUSED for taken in self.recorder.steps)
+        assert refused == len(await self.cpms.ledger.refusals_of(STATION)), "a refusal that is drawn is on disk"
+        return recording
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, cast: Cast) -> AsyncIterator[Stage]:
+    """Start PKI and CPMS; the station is there and not connected yet."""
+    recorder, clock, password = Recorder(), SetClock(SYSTEM.now()), new_key()
+    async with AsyncExitStack() as stack:
+        pki = TestPki(folder / "pki", clock=clock, pending_first=cast.pending_first, watch=recorder.at_pki)
+        await stack.enter_async_context(pki)
+        config = _config(folder, pki)
+        held = {}
+        for use, label in _LABELS.items():
+            est = await stack.enter_async_context(EstHttp(config.pkis[label], clock=clock))
+            held[use] = HeldPki(est)
+        cpms = Cpms(
+            config,
+            clock=clock,
+            watch=recorder.at_cpms,
+            watch_frames=recorder.frame_at_cpms,
+            authorities={_LABELS[use]: one for use, one in held.items()},
+        )
+        await stack.enter_async_context(cpms)
+        record = StationRecord(
+            STATION,
+            hash_password(password, generated=True),
+            allowed_names=frozenset({EVSE}),
+            organisation=OPERATOR if cast.is_of_operator else "Another Operator",
+        )
+        await cpms.add_station(record)
+        settings = _settings(folder, cpms, password)
+        station: FlowStation = (
+            AgentStation(settings, recorder, clock)
+            if cast.agent
+            else DialectStation(settings, cast.dialect, recorder, clock)
+        )
+        stack.push_async_callback(station.leave)
+        stage = Stage(recorder, clock, pki, cpms, station, held)
+        for kind in _ROOTS:
+            if kind is not CaCertificateType.V2G or cast.knows_v2g_root:
+                stage.install_root(kind)
+        yield stage
+
+
+def _config(folder: Path, pki: TestPki) -> CpmsConfig:
+    def anchors(name: str) -> TrustAnchors:
+        pem = (pki.directory / f"{name}_root.pem").read_text(encoding="ascii")
+        return TrustAnchors.admit(load_certificates(pem), allow_test_pki=True)
+
+    certificate = ServerCertificate(*pki.issue_tls_server(("127.0.0.1", "localhost"), folder / "tls"))
+    return CpmsConfig(
+        listeners=tuple(
+            ListenerConfig(
+                name=str(profile.value),
+                profile=profile,
+                host="127.0.0.1",
+                port=0,
+                certificates=(certificate,),
+                client_anchors=anchors("csms") if profile is SecurityProfile.MUTUAL_TLS else TrustAnchors(),
+            )
+            for profile in _LISTENERS
+        ),
+        database=DatabaseConfig(folder / "cpms.sqlite"),
+        pkis={
+            label: PkiConfig(label, pki.est_url, "rfc7030", label, EST_USER, pki.password, anchors("web"))
+            for label in _LABELS.values()
+        },
+        issue=_LABELS,
+        anchors={TrustDomain.V2G: anchors("v2g"), TrustDomain.CSMS: anchors("csms")},
+    )
+
+
+def _settings(folder: Path, cpms: Cpms, password: str) -> StationConfig:
+    def url(profile: SecurityProfile) -> str:
+        host, port = cpms.listeners[str(profile.value)]
+        return f"wss://{host}:{port}/ocpp/{STATION}"
+
+    return StationConfig(
+        station_id=STATION,
+        csms_url=url(SecurityProfile.TLS_BASIC),
+        profile3_url=url(SecurityProfile.MUTUAL_TLS),
+        password=Secret(password),
+        store=StoreConfig(folder / "certs", allow_test_pki=True),
+        organisation=OPERATOR,
+        country="DE",
+        secc_name=EVSE,
+    )
