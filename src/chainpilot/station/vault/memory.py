@@ -12,13 +12,14 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from chainpilot.clock import file_clock
 from chainpilot.station.vault.errors import VaultReadError
 
-__all__ = ["MAX_REMEMBERED", "Choice", "Make", "Memory", "file_digest", "read_file"]
+__all__ = ["MAX_REMEMBERED", "Choice", "Listing", "Make", "Memory", "file_digest", "read_file"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -69,19 +70,45 @@ class _Batch:
     cells: list[tuple[str, _Cell | None]]
 
 
-@dataclass(slots=True)
-class _Listing:
-    stamp: _Stamp
-    settled: bool
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The files of a directory at one moment, by name."""
+
     names: tuple[Path, ...]
     texts: tuple[str, ...]
     """The last part of each: asking a thousand paths for theirs takes a millisecond."""
-    links: frozenset[Path]
-    """Those that are symbolic links: what they lead to may change while the directory doesn't."""
-    filtered: tuple[frozenset[Path], tuple[Path, ...]] | None = None
-    """The links that lead to directories, and the names without them."""
     chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
     """What was chosen, behind the names that it was chosen from."""
+
+    def where(self, choice: Choice) -> tuple[Path, ...]:
+        """Those of `names` that `choice` takes; the same object while it would be equal."""
+        known = self.chosen.get(choice)
+        if known is None or known[0] is not self.names:
+            taken = tuple([path for text, path in zip(self.texts, self.names, strict=True) if choice(text)])
+            known = self.names, known[1] if known is not None and known[1] == taken else taken
+            self.chosen[choice] = known
+        return known[1]
+
+    @cached_property
+    def by_name(self) -> dict[str, Path]:
+        """Every one of `names` by its last part."""
+        return dict(zip(self.texts, self.names, strict=True))
+
+    def without(self, paths: frozenset[Path]) -> "Listing":
+        """The listing as if some of its files weren't there."""
+        kept = [(path, text) for path, text in zip(self.names, self.texts, strict=True) if path not in paths]
+        return Listing(tuple([path for path, _ in kept]), tuple([text for _, text in kept]), dict(self.chosen))
+
+
+@dataclass(slots=True)
+class _Listed:
+    stamp: _Stamp
+    settled: bool
+    listing: Listing
+    links: frozenset[Path]
+    """Those that are symbolic links: what they lead to may change while the directory doesn't."""
+    filtered: tuple[frozenset[Path], Listing] | None = None
+    """The links that lead to directories, and the listing without them."""
 
 
 class Memory:
@@ -90,7 +117,7 @@ class Memory:
     def __init__(self) -> None:
         self._made: dict[object, dict[Path, _Cell]] = {}
         self._batches: dict[tuple[object, Path], _Batch] = {}
-        self._listings: dict[Path, _Listing] = {}
+        self._listings: dict[Path, _Listed] = {}
         self._derived: dict[object, tuple[tuple[object, ...], Any]] = {}
         self._notes: dict[object, object] = {}
 
@@ -167,8 +194,8 @@ class Memory:
             found.append(record.value if record.stamp == stamp else None)
         return tuple(found)
 
-    def names(self, directory: Path) -> tuple[Path, ...]:
-        """The files in a directory by name, directories and hidden files left out; none when it isn't there.
+    def listing(self, directory: Path) -> Listing:
+        """The files in a directory, directories and hidden files left out; none when it isn't there.
 
         Raises:
             VaultReadError: the directory can't be listed.
@@ -176,39 +203,22 @@ class Memory:
         try:
             stamp = _stamp(os.stat(directory))  # noqa: PTH116 - see recall
         except (FileNotFoundError, NotADirectoryError):
-            return ()
+            return Listing((), ())
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
         known = self._listings.get(directory)
         if known is None or not known.settled or known.stamp != stamp:
             known = self._listed(directory, stamp, known)
+        if not known.links:
+            return known.listing
         elsewhere = frozenset(path for path in known.links if _leads_to_directory(path))
         if not elsewhere:
-            return known.names
+            return known.listing
         if known.filtered is None or known.filtered[0] != elsewhere:
-            known.filtered = elsewhere, tuple(path for path in known.names if path not in elsewhere)
+            known.filtered = elsewhere, known.listing.without(elsewhere)
         return known.filtered[1]
 
-    def names_where(self, directory: Path, choice: Choice) -> tuple[Path, ...]:
-        """Those of `names` that `choice` takes; the same object while it would be equal.
-
-        Raises:
-            VaultReadError: the directory can't be listed.
-        """
-        names = self.names(directory)
-        listing = self._listings.get(directory) if names else None
-        if listing is None:
-            return ()
-        known = listing.chosen.get(choice)
-        if known is None or known[0] is not names:
-            left_out = frozenset(listing.names).difference(names) if names is not listing.names else ()
-            there = zip(listing.names, listing.texts, strict=True)
-            taken = tuple([path for path, text in there if choice(text) and path not in left_out])
-            known = names, known[1] if known is not None and known[1] == taken else taken
-            listing.chosen[choice] = known
-        return known[1]
-
-    def _listed(self, directory: Path, stamp: _Stamp, before: _Listing | None) -> _Listing:
+    def _listed(self, directory: Path, stamp: _Stamp, before: _Listed | None) -> _Listed:
         settled = _is_settled(stamp, file_clock())
         try:
             with os.scandir(directory) as entries:
@@ -217,21 +227,24 @@ class Memory:
             found = []
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
-        texts = tuple([name for name, _ in found])
-        if before is not None and before.texts == texts:
-            names = before.names
-        else:
-            known = dict(zip(before.texts, before.names, strict=True)) if before is not None else {}
-            names = tuple([known.get(name) or directory / name for name in texts])
-            self._forget(known.values(), names)
-        links = frozenset(path for path, (_, is_link) in zip(names, found, strict=True) if is_link)
-        listing = _Listing(stamp, settled, names, texts, links)
-        if before is not None:
-            listing.chosen.update(before.chosen)
+        listing = self._followed(directory, tuple([name for name, _ in found]), before)
+        links = frozenset(path for path, (_, is_link) in zip(listing.names, found, strict=True) if is_link)
+        listed = _Listed(stamp, settled, listing, links)
         if len(self._listings) >= MAX_REMEMBERED:
             self._listings.clear()
-        self._listings[directory] = listing
-        return listing
+        self._listings[directory] = listed
+        return listed
+
+    def _followed(self, directory: Path, texts: tuple[str, ...], before: _Listed | None) -> Listing:
+        """The listing of these files, with the paths and choices of the one before."""
+        if before is None:
+            return Listing(tuple([directory / name for name in texts]), texts)
+        if before.listing.texts == texts:
+            return before.listing
+        known = before.listing.by_name
+        names = tuple([known.get(name) or directory / name for name in texts])
+        self._forget(known.values(), names)
+        return Listing(names, texts, dict(before.listing.chosen))
 
     def _forget(self, before: Iterable[Path], now: tuple[Path, ...]) -> None:
         gone = set(before).difference(now)
