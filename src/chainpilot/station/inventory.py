@@ -5,7 +5,6 @@ Reading only; the paths of OpenSSL's own readers are `verification_files`', OCSP
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,6 +31,7 @@ from chainpilot.station.model import (
 )
 from chainpilot.station.store import (
     Bundle,
+    Leaves,
     Slot,
     StoredLeaf,
     Way,
@@ -40,6 +40,7 @@ from chainpilot.station.store import (
     read_crls,
     read_leaves,
     read_pending,
+    slot_name,
 )
 from chainpilot.station.vault import Look
 
@@ -237,19 +238,25 @@ def _offered(
         return _no_info(_STATUS.REJECTED, f"{kind.value} leaves aren't kept")
     if common_name is None and kind is LeafCertificateType.V2G:
         common_name = layout.config.secc_common_name
-    leaves = read_leaves(look, layout, kind).of(common_name or "")
-    told = (stored.in_encoding(encoding) for stored in leaves.leaves)
-    leaves = replace(leaves, leaves=tuple(stored for stored in told if stored is not None))
-    if not leaves.leaves:
+    leaves = read_leaves(look, layout, kind)
+    told = look.derive(("told", kind, encoding), (leaves.leaves,), lambda: _told(leaves, encoding))
+    if common_name:
+        told = tuple([stored for stored in told if stored.slot.name == slot_name(common_name)])
+    if not told:
         return _no_info(_STATUS.NOT_FOUND, "no leaf is installed")
-    valid = leaves.valid_at(at)
+    valid = [stored for stored in told if stored.leaf.valid_at(at)]
     if not valid:
-        return _no_info(_STATUS.NOT_FOUND_VALID, f"none of {len(leaves.leaves)} leaves is valid now")
+        return _no_info(_STATUS.NOT_FOUND_VALID, f"none of {len(told)} leaves is valid now")
     usable = (_Keyed(stored, key) for stored in valid if (key := leaves.key_of(stored)) is not None)
     first = next(usable, None)
     if first is None:
         return _no_info(_STATUS.PRIVATE_KEY_NOT_FOUND, leaves.keys.trouble() or "no key file fits")
     return itertools.chain((first,), usable)
+
+
+def _told(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
+    told = (stored.in_encoding(encoding) for stored in leaves.leaves)
+    return tuple(stored for stored in told if stored is not None)
 
 
 def _info(look: Look, layout: Layout, keyed: _Keyed, at: datetime, *, include_ocsp: bool) -> CertificateInfo:
