@@ -62,12 +62,15 @@ class _Cell:
     record: _Remembered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
     """The files of a directory, each with its cell."""
 
     paths: tuple[Path, ...]
-    cells: list[tuple[str, _Cell | None]]
+    texts: tuple[str, ...]
+    cells: list[_Cell | None]
+    whole: tuple[list[_Stamp | None], tuple[Any, ...]] | None = None
+    """The stamps and values of all of them, from when every one was remembered: while those stamps are told, it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,25 +177,18 @@ class Memory:
         made = self._made.get(make, {})
         batch = self._batches.get((make, directory))
         if batch is None or batch.paths is not paths:
-            batch = _Batch(paths, [(str(path), made.get(path)) for path in paths])
+            batch = _Batch(paths, tuple(map(str, paths)), [made.get(path) for path in paths])
             self._batches[make, directory] = batch
-        found: list[T | None] = []
-        ask = os.stat
-        for place, (name, cell) in enumerate(batch.cells):
-            if cell is None:  # it may have come to be known since
-                cell = made.get(paths[place])  # noqa: PLW2901 - looked up late
-                batch.cells[place] = name, cell
-            if cell is None or not (record := cell.record).settled:
-                found.append(None)
-                continue
-            try:
-                now = ask(name)
-            except OSError:
-                found.append(None)
-                continue
-            stamp = now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
-            found.append(record.value if record.stamp == stamp else None)
-        return tuple(found)
+        stamps = _stamps(batch.texts)
+        whole = batch.whole
+        if whole is not None and whole[0] == stamps:
+            return whole[1]
+        if None in batch.cells:  # they may have come to be known since
+            batch.cells = [cell or made.get(path) for cell, path in zip(batch.cells, paths, strict=True)]
+        values = tuple([_value(cell, stamp) for cell, stamp in zip(batch.cells, stamps, strict=True)])
+        if all(value is not None for value in values):
+            batch.whole = stamps, values
+        return values
 
     def listing(self, directory: Path) -> Listing:
         """The files in a directory, directories and hidden files left out; none when it isn't there.
@@ -329,8 +325,30 @@ def _content(descriptor: int, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def _stamp(about: os.stat_result) -> _Stamp:
-    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+_stamp: Final[Callable[[os.stat_result], _Stamp]] = operator.attrgetter(
+    "st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"
+)
+
+
+def _stamps(paths: tuple[str, ...]) -> list[_Stamp | None]:
+    """The stamp of each, None where there is none to be had."""
+    try:
+        return list(map(_stamp, map(os.stat, paths)))
+    except OSError:
+        return [_stamp_of(path) for path in paths]
+
+
+def _stamp_of(path: str) -> _Stamp | None:
+    try:
+        return _stamp(os.stat(path))  # noqa: PTH116 - see Memory.recall
+    except OSError:
+        return None
+
+
+def _value(cell: _Cell | None, stamp: _Stamp | None) -> Any:
+    """What is remembered of a file that has that stamp now; None when nothing that holds."""
+    record = cell.record if cell is not None else None
+    return record.value if record is not None and record.settled and record.stamp == stamp else None
 
 
 def _is_settled(stamp: _Stamp, now: int) -> bool:
