@@ -284,6 +284,28 @@ def test_what_can_not_be_listed_is_not_told_as_none(tmp_path: Path, v2g: Pki, ca
     assert "can't be listed" in caplog.text
 
 
+def test_a_bundle_that_becomes_a_file_or_a_directory_is_seen_at_the_next_call(tmp_path: Path, v2g: Pki) -> None:
+    bundle, aside = tmp_path / "ca/v2g/roots", tmp_path / "aside"
+    bundle.mkdir(parents=True)
+    aside.write_text(root("Another Root").certificate.to_pem())
+    store = store_with(tmp_path, (DOMAIN, v2g), v2g_ca_bundle="ca/v2g/roots")
+    chain = enrol(store, v2g)
+    spare = tmp_path / "spare"
+
+    def told() -> tuple[CertificateValidationResult, bool]:
+        info = store.get_leaf_certificate_info(V2G).info
+        assert info is not None
+        return store.verify_certificate(chain, [V2G]), info.certificate_root is not None
+
+    for _ in range(2):
+        assert told() == (CertificateValidationResult.VALID, True)
+        bundle.rename(spare)
+        aside.rename(bundle)
+        assert told() == (CertificateValidationResult.ISSUER_NOT_FOUND, False)
+        bundle.rename(aside)
+        spare.rename(bundle)
+
+
 def test_a_bundle_file_needs_no_suffix(tmp_path: Path, v2g: Pki) -> None:
     (tmp_path / "ca").mkdir()
     (tmp_path / "ca/v2g_roots").write_text(v2g.root.certificate.to_pem())

@@ -207,7 +207,7 @@ def read_bundle_about(
     """
     path = layout.bundles[kind]
     last = look.memory.noted(("bundle", path))
-    if not isinstance(last, _LastBundle) or not look.is_directory(path):
+    if not isinstance(last, _LastBundle) or not last.paths:
         return read_bundle(look, layout, kind)
     try:
         is_complete = certificate_files(look, path) is last.paths

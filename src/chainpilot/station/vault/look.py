@@ -62,9 +62,9 @@ class Look:
 
     def once(self, key: object, factory: Callable[[], T]) -> T:
         """What `factory` answers the first time in this look."""
-        if key not in self._once:
-            self._once[key] = factory()
-        value: T = self._once[key]
+        value: T = self._once.get(key, self)
+        if value is self:
+            value = self._once[key] = factory()
         return value
 
     def derive(self, key: object, parts: tuple[object, ...], factory: Callable[[], T]) -> T:
