@@ -264,7 +264,7 @@ def _info(look: Look, layout: Layout, keyed: _Keyed, at: datetime, *, include_oc
     root = links_of(look, layout, stored).root
     return CertificateInfo(
         key=str(key),
-        certificate_root=root.to_pem() if root is not None else None,
+        certificate_root=look.derive(("pem", root), (root,), root.to_pem) if root is not None else None,
         certificate_count=len(stored.stack),
         certificate=str(stored.chain_path) if stored.chain_path else None,
         certificate_single=str(stored.single_path) if stored.single_path else None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ def slot_name(common_name: str | None) -> str:
     return normal_evseid(name) if is_evseid(name) else name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredLeaf:
     """A leaf with its files: at least one of `chain_path` and `single_path` is there."""
 
@@ -52,11 +53,16 @@ class StoredLeaf:
         """The chain file as it was read."""
         return next((file for file in self.files if file.path == self.chain_path), None)
 
-    @property
+    @cached_property
     def paths(self) -> tuple[Path, ...]:
         """The files it stands in, those in use first."""
         used = (path for path in (self.chain_path, self.single_path) if path is not None)
         return tuple(dict.fromkeys((*used, *(file.path for file in self.files))))
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """The names that its key may have, without a suffix."""
+        return tuple([path.stem for path in self.paths])
 
     def in_encoding(self, encoding: EncodingFormat) -> "StoredLeaf | None":
         """The same leaf as the files of one encoding tell it; None when there is none."""
@@ -80,7 +86,7 @@ class Leaves:
 
     def key_of(self, stored: StoredLeaf) -> Path | None:
         """The file of its private key."""
-        return self.keys.find(stored.leaf.spki_hash, (path.stem for path in stored.paths))
+        return self.keys.find(stored.leaf.spki_hash, stored.stems)
 
     def find(self, certificate: Certificate) -> StoredLeaf | None:
         """The entry of exactly this certificate."""
