@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from backoffice import BackOffice
+from backoffice import STATION, BackOffice
+from chainpilot.cpms.model import CallId, StationCall, Step
+from chainpilot.cpms.model.demands import Demand
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.pnc.codec import DecodedRequest, decode_request, encode_response, is_pnc
 from chainpilot.wire.pnc.dialects import Dialect
@@ -20,7 +22,24 @@ from chainpilot.wire.pnc.tables import DIALECTS
 from chainpilot.wire.schema import Message, read_message, write_message
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["SILENCE", "AnsweringStation", "Replies", "Reply", "Said", "answering"]
+__all__ = [
+    "BOOTS",
+    "SILENCE",
+    "AnsweringStation",
+    "Replies",
+    "Reply",
+    "Said",
+    "answering",
+    "by_message",
+    "carried_out",
+    "ended",
+]
+
+BOOTS: Final[Mapping[OcppVersion, dict[str, Any]]] = {
+    OcppVersion.V16: {"chargePointVendor": "V", "chargePointModel": "M"},
+    OcppVersion.V201: {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}},
+}
+"""What a station says when it has started."""
 
 SILENCE = object()
 """What stands for no answer at all."""
@@ -30,6 +49,13 @@ Reply = PncResponse | Message | dict[str, Any] | list[Any] | object
 
 Replies = Callable[[Said, str], Reply]
 """What a station says to a question, given what it means and how it came, as text."""
+
+
+def by_message(*replies: tuple[type[Any], Reply]) -> Replies:
+    """To each of these messages always the same; nothing else is asked."""
+    known = dict(replies)
+    return lambda said, text: known[type(said)]
+
 
 _NATIVE = {
     (version, kind.__name__): kind
@@ -62,6 +88,15 @@ class AnsweringStation:
         """A call of the station, and the frame that answers it."""
         await self.socket.send(json.dumps([2, "own", action, payload]))
         return await self._answers.get()
+
+    async def boot(self) -> None:
+        """BootNotification, which is accepted."""
+        kind, _, told = await self.call("BootNotification", BOOTS[self.version])
+        assert (kind, told["status"]) == (3, "Accepted")
+
+    def payloads(self, action: str) -> list[Any]:
+        """Of the calls that it got with this action, as they came."""
+        return [frame[3] for frame in self.frames if frame[2] == action]
 
     async def serve(self) -> None:
         """Answer until the connection ends."""
@@ -115,15 +150,33 @@ class AnsweringStation:
 async def answering(
     office: BackOffice, speaks: Iterable[Dialect], reply: Replies, **options: Any
 ) -> AsyncIterator[AnsweringStation]:
-    """A station that has come in, was heard once, and answers with what `reply` makes of each question."""
+    """A station that has come in, has booted, and answers with what `reply` makes of each question."""
     spoken = tuple(speaks)
     subprotocols = [Subprotocol(DIALECTS[spoken[0]].version.value)]
     async with office.dial(subprotocols=subprotocols, **options) as socket:
         station = AnsweringStation(socket, spoken, reply)
         serving = asyncio.create_task(station.serve())
         try:
-            await station.call("Heartbeat", {})
+            await station.boot()
             yield station
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
+
+
+async def carried_out(office: BackOffice, demand: Demand) -> StationCall:
+    """Ordered, and its record when it has ended."""
+    ordered = await office.cpms.calls.order(STATION, demand)
+    return await ended(office, ordered.call_id)
+
+
+async def ended(office: BackOffice, call_id: CallId) -> StationCall:
+    """Its record when it has ended."""
+    times = 0
+    while True:
+        call = await office.cpms.ledger.call(call_id)
+        assert call is not None
+        if not call.is_open:
+            return call
+        times += 1
+        await office.steps.until(Step.CALL_ENDED, times)

@@ -111,7 +111,7 @@ class BackOffice:
         self,
         *,
         user: str = STATION,
-        password: str | None = KEY,
+        password: str | bytes | None = KEY,
         path: str = f"/ocpp/{STATION}",
         profile: int = 2,
         client: Forged | None = None,
@@ -121,7 +121,8 @@ class BackOffice:
         """Connect as a station does."""
         headers = {}
         if password is not None:
-            credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+            secret = password.encode() if isinstance(password, str) else password
+            credentials = base64.b64encode(f"{user}:".encode() + secret).decode()
             headers["Authorization"] = f"Basic {credentials}"
         settings = {
             "subprotocols": [Subprotocol("ocpp1.6")],

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from answering import SILENCE, Replies, Reply, Said, answering
-from backoffice import STATION, BackOffice, open_back_office
+from answering import SILENCE, Replies, Reply, Said, answering, carried_out, ended
+from backoffice import STATION, open_back_office
 from chainpilot.cpms.calls import DemandRefused
-from chainpilot.cpms.model import CallId, CallState, Reason, SecurityProfile, StationCall, Step
+from chainpilot.cpms.model import CallId, CallState, Reason, SecurityProfile, Step
 from chainpilot.cpms.model.demands import (
     ChangeConfiguration,
     DeleteCertificate,
-    Demand,
     GetInstalledCertificateIds,
     InstallCertificate,
     Reset,
@@ -61,24 +60,6 @@ INSTALLED = InstallCertificateResponse(InstallCertificateStatus.ACCEPTED)
 def always(reply: Reply) -> Replies:
     """One answer to everything."""
     return lambda said, text: reply
-
-
-async def carried_out(office: BackOffice, demand: Demand) -> StationCall:
-    """Ordered, and its record when it has ended."""
-    ordered = await office.cpms.calls.order(STATION, demand)
-    return await ended(office, ordered.call_id)
-
-
-async def ended(office: BackOffice, call_id: CallId) -> StationCall:
-    """Its record when it has ended."""
-    times = 0
-    while True:
-        call = await office.cpms.ledger.call(call_id)
-        assert call is not None
-        if not call.is_open:
-            return call
-        times += 1
-        await office.steps.until(Step.CALL_ENDED, times)
 
 
 @DIALECT
