@@ -21,7 +21,7 @@ def step(which: Step, **facts: str) -> Act:
     return lambda recorder: recorder.at_cpms(StepTaken(which, StationId("CS-0001"), facts=facts))
 
 
-def frame(end: Party, direction: Direction, kind: Kind, action: str, summary: str = "", number: str = "1") -> Act:
+def frame(end: Party, direction: Direction, kind: Kind, action: str, summary: str = "", *, number: str = "1") -> Act:
     seen = FrameSeen(direction=direction, kind=kind, action=action, message_id=number, size=1, summary=summary)
     return lambda recorder: recorder.at_station(seen) if end is Party.STATION else recorder.frame_at_cpms(seen)
 
@@ -125,8 +125,8 @@ async def test_what_another_page_shows_is_left_out_with_its_words() -> None:
         act(recorder)
     recorder.said("SignCertificate", "a word of what is left out")
     await recorder.leave_out("an earlier talk")
-    frame(Party.CPMS, "sent", "CALL", "DataTransfer", "iso15118/SignCertificate", "2")(recorder)
-    frame(Party.CPMS, "received", "CALLRESULT", "DataTransfer", "Accepted", "2")(recorder)
+    frame(Party.CPMS, "sent", "CALL", "DataTransfer", "iso15118/SignCertificate", number="2")(recorder)
+    frame(Party.CPMS, "received", "CALLRESULT", "DataTransfer", "Accepted", number="2")(recorder)
     assert [line.text for line in recorder.lines()] == [
         "an earlier talk",
         "DataTransfer iso15118/SignCertificate",
