@@ -32,6 +32,8 @@ from forge import forge
 
 PAGE = (Path(__file__).parents[2] / "docs/howto/station-calls.md").read_text()
 STATION = parse_station_id("BER-0001")
+PATIENCE = 30.0
+"""Seconds until a page's program counts as one that never ends."""
 ACCEPTED = {"status": "Accepted", "data": '{"status": "Accepted"}'}
 
 
@@ -95,18 +97,20 @@ def page_folder(tmp_path: Path) -> Iterator[Path]:
             await cpms.add_station(record)
 
     asyncio.run(add())
-    station = threading.Thread(target=come_when_it_listens, args=(port, password))
+    station = threading.Thread(target=come_when_it_listens, args=(port, password), daemon=True)
     station.start()
     yield tmp_path
-    station.join()
+    station.join(PATIENCE)
 
 
 def test_the_example_runs_as_it_stands_and_says_what_is_shown(page_folder: Path) -> None:
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (shown,) = re.findall(r" this says\n\n```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     said = io.StringIO()
+    program = threading.Thread(target=exec, args=(code.replace("/etc/chainpilot", str(page_folder)), {}), daemon=True)
     with contextlib.redirect_stdout(said):
-        exec(code.replace("/etc/chainpilot", str(page_folder)), {})
+        program.start()
+        program.join(PATIENCE)
     assert said.getvalue() == shown
 
 
