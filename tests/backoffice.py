@@ -123,9 +123,14 @@ class BackOffice:
         if password is not None:
             credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {credentials}"
-        settings = {"subprotocols": [Subprotocol("ocpp1.6")], "compression": None, **options}
+        settings = {
+            "subprotocols": [Subprotocol("ocpp1.6")],
+            "compression": None,
+            "additional_headers": headers,
+            **options,
+        }
         tls = context or self.context(client) if SecurityProfile(profile).has_tls else None
-        return connect(self.url(profile, path), ssl=tls, additional_headers=headers, **settings)
+        return connect(self.url(profile, path), ssl=tls, **settings)
 
 
 def write_server_files(

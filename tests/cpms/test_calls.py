@@ -8,8 +8,9 @@ import pytest
 from answering import SILENCE, Replies, Reply, Said, answering
 from backoffice import STATION, BackOffice, open_back_office
 from chainpilot.cpms.calls import DemandRefused
-from chainpilot.cpms.model import CallId, CallState, Reason, StationCall, Step
+from chainpilot.cpms.model import CallId, CallState, Reason, SecurityProfile, StationCall, Step
 from chainpilot.cpms.model.demands import (
+    ChangeConfiguration,
     DeleteCertificate,
     Demand,
     GetInstalledCertificateIds,
@@ -431,3 +432,14 @@ async def test_what_can_not_be_wanted_is_refused_before_it_is_a_call(tmp_path: P
         with pytest.raises(DemandRefused, match="can't be a root"):
             await office.cpms.calls.order(STATION, InstallCertificate(CSMS_ROOT, leaf))
         assert await office.cpms.ledger.calls_of(STATION) == ()
+
+
+async def test_what_can_not_be_wanted_any_more_when_its_time_comes_is_not_said(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        await office.cpms.calls.order(STATION, ChangeConfiguration("SecurityProfile", "2"))
+        await office.steps.until(Step.CALL_PUT_OFF)
+        await office.cpms.ledger.raise_profile(STATION, SecurityProfile.MUTUAL_TLS)
+        async with answering(office, [Dialect.S], always({}), profile=3, client=office.client()) as station:
+            call = await ended(office, CallId(1))
+            assert (call.state, call.end and call.end.reason) == (CallState.REFUSED, Reason.CALL_UNFIT)
+            assert not station.frames

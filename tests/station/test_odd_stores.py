@@ -284,6 +284,28 @@ def test_what_can_not_be_listed_is_not_told_as_none(tmp_path: Path, v2g: Pki, ca
     assert "can't be listed" in caplog.text
 
 
+def test_a_bundle_that_becomes_a_file_or_a_directory_is_seen_at_the_next_call(tmp_path: Path, v2g: Pki) -> None:
+    bundle, aside = tmp_path / "ca/v2g/roots", tmp_path / "aside"
+    bundle.mkdir(parents=True)
+    aside.write_text(root("Another Root").certificate.to_pem())
+    store = store_with(tmp_path, (DOMAIN, v2g), v2g_ca_bundle="ca/v2g/roots")
+    chain = enrol(store, v2g)
+    spare = tmp_path / "spare"
+
+    def told() -> tuple[CertificateValidationResult, bool]:
+        info = store.get_leaf_certificate_info(V2G).info
+        assert info is not None
+        return store.verify_certificate(chain, [V2G]), info.certificate_root is not None
+
+    for _ in range(2):
+        assert told() == (CertificateValidationResult.VALID, True)
+        bundle.rename(spare)
+        aside.rename(bundle)
+        assert told() == (CertificateValidationResult.ISSUER_NOT_FOUND, False)
+        bundle.rename(aside)
+        spare.rename(bundle)
+
+
 def test_a_bundle_file_needs_no_suffix(tmp_path: Path, v2g: Pki) -> None:
     (tmp_path / "ca").mkdir()
     (tmp_path / "ca/v2g_roots").write_text(v2g.root.certificate.to_pem())
@@ -337,6 +359,56 @@ def test_a_key_beside_a_certificate_outlives_another_chain_for_it(tmp_path: Path
     info = store.get_leaf_certificate_info(V2G).info
     assert info is not None
     assert info.certificate_count == 3
+
+
+def test_a_key_of_the_leaf_s_own_name_goes_first_as_soon_as_it_is_there(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (DOMAIN, v2g))
+    enrol(store, v2g)
+    directory = tmp_path / "client/cso"
+    (own,) = directory.glob("*.key")
+    other = own.rename(directory / "AAA.key")
+
+    def told() -> str:
+        info = store.get_leaf_certificate_info(V2G).info
+        assert info is not None
+        return info.key
+
+    for _ in range(2):
+        assert told() == str(other)
+        own.write_bytes(other.read_bytes())
+        assert told() == str(own)
+        own.write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
+        assert told() == str(other), "another key under the leaf's name is not its key"
+        own.unlink()
+
+
+def test_a_directory_in_the_place_of_a_key_is_told_of(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (DOMAIN, v2g))
+    enrol(store, v2g)
+    (own,) = (tmp_path / "client/cso").glob("*.key")
+    own.unlink()
+    own.mkdir()
+    answer = store.get_leaf_certificate_info(V2G)
+    assert answer.status is GetCertificateInfoStatus.PRIVATE_KEY_NOT_FOUND
+    assert answer.reason == f"{own.name} is not a regular file"
+
+
+def test_a_key_is_found_by_its_name_where_the_directory_may_be_searched_but_not_listed(
+    tmp_path: Path, v2g: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = str(tmp_path / "client/keys")
+    enrol(store_with(tmp_path, (DOMAIN, v2g), secc_leaf_key_directory="client/keys"), v2g)
+    scandir = os.scandir
+
+    def refusing(path: Path) -> Any:
+        if str(path) == place:
+            raise PermissionError(13, "Permission denied", place)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    answer = open_store(tmp_path, secc_leaf_key_directory="client/keys").get_leaf_certificate_info(V2G)
+    assert answer.info is not None
+    assert Path(answer.info.key).parent == tmp_path / "client/keys"
 
 
 # Answers

@@ -84,9 +84,9 @@ def _old_leaves(look: Look, layout: Layout, at: datetime) -> tuple[StoredLeaf, .
     found: list[StoredLeaf] = []
     for kind in LEAF_TYPES:
         newest: dict[Slot, StoredLeaf] = {}
-        for stored in read_leaves(look, layout, kind).newest_first():
+        for stored in read_leaves(look, layout, kind).leaves:
             newest.setdefault(stored.slot, stored)
-        others = [one for one in read_leaves(look, layout, kind).newest_first() if newest[one.slot] is not one]
+        others = [one for one in read_leaves(look, layout, kind).leaves if newest[one.slot] is not one]
         kept = max(0, layout.config.kept_leaves - len(newest))
         found.extend(one for one in others[kept:] if at > one.leaf.not_after)
     return tuple(found)

@@ -3,11 +3,11 @@
 Reading only; the paths of OpenSSL's own readers are `verification_files`', OCSP answers `ocsp_cache`'s.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData, hash_data, naming_objection
@@ -40,6 +40,7 @@ from chainpilot.station.store import (
     read_crls,
     read_leaves,
     read_pending,
+    slot_name,
 )
 from chainpilot.station.vault import Look
 
@@ -103,10 +104,7 @@ def leaf_info(
     offered = _offered(look, layout, kind, at, encoding=encoding, common_name=common_name)
     if isinstance(offered, GetCertificateInfoResult):
         return offered
-    leaves, stored, _ = offered
-    return GetCertificateInfoResult(
-        _STATUS.ACCEPTED, _info(look, layout, leaves, stored, at, include_ocsp=include_ocsp)
-    )
+    return GetCertificateInfoResult(_STATUS.ACCEPTED, _info(look, layout, next(offered), at, include_ocsp=include_ocsp))
 
 
 def all_valid_infos(
@@ -116,18 +114,17 @@ def all_valid_infos(
     offered = _offered(look, layout, kind, at, encoding=encoding)
     if isinstance(offered, GetCertificateInfoResult):
         return GetCertificateFullInfoResult(offered.status, (), offered.reason)
-    leaves, first, others = offered
-    newest: dict[Certificate, StoredLeaf] = {}
-    for stored in (first, *others):
-        newest.setdefault(links_of(look, layout, stored).root or stored.leaf, stored)
-    infos = (_info(look, layout, leaves, stored, at, include_ocsp=include_ocsp) for stored in newest.values())
+    newest: dict[Certificate, _Keyed] = {}
+    for one in offered:
+        newest.setdefault(links_of(look, layout, one.stored).root or one.stored.leaf, one)
+    infos = (_info(look, layout, one, at, include_ocsp=include_ocsp) for one in newest.values())
     return GetCertificateFullInfoResult(_STATUS.ACCEPTED, tuple(infos))
 
 
 def expiry_days(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> int:
     """Whole days until the leaf in use ends; 0 when there is none."""
     offered = _offered(look, layout, kind, at)
-    return 0 if isinstance(offered, GetCertificateInfoResult) else (offered[1].leaf.not_after - at).days
+    return 0 if isinstance(offered, GetCertificateInfoResult) else (next(offered).stored.leaf.not_after - at).days
 
 
 def leaves_due(look: Look, layout: Layout, before: datetime) -> tuple[LeafExpiring, ...]:
@@ -220,6 +217,13 @@ def _leaf_entry(way: Way) -> CertificateHashDataChain:
     return CertificateHashDataChain(CertificateType.V2G_CERTIFICATE_CHAIN, leaf, tuple(children))
 
 
+class _Keyed(NamedTuple):
+    """A leaf with the file of its private key."""
+
+    stored: StoredLeaf
+    key: Path
+
+
 def _offered(
     look: Look,
     layout: Layout,
@@ -228,34 +232,39 @@ def _offered(
     *,
     encoding: EncodingFormat = EncodingFormat.PEM,
     common_name: str | None = None,
-) -> tuple[Leaves, StoredLeaf, Iterator[StoredLeaf]] | GetCertificateInfoResult:
-    """The valid leaf in use, and the others that have a key, newest first; else the refusal."""
+) -> Iterator[_Keyed] | GetCertificateInfoResult:
+    """The valid leaves that have a key, the one in use first, and there is one; else the refusal."""
     if kind not in LEAF_TYPES:
         return _no_info(_STATUS.REJECTED, f"{kind.value} leaves aren't kept")
     if common_name is None and kind is LeafCertificateType.V2G:
         common_name = layout.config.secc_common_name
-    leaves = read_leaves(look, layout, kind).of(common_name or "")
-    told = (stored.in_encoding(encoding) for stored in leaves.leaves)
-    leaves = replace(leaves, leaves=tuple(stored for stored in told if stored is not None))
-    if not leaves.leaves:
+    leaves = read_leaves(look, layout, kind)
+    told = look.derive(("told", kind, encoding), (leaves.leaves,), lambda: _told(leaves, encoding))
+    if common_name:
+        told = tuple([stored for stored in told if stored.slot.name == slot_name(common_name)])
+    if not told:
         return _no_info(_STATUS.NOT_FOUND, "no leaf is installed")
-    valid = leaves.valid_at(at)
+    valid = [stored for stored in told if stored.leaf.valid_at(at)]
     if not valid:
-        return _no_info(_STATUS.NOT_FOUND_VALID, f"none of {len(leaves.leaves)} leaves is valid now")
-    usable = (stored for stored in valid if leaves.key_of(stored) is not None)
+        return _no_info(_STATUS.NOT_FOUND_VALID, f"none of {len(told)} leaves is valid now")
+    usable = (_Keyed(stored, key) for stored in valid if (key := leaves.key_of(stored)) is not None)
     first = next(usable, None)
     if first is None:
         return _no_info(_STATUS.PRIVATE_KEY_NOT_FOUND, leaves.keys.trouble() or "no key file fits")
-    return leaves, first, usable
+    return itertools.chain((first,), usable)
 
 
-def _info(
-    look: Look, layout: Layout, leaves: Leaves, stored: StoredLeaf, at: datetime, *, include_ocsp: bool
-) -> CertificateInfo:
+def _told(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
+    told = (stored.in_encoding(encoding) for stored in leaves.leaves)
+    return tuple(stored for stored in told if stored is not None)
+
+
+def _info(look: Look, layout: Layout, keyed: _Keyed, at: datetime, *, include_ocsp: bool) -> CertificateInfo:
+    stored, key = keyed
     root = links_of(look, layout, stored).root
     return CertificateInfo(
-        key=str(leaves.key_of(stored)),
-        certificate_root=root.to_pem() if root is not None else None,
+        key=str(key),
+        certificate_root=look.derive(("pem", root), (root,), root.to_pem) if root is not None else None,
         certificate_count=len(stored.stack),
         certificate=str(stored.chain_path) if stored.chain_path else None,
         certificate_single=str(stored.single_path) if stored.single_path else None,

@@ -30,7 +30,7 @@ MAX_URL: Final = 512
 
 def v2g_request_data(look: Look, layout: Layout, at: datetime) -> OCSPRequestDataList:
     """Every SECC leaf that hasn't ended, those that begin later too, and its sub-CAs; each once, no root."""
-    leaves = read_leaves(look, layout, LeafCertificateType.V2G).newest_first()
+    leaves = read_leaves(look, layout, LeafCertificateType.V2G).leaves
     asked: dict[CertificateHashData, Certificate] = {}
     left_out: list[str] = []
     for stored in leaves:

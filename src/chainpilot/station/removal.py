@@ -78,7 +78,7 @@ def stage_leaf_removal(change: Change, layout: Layout, stored: StoredLeaf) -> No
     if is_unsure(change, layout) or stored.leaf.spki_hash in used_keys(change, layout, but=stored):
         return
     ring = read_leaves(change, layout, stored.slot.kind).keys
-    for path in ring.all_of(stored.leaf.spki_hash, (path.stem for path in stored.paths)):
+    for path in ring.all_of(stored.leaf.spki_hash, stored.stems):
         stage_key_removal(change, layout, path)
 
 

@@ -208,7 +208,7 @@ class _View:
             if stored.slot not in in_use and leaves.key_of(stored) is not None:
                 in_use[stored.slot] = stored
         by_slot: dict[Slot, list[HeldLeaf]] = {}
-        for stored in leaves.newest_first():
+        for stored in leaves.leaves:
             is_in_use = in_use.get(stored.slot) is stored
             by_slot.setdefault(stored.slot, []).append(self._leaf(leaves, stored, is_in_use=is_in_use))
         yield from (HeldSlot(slot, tuple(held)) for slot, held in by_slot.items())

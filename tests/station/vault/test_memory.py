@@ -107,7 +107,7 @@ def test_many_files_are_recalled_at_once_only_as_they_were(tmp_path: Path) -> No
     for number in range(5):
         (tmp_path / str(number)).write_bytes(b"x")
     age(tmp_path / "4")
-    paths = memory.names(tmp_path)
+    paths = memory.listing(tmp_path).names
     assert memory.recall_all(tmp_path, paths, reader) == (None,) * 5, "nothing is known yet"
     values = tuple(memory.recall(path, reader, LIMIT) for path in paths)
     assert memory.recall_all(tmp_path, paths, reader) == values
@@ -123,21 +123,21 @@ def test_many_files_are_recalled_at_once_only_as_they_were(tmp_path: Path) -> No
 def test_a_listing_follows_what_comes_and_goes_and_keeps_its_paths(tmp_path: Path) -> None:
     memory = Memory()
     directory = tmp_path / "d"
-    assert memory.names(directory) == ()
+    assert memory.listing(directory).names == ()
     directory.mkdir()
     (directory / "b").write_bytes(b"")
     (directory / ".hidden").write_bytes(b"")
     (directory / "sub").mkdir()
     age(directory)
-    first = memory.names(directory)
+    first = memory.listing(directory).names
     assert [path.name for path in first] == ["b"]
-    assert memory.names(directory) is first
+    assert memory.listing(directory).names is first
     (directory / "a").write_bytes(b"")
-    assert [path.name for path in memory.names(directory)] == ["a", "b"]
+    assert [path.name for path in memory.listing(directory).names] == ["a", "b"]
     (directory / "a").unlink()
-    assert [path.name for path in memory.names(directory)] == ["b"]
+    assert [path.name for path in memory.listing(directory).names] == ["b"]
     directory.rename(tmp_path / "elsewhere")
-    assert memory.names(directory) == ()
+    assert memory.listing(directory).names == ()
 
 
 def test_a_link_in_a_listing_is_asked_at_every_call(tmp_path: Path) -> None:
@@ -146,12 +146,12 @@ def test_a_link_in_a_listing_is_asked_at_every_call(tmp_path: Path) -> None:
     directory.mkdir()
     (directory / "link").symlink_to(tmp_path / "target")
     age(directory)
-    assert [path.name for path in memory.names(directory)] == ["link"], "it leads nowhere, which reading tells"
+    assert [path.name for path in memory.listing(directory).names] == ["link"], "it leads nowhere, which reading tells"
     (tmp_path / "target").mkdir()
-    assert memory.names(directory) == ()
+    assert memory.listing(directory).names == ()
     (tmp_path / "target").rmdir()
     (tmp_path / "target").write_bytes(b"")
-    assert [path.name for path in memory.names(directory)] == ["link"]
+    assert [path.name for path in memory.listing(directory).names] == ["link"]
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

@@ -278,6 +278,20 @@ def test_a_directory_or_a_circle_of_links_where_a_file_is_expected_concerns_that
         assert not look.is_directory(tmp_path / "circle")
 
 
+def test_one_look_lists_a_directory_once_and_the_next_one_anew(tmp_path: Path) -> None:
+    (tmp_path / "one.key").write_bytes(b"1")
+    box = vault(tmp_path)
+    with box.look() as look:
+        assert look.names(tmp_path) == (tmp_path / "one.key",)
+        (tmp_path / "two.key").write_bytes(b"2")
+        assert look.names(tmp_path) == (tmp_path / "one.key",)
+        assert look.names_where(tmp_path, lambda name: name.endswith(".key")) == (tmp_path / "one.key",)
+        assert look.named(tmp_path, "two.key") is None
+    with box.look() as look:
+        assert look.named(tmp_path, "two.key") == tmp_path / "two.key"
+        assert look.names(tmp_path) == (tmp_path / "one.key", tmp_path / "two.key")
+
+
 def test_reading_leaves_no_descriptor_behind_whatever_stands_there(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
     (tmp_path / "file").write_bytes(b"1")

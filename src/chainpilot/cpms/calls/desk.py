@@ -4,6 +4,7 @@ A call is written before anything is sent. It is carried out when its turn at it
 answer came and saying it twice does no harm, and ends: done, refused, given up, or with an outcome that nobody knows.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -62,6 +63,8 @@ class CallDesk:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._secrets: dict[CallId, d.Demand] = {}
+        self._ordering = asyncio.Lock()
+        """Held while a call is written whose secret is not in its place yet."""
 
     async def order(self, station_id: StationId, demand: d.Demand, *, lifetime: timedelta | None = None) -> StationCall:
         """Write a call down and let it begin when its turn comes.
@@ -91,9 +94,10 @@ class CallDesk:
             raise DemandRefused(station_id, "too many calls with secrets wait already; they are kept in memory alone")
         expires = at + (lifetime or timedelta(days=office.policy.call_days))
         new = NewCall(station_id, shown, at, expires, is_withheld=shown != demand)
-        call = await office.ledger.order_call(new, office.policy.calls_per_station)
-        if call.is_withheld:
-            self._secrets[call.call_id] = demand
+        async with self._ordering:
+            call = await office.ledger.order_call(new, office.policy.calls_per_station)
+            if call.is_withheld:
+                self._secrets[call.call_id] = demand
         tell_call(office, Step.CALL_ORDERED, call)
         office.nudge()
         return call
@@ -110,10 +114,10 @@ class CallDesk:
 
     async def carry_out(self, call: StationCall) -> None:
         """Take it as far as it goes now. Raises LedgerFailed, LedgerConflict; nothing that comes from the station."""
-        office, demand = self._office, self._secrets.get(call.call_id)
+        office, demand = self._office, await self._whole(call)
         if office.clock.now() >= call.expires_at:
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_EXPIRED, "its time is over"))
-        elif demand is None and call.is_withheld:
+        elif demand is None:
             detail = "its secret was kept in memory alone, and the process that held it has ended; order it anew"
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_SECRET_LOST, detail))
         elif call.state is CallState.SENT and isinstance(call.demand, _NEVER_TWICE):
@@ -121,7 +125,14 @@ class CallDesk:
         elif not office.links.connected(call.station_id):
             await self._wait_for_station(call, call.attempts - 1)
         else:
-            await self._converse(Conversation(office, call), demand or call.demand)
+            await self._converse(Conversation(office, call), demand)
+
+    async def _whole(self, call: StationCall) -> d.Demand | None:
+        """The demand with its secrets; None where they are gone."""
+        if not call.is_withheld:
+            return call.demand
+        async with self._ordering:
+            return self._secrets.get(call.call_id)
 
     async def _conclude(self, call: StationCall) -> None:
         """The process that sent it ended before it had drawn a conclusion from what stands in the record."""
@@ -135,6 +146,7 @@ class CallDesk:
 
     async def _converse(self, talk: Conversation, demand: d.Demand) -> None:
         try:
+            await self._judge_again(talk, demand)
             findings = await _ACTS[type(demand)](talk, demand)
         except StationRefused as refused:
             await self._end(talk.call, CallEvent.REFUSE, CallEnd(Reason.CALL_REFUSED, refused.why))
@@ -146,6 +158,14 @@ class CallDesk:
             await self._try_later(talk.call, doubt)
         else:
             await self._end(replace(talk.call, findings=findings), CallEvent.FINISH, None)
+
+    async def _judge_again(self, talk: Conversation, demand: d.Demand) -> None:
+        """It may have waited for days: certificates end, profiles rise. Raises Hopeless, LedgerFailed."""
+        if isinstance(demand, d.SendCertificate):
+            return  # its delivery judges the chain
+        why = judge(demand, await talk.station(), None, self._office.clock.now())
+        if why is not None:
+            raise Hopeless(Reason.CALL_UNFIT, why)
 
     async def _try_later(self, call: StationCall, doubt: StationUndecided) -> None:
         """Tries that may have reached the station are counted, whether it is still there or not."""

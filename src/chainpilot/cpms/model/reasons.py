@@ -63,6 +63,8 @@ class Reason(Enum):
     CALL_EXPIRED = "CallExpired"
     CALL_NOT_SPOKEN = "CallNotSpoken"
     """The station speaks nothing that can say it."""
+    CALL_UNFIT = "CallUnfit"
+    """It could be wanted when it was ordered, and can't be any more."""
     CALL_REFUSED = "CallRefused"
     """The station said no."""
     CALL_OUTCOME_UNKNOWN = "CallOutcomeUnknown"

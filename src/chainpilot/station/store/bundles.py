@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.identity import Name
@@ -31,6 +31,9 @@ from chainpilot.station.vault import Change, Look, VaultReadError, VaultWriteErr
 __all__ = ["Bundle", "read_bundle", "read_bundle_about", "stage_ca", "stage_without"]
 
 T = TypeVar("T")
+
+_MAX_KEPT: Final = 64
+"""Groups of issuers whose files are kept with a bundle; they may come from outside, and real stores have a few."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +178,20 @@ class Bundle:
     def files_above(self, certificates: Iterable[Certificate]) -> tuple[CertificateFile, ...]:
         """The files that hold what may stand above some of these, by name: sub-CAs and anchors."""
         below = tuple(certificates)
-        names = {one.issuer_key for one in (*below, *self.above(below))}
-        return tuple(dict.fromkeys(file for name in names for file in self._files_by_subject.get(name, ())))
+        key = tuple([one.issuer_key for one in below])
+        found = self._files_above.get(key)
+        if found is None:
+            if len(self._files_above) >= _MAX_KEPT:
+                self._files_above.clear()
+            names = {*key, *(one.issuer_key for one in self.above(below))}
+            found = tuple(dict.fromkeys(file for name in names for file in self._files_by_subject.get(name, ())))
+            self._files_above[key] = found
+        return found
+
+    @cached_property
+    def _files_above(self) -> dict[tuple[Name, ...], tuple[CertificateFile, ...]]:
+        """What `files_above` found by the issuers' names; all leaves of a sub-CA ask for the same."""
+        return {}
 
     def descendants(
         self, root: Certificate, *, without: frozenset[Certificate] = frozenset()
@@ -207,7 +222,7 @@ def read_bundle_about(
     """
     path = layout.bundles[kind]
     last = look.memory.noted(("bundle", path))
-    if not isinstance(last, _LastBundle) or not look.is_directory(path):
+    if not isinstance(last, _LastBundle) or not last.paths:
         return read_bundle(look, layout, kind)
     try:
         is_complete = certificate_files(look, path) is last.paths

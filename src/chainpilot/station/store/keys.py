@@ -102,8 +102,10 @@ class KeyRing:
         is looked for where it was last before all the others.
         """
         places = [place for place in (self.beside, self.directory) if place is not None]
-        for path in (place / f"{stem}{suffix}" for stem in stems for place in places for suffix in KEY_SUFFIXES):
-            if self.holds(path, wanted):
+        named = [(place, stem + suffix) for stem in stems for place in places for suffix in KEY_SUFFIXES]
+        for place, name in named:
+            path = self._named(place, name)
+            if path is not None and self.holds(path, wanted):
                 return path
         paths = self.paths()
         last = self.look.memory.noted((self.directory, wanted))
@@ -112,7 +114,16 @@ class KeyRing:
         found = next((path for path in paths if self.holds(path, wanted)), None)
         if found is not None:
             self.look.memory.note((self.directory, wanted), _Place(found, paths))
-        return found
+            return found
+        # no listing names what stands in a key's place and is no file: asked for, it is told of
+        return next((place / name for place, name in named if self.holds(place / name, wanted)), None)
+
+    def _named(self, place: Path, name: str) -> Path | None:
+        """The key file of that name; one of a directory that can't be listed may be there all the same."""
+        try:
+            return self.look.named(place, name)
+        except VaultReadError:
+            return place / name
 
     def all_of(self, wanted: SpkiHash, stems: Iterable[str] = ()) -> tuple[Path, ...]:
         """Every file of the key with that public key."""

@@ -1,8 +1,9 @@
 """Leaf certificates in the store: which files belong to one leaf, which key is its own, which one is in use."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ def slot_name(common_name: str | None) -> str:
     return normal_evseid(name) if is_evseid(name) else name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredLeaf:
     """A leaf with its files: at least one of `chain_path` and `single_path` is there."""
 
@@ -52,11 +53,16 @@ class StoredLeaf:
         """The chain file as it was read."""
         return next((file for file in self.files if file.path == self.chain_path), None)
 
-    @property
+    @cached_property
     def paths(self) -> tuple[Path, ...]:
         """The files it stands in, those in use first."""
         used = (path for path in (self.chain_path, self.single_path) if path is not None)
         return tuple(dict.fromkeys((*used, *(file.path for file in self.files))))
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """The names that its key may have, without a suffix."""
+        return tuple([path.stem for path in self.paths])
 
     def in_encoding(self, encoding: EncodingFormat) -> "StoredLeaf | None":
         """The same leaf as the files of one encoding tell it; None when there is none."""
@@ -72,49 +78,38 @@ class Leaves:
 
     kind: LeafCertificateType
     leaves: tuple[StoredLeaf, ...]
+    """The one to use first: latest notBefore (OCPP A02.FR.09), then latest end; with parity's switch the other way."""
     keys: KeyRing
     findings: tuple[Finding, ...]
-    rank: Callable[[StoredLeaf], tuple[datetime, datetime]]
     held: tuple[Certificate, ...]
     """Every certificate of the directory, wherever in a file it stands: whoever removes a key asks these."""
 
     def key_of(self, stored: StoredLeaf) -> Path | None:
         """The file of its private key."""
-        return self.keys.find(stored.leaf.spki_hash, (path.stem for path in stored.paths))
+        return self.keys.find(stored.leaf.spki_hash, stored.stems)
 
     def find(self, certificate: Certificate) -> StoredLeaf | None:
         """The entry of exactly this certificate."""
         return next((stored for stored in self.leaves if stored.leaf == certificate), None)
 
     def valid_at(self, at: datetime) -> tuple[StoredLeaf, ...]:
-        """Leaves within their validity, the one to use first: latest notBefore (OCPP A02.FR.09), then latest end."""
-        return tuple(sorted((one for one in self.leaves if one.leaf.valid_at(at)), key=self.rank, reverse=True))
-
-    def newest_first(self) -> tuple[StoredLeaf, ...]:
-        """All of them, valid or not, the newest first."""
-        return tuple(sorted(self.leaves, key=self.rank, reverse=True))
-
-    def of(self, common_name: str) -> "Leaves":
-        """Only those with that common name; an empty name is every name."""
-        if not common_name:
-            return self
-        named = tuple(one for one in self.leaves if one.slot.name == slot_name(common_name))
-        return replace(self, leaves=named)
+        """Leaves within their validity, the one to use first."""
+        return tuple([one for one in self.leaves if one.leaf.valid_at(at)])
 
 
 def read_leaves(look: Look, layout: Layout, kind: LeafCertificateType) -> Leaves:
     """Read a domain's leaf directory; keys are opened only when asked for."""
     places = layout.leaves[kind]
     files = read_directory(look, places.certificates)
+    rank = _by_not_after if layout.config.parity.newest_by_not_after else _by_not_before
     leaves, findings, held = look.derive(
-        ("leaves", kind), files, lambda: (_grouped(kind, files), _findings(files), _held(files))
+        ("leaves", kind), files, lambda: (_grouped(kind, files, rank), _findings(files), _held(files))
     )
     return Leaves(
         kind=kind,
         leaves=leaves,
         keys=KeyRing.of(look, places.keys, layout.keys, beside=places.certificates),
         findings=findings,
-        rank=_by_not_after if layout.config.parity.newest_by_not_after else _by_not_before,
         held=held,
     )
 
@@ -138,12 +133,17 @@ def _held(files: Iterable[CertificateFile]) -> tuple[Certificate, ...]:
     return tuple(dict.fromkeys(one for file in files for one in file.certificates))
 
 
-def _grouped(kind: LeafCertificateType, files: Iterable[CertificateFile]) -> tuple[StoredLeaf, ...]:
+def _grouped(
+    kind: LeafCertificateType,
+    files: Iterable[CertificateFile],
+    rank: Callable[[StoredLeaf], tuple[datetime, datetime]],
+) -> tuple[StoredLeaf, ...]:
     by_leaf: dict[Certificate, list[CertificateFile]] = {}
     for file in files:
         if file.certificates and not file.certificates[0].is_ca:
             by_leaf.setdefault(file.certificates[0], []).append(file)
-    return tuple(_entry(kind, leaf, held) for leaf, held in by_leaf.items())
+    entries = (_entry(kind, leaf, held) for leaf, held in by_leaf.items())
+    return tuple(sorted(entries, key=rank, reverse=True))
 
 
 def _entry(kind: LeafCertificateType, leaf: Certificate, files: list[CertificateFile]) -> StoredLeaf:

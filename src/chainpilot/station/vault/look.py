@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chainpilot.station.vault.memory import Choice, Make, Memory, read_file
+from chainpilot.station.vault.memory import Choice, Listing, Make, Memory, read_file
 
 __all__ = ["Look"]
 
@@ -20,13 +20,14 @@ class Look:
     """Reads; handed out by a Vault and good until its block ends.
 
     A file that isn't there is an answer, not an error: operators and test rigs change files behind our back. One look
-    is one moment: what was recalled in it once is not looked at again.
+    is one moment: what was recalled or listed in it once is not looked at again.
     """
 
     max_file_bytes: int
     memory: Memory = field(repr=False)
     _once: dict[object, Any] = field(default_factory=dict, repr=False)
     _directories: dict[Path, bool] = field(default_factory=dict, repr=False)
+    _listings: dict[Path, Listing] = field(default_factory=dict, repr=False)
     _seen: dict[object, dict[Path, Any]] = field(default_factory=dict, repr=False)
 
     def read(self, path: Path) -> bytes | None:
@@ -61,9 +62,9 @@ class Look:
 
     def once(self, key: object, factory: Callable[[], T]) -> T:
         """What `factory` answers the first time in this look."""
-        if key not in self._once:
-            self._once[key] = factory()
-        value: T = self._once[key]
+        value: T = self._once.get(key, self)
+        if value is self:
+            value = self._once[key] = factory()
         return value
 
     def derive(self, key: object, parts: tuple[object, ...], factory: Callable[[], T]) -> T:
@@ -76,7 +77,7 @@ class Look:
         Raises:
             VaultReadError: the directory can't be listed.
         """
-        return self.memory.names(directory)
+        return self._listing(directory).names
 
     def names_where(self, directory: Path, choice: Choice) -> tuple[Path, ...]:
         """Those of `names` that `choice`, always the same function, takes by their last part.
@@ -84,7 +85,21 @@ class Look:
         Raises:
             VaultReadError: the directory can't be listed.
         """
-        return self.memory.names_where(directory, choice)
+        return self._listing(directory).where(choice)
+
+    def named(self, directory: Path, name: str) -> Path | None:
+        """The one of `names` whose last part is `name`.
+
+        Raises:
+            VaultReadError: the directory can't be listed.
+        """
+        return self._listing(directory).by_name.get(name)
+
+    def _listing(self, directory: Path) -> Listing:
+        known = self._listings.get(directory)
+        if known is None:
+            known = self._listings[directory] = self.memory.listing(directory)
+        return known
 
     def link_target(self, path: Path) -> str | None:
         """Where a symbolic link leads, as it is written; None when it is none."""

@@ -12,13 +12,14 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from chainpilot.clock import file_clock
 from chainpilot.station.vault.errors import VaultReadError
 
-__all__ = ["MAX_REMEMBERED", "Choice", "Make", "Memory", "file_digest", "read_file"]
+__all__ = ["MAX_REMEMBERED", "Choice", "Listing", "Make", "Memory", "file_digest", "read_file"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -61,27 +62,56 @@ class _Cell:
     record: _Remembered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
     """The files of a directory, each with its cell."""
 
     paths: tuple[Path, ...]
-    cells: list[tuple[str, _Cell | None]]
+    texts: tuple[str, ...]
+    cells: list[_Cell | None]
+    whole: tuple[list[_Stamp | None], tuple[Any, ...]] | None = None
+    """The stamps and values of all of them, from when every one was remembered: while those stamps are told, it is."""
 
 
-@dataclass(slots=True)
-class _Listing:
-    stamp: _Stamp
-    settled: bool
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The files of a directory at one moment, by name."""
+
     names: tuple[Path, ...]
     texts: tuple[str, ...]
     """The last part of each: asking a thousand paths for theirs takes a millisecond."""
-    links: frozenset[Path]
-    """Those that are symbolic links: what they lead to may change while the directory doesn't."""
-    filtered: tuple[frozenset[Path], tuple[Path, ...]] | None = None
-    """The links that lead to directories, and the names without them."""
     chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
     """What was chosen, behind the names that it was chosen from."""
+
+    def where(self, choice: Choice) -> tuple[Path, ...]:
+        """Those of `names` that `choice` takes; the same object while it would be equal."""
+        known = self.chosen.get(choice)
+        if known is None or known[0] is not self.names:
+            taken = tuple([path for text, path in zip(self.texts, self.names, strict=True) if choice(text)])
+            known = self.names, known[1] if known is not None and known[1] == taken else taken
+            self.chosen[choice] = known
+        return known[1]
+
+    @cached_property
+    def by_name(self) -> dict[str, Path]:
+        """Every one of `names` by its last part."""
+        return dict(zip(self.texts, self.names, strict=True))
+
+    def without(self, paths: frozenset[Path]) -> "Listing":
+        """The listing as if some of its files weren't there."""
+        kept = [(path, text) for path, text in zip(self.names, self.texts, strict=True) if path not in paths]
+        return Listing(tuple([path for path, _ in kept]), tuple([text for _, text in kept]), dict(self.chosen))
+
+
+@dataclass(slots=True)
+class _Listed:
+    stamp: _Stamp
+    settled: bool
+    listing: Listing
+    links: frozenset[Path]
+    """Those that are symbolic links: what they lead to may change while the directory doesn't."""
+    filtered: tuple[frozenset[Path], Listing] | None = None
+    """The links that lead to directories, and the listing without them."""
 
 
 class Memory:
@@ -90,7 +120,7 @@ class Memory:
     def __init__(self) -> None:
         self._made: dict[object, dict[Path, _Cell]] = {}
         self._batches: dict[tuple[object, Path], _Batch] = {}
-        self._listings: dict[Path, _Listing] = {}
+        self._listings: dict[Path, _Listed] = {}
         self._derived: dict[object, tuple[tuple[object, ...], Any]] = {}
         self._notes: dict[object, object] = {}
 
@@ -147,28 +177,21 @@ class Memory:
         made = self._made.get(make, {})
         batch = self._batches.get((make, directory))
         if batch is None or batch.paths is not paths:
-            batch = _Batch(paths, [(str(path), made.get(path)) for path in paths])
+            batch = _Batch(paths, tuple(map(str, paths)), [made.get(path) for path in paths])
             self._batches[make, directory] = batch
-        found: list[T | None] = []
-        ask = os.stat
-        for place, (name, cell) in enumerate(batch.cells):
-            if cell is None:  # it may have come to be known since
-                cell = made.get(paths[place])  # noqa: PLW2901 - looked up late
-                batch.cells[place] = name, cell
-            if cell is None or not (record := cell.record).settled:
-                found.append(None)
-                continue
-            try:
-                now = ask(name)
-            except OSError:
-                found.append(None)
-                continue
-            stamp = now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
-            found.append(record.value if record.stamp == stamp else None)
-        return tuple(found)
+        stamps = _stamps(batch.texts)
+        whole = batch.whole
+        if whole is not None and whole[0] == stamps:
+            return whole[1]
+        if None in batch.cells:  # they may have come to be known since
+            batch.cells = [cell or made.get(path) for cell, path in zip(batch.cells, paths, strict=True)]
+        values = tuple([_value(cell, stamp) for cell, stamp in zip(batch.cells, stamps, strict=True)])
+        if all(value is not None for value in values):
+            batch.whole = stamps, values
+        return values
 
-    def names(self, directory: Path) -> tuple[Path, ...]:
-        """The files in a directory by name, directories and hidden files left out; none when it isn't there.
+    def listing(self, directory: Path) -> Listing:
+        """The files in a directory, directories and hidden files left out; none when it isn't there.
 
         Raises:
             VaultReadError: the directory can't be listed.
@@ -176,39 +199,22 @@ class Memory:
         try:
             stamp = _stamp(os.stat(directory))  # noqa: PTH116 - see recall
         except (FileNotFoundError, NotADirectoryError):
-            return ()
+            return Listing((), ())
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
         known = self._listings.get(directory)
         if known is None or not known.settled or known.stamp != stamp:
             known = self._listed(directory, stamp, known)
+        if not known.links:
+            return known.listing
         elsewhere = frozenset(path for path in known.links if _leads_to_directory(path))
         if not elsewhere:
-            return known.names
+            return known.listing
         if known.filtered is None or known.filtered[0] != elsewhere:
-            known.filtered = elsewhere, tuple(path for path in known.names if path not in elsewhere)
+            known.filtered = elsewhere, known.listing.without(elsewhere)
         return known.filtered[1]
 
-    def names_where(self, directory: Path, choice: Choice) -> tuple[Path, ...]:
-        """Those of `names` that `choice` takes; the same object while it would be equal.
-
-        Raises:
-            VaultReadError: the directory can't be listed.
-        """
-        names = self.names(directory)
-        listing = self._listings.get(directory) if names else None
-        if listing is None:
-            return ()
-        known = listing.chosen.get(choice)
-        if known is None or known[0] is not names:
-            left_out = frozenset(listing.names).difference(names) if names is not listing.names else ()
-            there = zip(listing.names, listing.texts, strict=True)
-            taken = tuple([path for path, text in there if choice(text) and path not in left_out])
-            known = names, known[1] if known is not None and known[1] == taken else taken
-            listing.chosen[choice] = known
-        return known[1]
-
-    def _listed(self, directory: Path, stamp: _Stamp, before: _Listing | None) -> _Listing:
+    def _listed(self, directory: Path, stamp: _Stamp, before: _Listed | None) -> _Listed:
         settled = _is_settled(stamp, file_clock())
         try:
             with os.scandir(directory) as entries:
@@ -217,21 +223,24 @@ class Memory:
             found = []
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
-        texts = tuple([name for name, _ in found])
-        if before is not None and before.texts == texts:
-            names = before.names
-        else:
-            known = dict(zip(before.texts, before.names, strict=True)) if before is not None else {}
-            names = tuple([known.get(name) or directory / name for name in texts])
-            self._forget(known.values(), names)
-        links = frozenset(path for path, (_, is_link) in zip(names, found, strict=True) if is_link)
-        listing = _Listing(stamp, settled, names, texts, links)
-        if before is not None:
-            listing.chosen.update(before.chosen)
+        listing = self._followed(directory, tuple([name for name, _ in found]), before)
+        links = frozenset(path for path, (_, is_link) in zip(listing.names, found, strict=True) if is_link)
+        listed = _Listed(stamp, settled, listing, links)
         if len(self._listings) >= MAX_REMEMBERED:
             self._listings.clear()
-        self._listings[directory] = listing
-        return listing
+        self._listings[directory] = listed
+        return listed
+
+    def _followed(self, directory: Path, texts: tuple[str, ...], before: _Listed | None) -> Listing:
+        """The listing of these files, with the paths and choices of the one before."""
+        if before is None:
+            return Listing(tuple([directory / name for name in texts]), texts)
+        if before.listing.texts == texts:
+            return before.listing
+        known = before.listing.by_name
+        names = tuple([known.get(name) or directory / name for name in texts])
+        self._forget(known.values(), names)
+        return Listing(names, texts, dict(before.listing.chosen))
 
     def _forget(self, before: Iterable[Path], now: tuple[Path, ...]) -> None:
         gone = set(before).difference(now)
@@ -316,8 +325,30 @@ def _content(descriptor: int, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def _stamp(about: os.stat_result) -> _Stamp:
-    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+_stamp: Final[Callable[[os.stat_result], _Stamp]] = operator.attrgetter(
+    "st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"
+)
+
+
+def _stamps(paths: tuple[str, ...]) -> list[_Stamp | None]:
+    """The stamp of each, None where there is none to be had."""
+    try:
+        return list(map(_stamp, map(os.stat, paths)))
+    except OSError:
+        return [_stamp_of(path) for path in paths]
+
+
+def _stamp_of(path: str) -> _Stamp | None:
+    try:
+        return _stamp(os.stat(path))  # noqa: PTH116 - see Memory.recall
+    except OSError:
+        return None
+
+
+def _value(cell: _Cell | None, stamp: _Stamp | None) -> Any:
+    """What is remembered of a file that has that stamp now; None when nothing that holds."""
+    record = cell.record if cell is not None else None
+    return record.value if record is not None and record.settled and record.stamp == stamp else None
 
 
 def _is_settled(stamp: _Stamp, now: int) -> bool:
