@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
-from chainpilot.cpms.model import EnrolmentState, Proof, Step, StepTaken
+from chainpilot.cpms.model import CallState, EnrolmentState, Proof, Step, StepTaken
 from chainpilot.station.model import CertificateStoreUpdateOperation
 from chainpilot.station.watch import CertificateReceived, CsrMade, Disconnected, StationEvent, StoreUpdated
 from chainpilot.testpki.http import Served
@@ -15,6 +15,7 @@ from flows.recording import Line, Message, Note, Party, durable
 
 __all__ = [
     "AFTER_ANSWER",
+    "AFTER_CALL",
     "AT_CONNECTION",
     "AT_DESK",
     "UNSHOWN",
@@ -27,13 +28,21 @@ __all__ = [
 _Facts = Mapping[str, str]
 
 AT_DESK: Final = frozenset(
-    {Step.REQUEST_ACCEPTED, Step.REQUEST_REFUSED, Step.MESSAGE_REFUSED, Step.CHARGING_REFUSED},
+    {
+        Step.REQUEST_ACCEPTED,
+        Step.REQUEST_REFUSED,
+        Step.MESSAGE_REFUSED,
+        Step.CHARGING_REFUSED,
+        Step.CALL_PROGRESS,
+    },
 )
 """Taken between a station's call and its answer."""
-AT_CONNECTION: Final = frozenset({Step.CLIENT_CERTIFICATE_SEEN})
+AT_CONNECTION: Final = frozenset({Step.CLIENT_CERTIFICATE_SEEN, Step.PASSWORD_CHANGED})
 """Caused by a connection alone, whatever the station says over it meanwhile."""
-AFTER_ANSWER: Final = frozenset({Step.READ_BACK})
+AFTER_ANSWER: Final = frozenset({Step.READ_BACK, Step.CALL_ANSWERED})
 """What the CPMS makes of a station's answer, while the station may go on talking."""
+AFTER_CALL: Final = frozenset({Step.CALL_ENDED})
+"""What a call came to, behind the last answer to it where there was one."""
 UNSHOWN: Final = frozenset({Step.JOB_TAKEN, Step.POSTED, Step.CACERTS_READ, Step.SIGNED_ANSWERED})
 """The messages beside them say the same."""
 
@@ -49,6 +58,11 @@ def _cpms(what: str) -> Callable[[_Facts], Note]:
 def _disk(what: str) -> Callable[[_Facts], Note]:
     """Braces in the words name facts of the step."""
     return lambda facts: durable(Party.CPMS, what.format_map(facts))
+
+
+def _saying(facts: _Facts) -> str:
+    """Which message, and in which dialect, or by which OCPP where it has none."""
+    return f"{facts['action']} in {facts['spoken'].replace('ocpp', 'OCPP ')}"
 
 
 _STEPS: Final[Mapping[Step, Callable[[_Facts], Note]]] = {
@@ -67,6 +81,13 @@ _STEPS: Final[Mapping[Step, Callable[[_Facts], Note]]] = {
     Step.INSTALL_RECORDED: _disk(f"{EnrolmentState.INSTALLED.value}, proof {{proof}}"),
     Step.CLIENT_CERTIFICATE_SEEN: _disk(f"{EnrolmentState.INSTALLED.value}, proof {Proof.CONNECTED.value}"),
     Step.FAILED: _disk(f"{EnrolmentState.FAILED.value}, {{reason}}, retry {{retry}}"),
+    Step.CALL_ORDERED: _disk(f"{{kind}} is wanted, {CallState.WAITING.value}"),
+    Step.CALL_SENT: lambda facts: durable(Party.CPMS, f"{CallState.SENT.value}, {_saying(facts)}, before it is sent"),
+    Step.CALL_ANSWERED: lambda facts: durable(Party.CPMS, f"the answer, {facts['answer'].partition(':')[0]}"),
+    Step.CALL_PUT_OFF: _disk(f"{CallState.WAITING.value}, {{detail}}"),
+    Step.CALL_ENDED: lambda facts: durable(Party.CPMS, ", ".join(filter(None, map(facts.get, ("state", "reason"))))),
+    Step.CALL_PROGRESS: _disk("how far it is, {answer}"),
+    Step.PASSWORD_CHANGED: _disk("the new password alone lets it in"),
 }
 
 

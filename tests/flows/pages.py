@@ -6,8 +6,9 @@ from typing import Final
 
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.tables import DIALECTS
-from flows.catalogue import FLOWS, Flow
+from flows.catalogue import FLOWS
 from flows.diagram import diagram
+from flows.flow import Flow
 from flows.recording import Recording
 from flows.stage import Cast, open_stage
 
@@ -20,7 +21,7 @@ _INDEX: Final = """\
 What station, CPMS and PKI say to each other, and what is on disk when. Every diagram on these pages is drawn from a
 run: chainpilot's CPMS with its database and its TLS WebSockets, the test PKI's EST server, and a station with
 chainpilot's store. `python tools/flow_pages.py` plays all of them and writes the pages; a test plays them again and
-compares.
+compares. What the CPMS wants of a station is ordered by a program: [station calls](../howto/station-calls.md).
 
 | flow | | dialects |
 |---|---|---|
@@ -36,6 +37,7 @@ _LEGEND: Final = """
 | `Accepted, inside Rejected` | DataTransfer's own status: the message was understood; then that of the answer inside |
 | `WebSocket, security profile 2` | the station has connected and was let in |
 | a note that begins with `on disk:` | from here on this survives the end of the process and the loss of power |
+| `Sent, TriggerMessage in H` | the message is in the call's record, with the dialect it is said in |
 | any other note | what happened beside the messages, or was judged; it leaves nothing on disk |
 
 Things that do not wait for each other have no order of their own, and are drawn in the same one each time: the answer

@@ -6,12 +6,12 @@ is told in any order, and is put in one here:
 * both ends tell of a connection and its frames; the first to tell counts;
 * a station's call is followed by its answer, which never waits for the worker;
 * what a client certificate proves stands behind the connection that showed it;
-* what the CPMS makes of an answer stands behind that answer.
+* what the CPMS makes of an answer stands behind that answer, and so does what a call of its own came to.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from chainpilot.cpms.model import Step, StepTaken
@@ -20,6 +20,7 @@ from chainpilot.station.watch import Connected, StationEvent
 from chainpilot.testpki.http import Served
 from flows.meanings import (
     AFTER_ANSWER,
+    AFTER_CALL,
     AT_CONNECTION,
     AT_DESK,
     UnknownStep,
@@ -90,6 +91,8 @@ class Recorder:
         self._frames: dict[Party, set[tuple[str | None, str]]] = defaultdict(set)
         self._words: dict[str, list[str]] = defaultdict(list)
         self._visits: list[_Visit] = []
+        self._calls: dict[str, _Answered] = {}
+        """The last answer to each call."""
         self._arrivals: dict[Party, int] = defaultdict(int)
         self._more = asyncio.Event()
 
@@ -102,7 +105,7 @@ class Recorder:
             self._arrive(Party.CPMS, taken.facts["profile"])
         else:
             try:
-                self._place_of(taken.step).extend(lines_of_step(taken))
+                self._place_of(taken).extend(lines_of_step(taken))
             except UnknownStep as unknown:
                 self._unknown = unknown
         self._more.set()
@@ -135,13 +138,23 @@ class Recorder:
 
     def note(self, over: Party, text: str) -> None:
         """What the scenario itself did."""
-        self._order.append(Note((over,), text))
+        self.tell(Note((over,), text))
+
+    def tell(self, line: Line) -> None:
+        """A line as it stands."""
+        self._order.append(line)
+
+    async def leave_out(self, text: str) -> None:
+        """Instead of all that was told so far this note stands: another page shows it. Raises EndsDisagree."""
+        await self.until_ends_agree()
+        self._order[:] = [Note((Party.STATION, Party.CPMS), text)]
+        self._words.clear()
 
     # Waiting
 
-    async def until(self, step: Step, times: int = 1) -> None:
-        """Wait until the CPMS has taken that step so often."""
-        await self._wait(lambda: sum(taken.step is step for taken in self.steps) >= times)
+    async def until(self, step: Step, times: int = 1, **facts: str) -> None:
+        """Wait until the CPMS has taken that step so often, with these facts among its own."""
+        await self._wait(lambda: sum(_is(taken, step, facts) for taken in self.steps) >= times)
 
     async def until_ends_agree(self, patience: float = _PATIENCE) -> None:
         """Wait until both ends have told every frame. Raises EndsDisagree when that takes more seconds."""
@@ -169,15 +182,23 @@ class Recorder:
         if self._unknown is not None:
             raise self._unknown
 
-    def _place_of(self, step: Step) -> list[Line] | list[_Happening]:
-        if step in AT_DESK:
+    def _place_of(self, taken: StepTaken) -> list[Line] | list[_Happening]:
+        if taken.step in AT_DESK:
             return self._open_exchange().inside
-        if step in AT_CONNECTION:
+        if taken.step in AT_CONNECTION:
             return self._visits[-1].inside
-        if step in AFTER_ANSWER:
-            *_, last = (one for one in self._order if isinstance(one, _Answered))
-            return last.after
+        if taken.step in AFTER_ANSWER:
+            answered = self._last_answered()
+            if taken.step is Step.CALL_ANSWERED:
+                self._calls[taken.facts["call"]] = answered
+            return answered.after
+        if taken.step in AFTER_CALL and taken.facts["call"] in self._calls:
+            return self._calls[taken.facts["call"]].after
         return self._order
+
+    def _last_answered(self) -> _Answered:
+        *_, last = (one for one in self._order if isinstance(one, _Answered))
+        return last
 
     def _arrive(self, told_by: Party, profile: str) -> None:
         """Both ends tell that there is a connection; whoever is the first begins a visit."""
@@ -219,6 +240,10 @@ class Recorder:
         """The station's call that is being answered: it asks one at a time."""
         *_, last = (one for one in self._exchanges.values() if one.caller is Party.STATION and one.answer is None)
         return last
+
+
+def _is(taken: StepTaken, step: Step, facts: Mapping[str, str]) -> bool:
+    return taken.step is step and facts.items() <= taken.facts.items()
 
 
 def _lines_of(happened: _Happening, words: dict[str, Iterator[str]]) -> Iterator[Line]:

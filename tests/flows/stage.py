@@ -6,7 +6,8 @@ The clock shows the machine's time and stands still, so that only a scenario let
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,12 @@ from chainpilot.clock import SYSTEM
 from chainpilot.cpms.adapters.est_http import EstHttp
 from chainpilot.cpms.app import Cpms
 from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, ListenerConfig, PkiConfig, ServerCertificate
-from chainpilot.cpms.model import SecurityProfile, StationRecord, Step
+from chainpilot.cpms.model import SecurityProfile, StationCall, StationRecord, Step
 from chainpilot.cpms.passwords import hash_password, new_key
 from chainpilot.cpms.ports import CaPending, CertificateAuthority, IssuedBag
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.csr import Csr
+from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.station import StoreConfig
@@ -30,6 +32,8 @@ from clocks import SetClock
 from flows.recorder import Recorder
 from flows.recording import Party, Recording
 from flows.station import AgentStation, DialectStation, FlowStation
+from flows.store_answers import PLAIN, Manners
+from forge import forge
 
 __all__ = ["EVSE", "OPERATOR", "STATION", "Cast", "Stage", "open_stage"]
 
@@ -37,7 +41,15 @@ STATION: Final = StationId("CS-0001")
 EVSE: Final = "DE*ICE*E0001"
 OPERATOR: Final = "Operator"
 _LABELS: Final = {LeafUse.V2G: "cpo", LeafUse.CSMS: "csms"}
-_ROOTS: Final = {CaCertificateType.V2G: "v2g_root.pem", CaCertificateType.CSMS: "csms_root.pem"}
+_ROOTS: Final = {
+    CaCertificateType.V2G: "v2g_root.pem",
+    CaCertificateType.MO: "mo_root.pem",
+    CaCertificateType.CSMS: "csms_root.pem",
+}
+_HAD: Final = (CaCertificateType.V2G, CaCertificateType.CSMS)
+"""What a station's store holds from the beginning."""
+_FINDINGS: Final = ("encoding", "in_force")
+"""Words among what calls found out."""
 _LISTENERS: Final = (SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS)
 
 
@@ -54,6 +66,12 @@ class Cast:
     """The station's store has the root that SECC certificates lead to."""
     is_of_operator: bool = True
     """The station's record names the operator that its requests name."""
+    is_known: bool = False
+    """The station's record says which dialect it speaks, and that it reads PEM unless its manners are others."""
+    room: int | None = None
+    """Certificates that the station's store has room for; None: more than any flow needs."""
+    manners: Manners = PLAIN
+    """Where the station differs from one that reads everything."""
 
 
 class HeldPki:
@@ -91,10 +109,19 @@ class Stage:
         self.recorder.note(Party.CPMS, why)
         self.clock.advance(seconds)
 
-    def install_root(self, kind: CaCertificateType) -> None:
-        """Put the PKI's root into the station's store."""
-        pem = (self.pki.directory / _ROOTS[kind]).read_text(encoding="ascii")
-        outcome = self.station.security.install_ca(pem, kind)
+    def root(self, kind: CaCertificateType) -> str:
+        """The PKI's root, as PEM."""
+        return (self.pki.directory / _ROOTS[kind]).read_text(encoding="ascii")
+
+    def other_root(self, name: str) -> str:
+        """A root of another PKI, as PEM."""
+        at = self.clock.now()
+        root = forge(name, ca=True, domain="CSMS", begin=at - timedelta(days=1), end=at + timedelta(days=3650))
+        return root.certificate.to_pem()
+
+    def install_root(self, kind: CaCertificateType, pem: str | None = None) -> None:
+        """Put a root, the PKI's if it is not given, into the station's store."""
+        outcome = self.station.security.install_ca(pem or self.root(kind), kind)
         assert outcome.accepted, outcome.reason
 
     async def until_gone(self) -> None:
@@ -104,6 +131,17 @@ class Stage:
             while self.cpms._gateway._sessions.connected(STATION):  # noqa: ASYNC110 - no step tells of the end
                 await asyncio.sleep(0)
 
+    async def until_reached(self, profile: SecurityProfile) -> None:
+        """The station's record says that it has come on that profile."""
+        async with asyncio.timeout(10):
+            while (await self._record()).minimum_profile < profile:  # noqa: ASYNC110 - no step tells of it
+                await asyncio.sleep(0)
+
+    async def _record(self) -> StationRecord:
+        record = await self.cpms.ledger.station(STATION)
+        assert record is not None
+        return record
+
     async def records(self) -> tuple[str, ...]:
         """What the database and the PKI's register say."""
         said = [f"refusal: {one.reason.value}" for one in await self.cpms.ledger.refusals_of(STATION)]
@@ -112,7 +150,18 @@ class Stage:
             words += [f"proof {one.proof.value}"] if one.proof is not None else []
             words += [f"reason {one.failure.reason.value}"] if one.failure is not None else []
             said.append(", ".join(words))
+        calls = await self.cpms.ledger.calls_of(STATION)
+        said += [_told(call) for call in reversed(calls)]
+        said += [await self._knowledge()] if calls else []
         return (*said, f"certificates issued by the PKI: {len(self.pki.issued)}")
+
+    async def _knowledge(self) -> str:
+        record = await self._record()
+        known = [f"speaks {dialect.value}" for dialect in record.dialects]
+        known += [f"reads certificates as {record.csr_encoding.value}"] if record.csr_encoding is not None else []
+        known += [f"spells {quirk.value}" for quirk in record.quirks]
+        known += [f"has reached security profile {record.minimum_profile.value}"]
+        return f"known of the station: {', '.join(known)}"
 
     async def recording(self) -> Recording:
         """What was heard and written down so far. Raises EndsDisagree."""
@@ -148,17 +197,19 @@ async def open_stage(folder: Path, cast: Cast) -> AsyncIterator[Stage]:
             hash_password(password, generated=True),
             allowed_names=frozenset({EVSE}),
             organisation=OPERATOR if cast.is_of_operator else "Another Operator",
+            dialects=(cast.dialect,) if cast.is_known else (),
+            csr_encoding=TextEncoding.PEM if cast.is_known and not cast.manners.only_hex else None,
         )
         await cpms.add_station(record)
-        settings = _settings(folder, cpms, password)
+        settings = _settings(folder, cpms, password, cast)
         station: FlowStation = (
             AgentStation(settings, recorder, clock)
             if cast.agent
-            else DialectStation(settings, cast.dialect, recorder, clock)
+            else DialectStation(settings, cast.dialect, recorder, clock, cast.manners)
         )
         stack.push_async_callback(station.leave)
         stage = Stage(recorder, clock, pki, cpms, station, held)
-        for kind in _ROOTS:
+        for kind in _HAD:
             if kind is not CaCertificateType.V2G or cast.knows_v2g_root:
                 stage.install_root(kind)
         yield stage
@@ -192,17 +243,27 @@ def _config(folder: Path, pki: TestPki) -> CpmsConfig:
     )
 
 
-def _settings(folder: Path, cpms: Cpms, password: str) -> StationConfig:
+def _told(call: StationCall) -> str:
+    """A call and what became of it."""
+    words = [f"call {type(call.demand).__name__}: {call.state.value}"]
+    words += [f"reason {call.end.reason.value}"] if call.end is not None else []
+    words += [f"told {said} {call.findings[said]}" for said in _FINDINGS if said in call.findings]
+    words += [f"progress {call.progress.status}"] if call.progress is not None else []
+    return ", ".join([*words, f"messages {len(call.exchanges)}"])
+
+
+def _settings(folder: Path, cpms: Cpms, password: str, cast: Cast) -> StationConfig:
     def url(profile: SecurityProfile) -> str:
         host, port = cpms.listeners[str(profile.value)]
         return f"wss://{host}:{port}/ocpp/{STATION}"
 
+    store = StoreConfig(folder / "certs", allow_test_pki=True)
     return StationConfig(
         station_id=STATION,
         csms_url=url(SecurityProfile.TLS_BASIC),
         profile3_url=url(SecurityProfile.MUTUAL_TLS),
         password=Secret(password),
-        store=StoreConfig(folder / "certs", allow_test_pki=True),
+        store=store if cast.room is None else replace(store, max_certificates=cast.room),
         organisation=OPERATOR,
         country="DE",
         secc_name=EVSE,

@@ -15,13 +15,13 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from chainpilot.clock import Clock
-from chainpilot.link.ocpp import Answer, MessageSocket, OcppLink
+from chainpilot.link.ocpp import Answer, MessageSocket, OcppLink, RpcFault
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import Target, tls_context
 from chainpilot.station.adapters.ocpp_session import LEAF_TYPES_OF
 from chainpilot.station.app import Station, StationConfig
-from chainpilot.station.model import CaCertificateType, CertificateStoreUpdate, CertificateType, LeafCertificateType
+from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import (
     Booted,
@@ -34,38 +34,28 @@ from chainpilot.station.watch import (
     StationEvent,
     StoreUpdated,
 )
-from chainpilot.wire.pnc.codec import DecodedRequest, decode_request, decode_response, encode_request, encode_response
-from chainpilot.wire.pnc.dialects import Dialect
-from chainpilot.wire.pnc.messages import (
-    AuthorizeResponse,
-    CertificateHashDataChain,
-    CertificateSignedRequest,
-    CertificateSignedResponse,
-    DeleteCertificateRequest,
-    DeleteCertificateResponse,
-    GetInstalledCertificateIdsRequest,
-    GetInstalledCertificateIdsResponse,
-    InstallCertificateRequest,
-    InstallCertificateResponse,
-    PncRequest,
-    PncResponse,
-    SignCertificateRequest,
-    TriggerMessageRequest,
-    TriggerMessageResponse,
+from chainpilot.wire import ocpp201
+from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.pnc.codec import (
+    DATA_TRANSFER,
+    DecodedRequest,
+    carrier_answer,
+    decode_request,
+    decode_response,
+    encode_request,
+    encode_response,
+    is_pnc,
 )
+from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
+from chainpilot.wire.pnc.messages import PncRequest, PncResponse, SignCertificateRequest, TriggerMessageRequest
 from chainpilot.wire.pnc.tables import DIALECTS
-from chainpilot.wire.pnc.words import (
-    CertificateUse,
-    DeleteCertificateStatus,
-    GenericStatus,
-    GetInstalledCertificateStatus,
-    InstallCertificateStatus,
-    MessageTrigger,
-    TriggerMessageStatus,
-)
+from chainpilot.wire.schema import Message, read_message, write_message
 from chainpilot.wire.version import OcppVersion
+from flows import orders, store_answers
+from flows.orders import ORDERS, Obedience
 from flows.recorder import Recorder
 from flows.recording import Party
+from flows.store_answers import PLAIN, TRIGGERED, Manners, StoreAnswers
 
 __all__ = ["AgentStation", "DialectStation", "FlowStation"]
 
@@ -76,23 +66,8 @@ _BOOTS: Final[dict[OcppVersion, dict[str, object]]] = {
         "reason": "PowerUp",
     },
 }
-_LISTED: Final = {
-    CertificateUse.V2G_ROOT_CERTIFICATE: CertificateType.V2G_ROOT_CERTIFICATE,
-    CertificateUse.MO_ROOT_CERTIFICATE: CertificateType.MO_ROOT_CERTIFICATE,
-    CertificateUse.CSMS_ROOT_CERTIFICATE: CertificateType.CSMS_ROOT_CERTIFICATE,
-    CertificateUse.V2G_CERTIFICATE_CHAIN: CertificateType.V2G_CERTIFICATE_CHAIN,
-}
-_USES: Final = {kind: use for use, kind in _LISTED.items()}
-_ROOTS: Final = {
-    CertificateUse.V2G_ROOT_CERTIFICATE: CaCertificateType.V2G,
-    CertificateUse.MO_ROOT_CERTIFICATE: CaCertificateType.MO,
-    CertificateUse.CSMS_ROOT_CERTIFICATE: CaCertificateType.CSMS,
-}
 _SAME_CSR: Final = "the CSR that is open, once more"
-_TRIGGERED: Final = {
-    MessageTrigger.SIGN_V2G_CERTIFICATE: LeafUse.V2G,
-    MessageTrigger.SIGN_CHARGING_STATION_CERTIFICATE: LeafUse.CSMS,
-}
+_EMPTY: Final = "an empty answer"
 
 
 class FlowStation(Protocol):
@@ -178,13 +153,23 @@ class AgentStation:
 class DialectStation:
     """Speaks one dialect over a real connection and answers from a real store."""
 
-    def __init__(self, config: StationConfig, dialect: Dialect, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: StationConfig,
+        dialect: Dialect,
+        recorder: Recorder,
+        clock: Clock,
+        manners: Manners = PLAIN,
+    ) -> None:
         self._config = config
         self._dialect = dialect
         self._version = DIALECTS[dialect].version
         self._recorder = recorder
         self._clock = clock
         self._security = EvseSecurity(config.store, clock=clock)
+        self._manners = manners
+        self._answers = StoreAnswers(self._security, recorder, manners)
+        self._obedience = Obedience(config.password, recorder)
         self._unsubscribe: Callable[[], None] | None = None
         self._link: OcppLink | None = None
         self._running: asyncio.Task[None] | None = None
@@ -202,6 +187,12 @@ class DialectStation:
         """Connect anew with mutual TLS, and boot."""
         await self.leave()
         await self._connect(3, self._config.profile3_url or "")
+
+    async def start_again(self) -> None:
+        """Leave, and come as the settings now are."""
+        way = self._obedience.way
+        await self.leave()
+        await self._connect(way.security_profile if way else 2, way.ocpp_csms_url if way else self._config.csms_url)
 
     async def enrol(self, use: LeafUse) -> None:
         """The request that is open for the use, else a new one, in SignCertificate."""
@@ -228,8 +219,19 @@ class DialectStation:
         call = encode_request(request, self._dialect)
         response = decode_response(request, self._dialect, await self._link.call(call.action, call.payload))
         assert isinstance(response, PncResponse), response
-        self._recorder.said(_name(call.action, call.payload), _word(response))
+        self._recorder.said(_name(call.action, call.payload), store_answers.word_of(response))
         return response
+
+    async def upload_log(self) -> None:
+        """Tell how far the log is that was asked for, from the beginning to the end."""
+        for status in (ocpp201.UploadLogStatus.UPLOADING, ocpp201.UploadLogStatus.UPLOADED):  # 1.6 has the same words
+            await self._tell(ocpp201.LogStatusNotification(status, self._obedience.log_asked))
+
+    async def _tell(self, message: Message) -> None:
+        assert self._link is not None
+        action = type(message).__name__
+        await self._link.call(action, write_message(message))
+        self._recorder.said(action, _EMPTY)
 
     async def leave(self) -> None:
         """End the connection."""
@@ -242,7 +244,7 @@ class DialectStation:
         self._recorder.at_station(Disconnected("it leaves"))
 
     async def _connect(self, profile: int, url: str) -> None:
-        target = Target(url, profile, self._config.station_id, self._config.password)
+        target = Target(url, profile, self._config.station_id, self._obedience.password)
         pair = f"{target.station_id}:{target.password.value}".encode()
         login = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         connection = await connect(
@@ -275,59 +277,32 @@ class DialectStation:
         await self._link.call("BootNotification", _BOOTS[self._version])
 
     async def _answer(self, action: str, payload: object) -> Answer:
-        decoded = decode_request(action, payload, self._version)
-        assert isinstance(decoded, DecodedRequest), decoded
-        assert decoded.dialect is self._dialect
+        order = ORDERS[self._version].get(action)
+        if order is not None:
+            done = self._obedience.answer(read_message(payload, order, self._version))
+            self._recorder.said(action, orders.word_of(done))
+            return Answer(write_message(done))
+        decoded = decode_request(action, payload, self._version) if is_pnc(action, self._version) else None
+        if not isinstance(decoded, DecodedRequest) or decoded.dialect is not self._dialect:
+            return self._refuse(action, payload, CarrierStatus.UNKNOWN_VENDOR_ID)
+        strange = self._manners.strange_word(str(payload))
+        if strange is not None:
+            self._recorder.note(Party.STATION, f"{strange} is no word that is known here")
+            return self._refuse(action, payload, CarrierStatus.REJECTED)
         request = decoded.request
-        response = await self._respond(request)
-        self._recorder.said(_name(action, payload), _word(response))
+        response = await self._answers.answer(request)
+        self._recorder.said(_name(action, payload), store_answers.word_of(response))
         follow_up = None
-        if isinstance(request, TriggerMessageRequest) and request.requested_message in _TRIGGERED:
-            follow_up = partial(self.enrol, _TRIGGERED[request.requested_message])
+        if isinstance(request, TriggerMessageRequest) and request.requested_message in TRIGGERED:
+            follow_up = partial(self.enrol, TRIGGERED[request.requested_message])
         return Answer(encode_response(response, self._dialect), follow_up)
 
-    async def _respond(self, request: PncRequest) -> PncResponse:
-        """What the store makes of a call of the CSMS."""
-        match request:
-            case CertificateSignedRequest():
-                return await self._update_leaf(request)
-            case GetInstalledCertificateIdsRequest():
-                return await asyncio.to_thread(self._list, request)
-            case InstallCertificateRequest():
-                return await asyncio.to_thread(self._install, request)
-            case DeleteCertificateRequest():
-                deleted = await asyncio.to_thread(self._security.delete_certificate, request.certificate_hash_data)
-                return DeleteCertificateResponse(DeleteCertificateStatus(deleted.value))
-            case TriggerMessageRequest():
-                is_known = request.requested_message in _TRIGGERED
-                return TriggerMessageResponse(
-                    TriggerMessageStatus.ACCEPTED if is_known else TriggerMessageStatus.NOT_IMPLEMENTED
-                )
-            case _:
-                raise NotImplementedError(type(request).__name__)
-
-    async def _update_leaf(self, signed: CertificateSignedRequest) -> CertificateSignedResponse:
-        use = signed.certificate_type or LeafUse.CSMS
-        outcome = await asyncio.to_thread(self._security.update_leaf, signed.certificate_chain, LEAF_TYPES_OF[use])
-        self._recorder.at_station(CertificateReceived(use, outcome.result, outcome.reason))
-        status = GenericStatus.ACCEPTED if outcome.accepted else GenericStatus.REJECTED
-        return CertificateSignedResponse(status, None if outcome.accepted else outcome.result.value)
-
-    def _install(self, asked: InstallCertificateRequest) -> InstallCertificateResponse:
-        outcome = self._security.install_ca(asked.certificate, _ROOTS[asked.certificate_type])
-        status = InstallCertificateStatus.ACCEPTED if outcome.accepted else InstallCertificateStatus.REJECTED
-        return InstallCertificateResponse(status, None if outcome.accepted else outcome.result.value)
-
-    def _list(self, asked: GetInstalledCertificateIdsRequest) -> GetInstalledCertificateIdsResponse:
-        kinds = [_LISTED[use] for use in asked.certificate_types or _LISTED]
-        chains = tuple(
-            CertificateHashDataChain(
-                _USES[one.certificate_type], one.certificate_hash_data, one.child_certificate_hash_data
-            )
-            for one in self._security.get_installed_certificates(kinds).certificate_hash_data_chain
-        )
-        status = GetInstalledCertificateStatus.ACCEPTED if chains else GetInstalledCertificateStatus.NOT_FOUND
-        return GetInstalledCertificateIdsResponse(status, chains)
+    def _refuse(self, action: str, payload: object, status: CarrierStatus) -> Answer:
+        """What another dialect says is a vendor's message that nobody knows here, or an action that is not served."""
+        self._recorder.said(_name(action, payload), "")
+        if action != DATA_TRANSFER:
+            raise RpcFault(ErrorCode.NOT_IMPLEMENTED, "not served")
+        return Answer(carrier_answer(status))
 
 
 def _is_open(security: EvseSecurity, kind: LeafCertificateType) -> bool:
@@ -337,12 +312,3 @@ def _is_open(security: EvseSecurity, kind: LeafCertificateType) -> bool:
 def _name(action: str, payload: Any) -> str:
     """The message, whatever carries it."""
     return str(payload.get("messageId", action))
-
-
-def _word(response: PncResponse) -> str:
-    """The status words of an answer."""
-    if isinstance(response, AuthorizeResponse):
-        chain = response.certificate_status
-        said = f"idTokenInfo {response.id_token_info.status.value}"
-        return said if chain is None else f"{said}, certificateStatus {chain.value}"
-    return str(response.status.value)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from chainpilot.wire.pnc.dialects import Dialect
-from flows.catalogue import FLOWS, Flow
+from flows.catalogue import FLOWS
+from flows.flow import Flow
 from flows.pages import FOLDER, index_page, path_of, written_page
 from flows.stage import EVSE, OPERATOR, STATION
 

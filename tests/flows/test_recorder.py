@@ -8,7 +8,8 @@ import pytest
 from chainpilot.cpms.model import Step, StepTaken
 from chainpilot.link.watch import Direction, FrameSeen, Kind
 from chainpilot.pki.identity import StationId
-from chainpilot.station.watch import Connected, Disconnected
+from chainpilot.pki.trust import LeafUse
+from chainpilot.station.watch import Connected, CsrMade, Disconnected
 from flows.meanings import UnknownStep
 from flows.recorder import EndsDisagree, Recorder
 from flows.recording import Line, Message, Note, Party
@@ -20,8 +21,8 @@ def step(which: Step, **facts: str) -> Act:
     return lambda recorder: recorder.at_cpms(StepTaken(which, StationId("CS-0001"), facts=facts))
 
 
-def frame(end: Party, direction: Direction, kind: Kind, action: str, summary: str = "") -> Act:
-    seen = FrameSeen(direction=direction, kind=kind, action=action, message_id="1", size=1, summary=summary)
+def frame(end: Party, direction: Direction, kind: Kind, action: str, summary: str = "", *, number: str = "1") -> Act:
+    seen = FrameSeen(direction=direction, kind=kind, action=action, message_id=number, size=1, summary=summary)
     return lambda recorder: recorder.at_station(seen) if end is Party.STATION else recorder.frame_at_cpms(seen)
 
 
@@ -87,6 +88,50 @@ def test_a_message_inside_data_transfer_has_a_status_of_its_own() -> None:
 def test_a_refusal_of_the_frame_is_told_as_one() -> None:
     (_, answer) = heard([*asks(), frame(Party.CPMS, "sent", "CALLERROR", "SignCertificate", "NotSupported")])
     assert answer.text == "CALLERROR NotSupported"
+
+
+def test_what_a_call_came_to_stands_behind_its_answer_however_far_the_station_was() -> None:
+    call = {"call": "7", "kind": "TriggerMessage"}
+    begun = [
+        step(Step.CALL_SENT, action="TriggerMessage", spoken="S", **call),
+        frame(Party.CPMS, "sent", "CALL", "ExtendedTriggerMessage"),
+        frame(Party.CPMS, "received", "CALLRESULT", "ExtendedTriggerMessage", "Accepted"),
+        step(Step.CALL_ANSWERED, action="TriggerMessage", answer="Accepted: because", **call),
+    ]
+    station = [lambda recorder: recorder.at_station(CsrMade(LeafUse.CSMS, "CS-0001"))]
+    end = step(Step.CALL_ENDED, state="Done", **call)
+    orders = {heard([*begun, *order]) for order in ([end, *station], [*station, end])}
+    (lines,) = orders
+    assert [line.text for line in lines[2:]] == [
+        "Accepted",
+        "on disk: the answer, Accepted",
+        "on disk: Done",
+        "on disk: a new key and its CSR",
+    ]
+
+
+def test_a_call_that_was_never_said_ends_where_it_stands() -> None:
+    call = {"call": "7", "kind": "Reset"}
+    lines = heard(
+        [step(Step.CALL_ORDERED, **call), step(Step.CALL_ENDED, state="Failed", reason="CallExpired", **call)]
+    )
+    assert [line.text for line in lines] == ["on disk: Reset is wanted, Waiting", "on disk: Failed, CallExpired"]
+
+
+@pytest.mark.anyio
+async def test_what_another_page_shows_is_left_out_with_its_words() -> None:
+    recorder = Recorder()
+    for act in (*asks(), ACCEPTED, ACCEPTED_TOO):
+        act(recorder)
+    recorder.said("SignCertificate", "a word of what is left out")
+    await recorder.leave_out("an earlier talk")
+    frame(Party.CPMS, "sent", "CALL", "DataTransfer", "iso15118/SignCertificate", number="2")(recorder)
+    frame(Party.CPMS, "received", "CALLRESULT", "DataTransfer", "Accepted", number="2")(recorder)
+    assert [line.text for line in recorder.lines()] == [
+        "an earlier talk",
+        "DataTransfer iso15118/SignCertificate",
+        "Accepted",
+    ]
 
 
 @pytest.mark.anyio

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from certs import v2g_pki
-from chainpilot.link.ocpp import Answer, OcppLink
+from chainpilot.link.ocpp import Answer, CallRefused, OcppLink
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station import StoreConfig
 from chainpilot.station.app import StationConfig
 from chainpilot.station.model import Secret
+from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.codec import decode_request, decode_response, encode_request, encode_response
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.fields import Quirk
 from chainpilot.wire.pnc.messages import (
     DeleteCertificateRequest,
     DeleteCertificateResponse,
@@ -42,6 +44,7 @@ from chainpilot.wire.pnc.words import (
 from clocks import SetClock
 from flows.recorder import Recorder
 from flows.station import DialectStation
+from flows.store_answers import PLAIN, Manners
 from forge import NOON
 from message_sockets import socket_pair
 
@@ -72,7 +75,7 @@ class Csms:
 
 
 @asynccontextmanager
-async def connected(folder: Path, dialect: Dialect) -> AsyncIterator[Csms]:
+async def connected(folder: Path, dialect: Dialect, manners: Manners = PLAIN) -> AsyncIterator[Csms]:
     csms, clock = Csms(dialect), SetClock(NOON)
     config = StationConfig(
         station_id="CS-0001",
@@ -83,7 +86,7 @@ async def connected(folder: Path, dialect: Dialect) -> AsyncIterator[Csms]:
         country="DE",
         secc_name="DE*ICE*E0001",
     )
-    station = DialectStation(config, dialect, csms.recorder, clock)
+    station = DialectStation(config, dialect, csms.recorder, clock, manners)
     near, far = socket_pair()
     csms.link = OcppLink(
         near, csms.take, clock=clock, watch=csms.recorder.frame_at_cpms, version=DIALECTS[dialect].version
@@ -114,6 +117,38 @@ async def test_a_root_is_installed_listed_and_deleted(tmp_path: Path, dialect: D
     await csms.recorder.until_ends_agree()
     notes = [line.text for line in csms.recorder.lines() if line.text.startswith("on disk")]
     assert notes == ["on disk: the V2G root", "on disk: the V2G root is deleted"]
+
+
+@pytest.mark.parametrize("dialect", [Dialect.H, Dialect.S], ids=lambda value: value.value)
+async def test_what_another_dialect_says_is_not_served(tmp_path: Path, dialect: Dialect) -> None:
+    request = TriggerMessageRequest(MessageTrigger.SIGN_CHARGING_STATION_CERTIFICATE)
+    async with connected(tmp_path, Dialect.O) as csms:
+        call = encode_request(request, dialect)
+        if dialect is Dialect.H:
+            assert await csms.link.call(call.action, call.payload) == {"status": "UnknownVendorId"}
+            return
+        with pytest.raises(CallRefused) as refused:
+            await csms.link.call(call.action, call.payload)
+        assert refused.value.code is ErrorCode.NOT_IMPLEMENTED
+
+
+async def test_a_station_may_know_the_misspelt_trigger_alone(tmp_path: Path) -> None:
+    request = TriggerMessageRequest(MessageTrigger.SIGN_V2G_CERTIFICATE)
+    async with connected(tmp_path, Dialect.H, Manners(only_misspelt=True)) as csms:
+        right = encode_request(request, Dialect.H)
+        assert await csms.link.call(right.action, right.payload) == {"status": "Rejected"}
+        misspelt = encode_request(request, Dialect.H, frozenset({Quirk.MISSPELT_TRIGGER}))
+        said = decode_response(request, Dialect.H, await csms.link.call(misspelt.action, misspelt.payload))
+        assert said == TriggerMessageResponse(TriggerMessageStatus.ACCEPTED)
+
+
+async def test_a_station_may_read_hexadecimal_certificates_alone(tmp_path: Path) -> None:
+    root = v2g_pki().root.certificate
+    async with connected(tmp_path, Dialect.H, Manners(only_hex=True)) as csms:
+        refused = await csms.ask(InstallCertificateRequest(ROOT, root.to_pem()))
+        assert refused == InstallCertificateResponse(InstallCertificateStatus.REJECTED)
+        taken = await csms.ask(InstallCertificateRequest(ROOT, root.der.hex()))
+        assert taken == InstallCertificateResponse(InstallCertificateStatus.ACCEPTED)
 
 
 @pytest.mark.parametrize("dialect", [Dialect.H, Dialect.O, Dialect.S, Dialect.V201], ids=lambda value: value.value)
