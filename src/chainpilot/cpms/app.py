@@ -198,7 +198,8 @@ class Cpms:
 
     def _note(self, taken: StepTaken) -> None:
         use = taken.use.value if taken.use else None
-        write = _log.warning if taken.step in _WORTH_A_WARNING else _log.info
+        is_bad_end = taken.step is Step.CALL_ENDED and "reason" in taken.facts
+        write = _log.warning if is_bad_end or taken.step in _WORTH_A_WARNING else _log.info
         write(taken.step.value, station=taken.station_id, enrolment=taken.enrolment_id, use=use, **taken.facts)
         if self._watch is not None:
             self._watch(taken)

@@ -82,6 +82,7 @@ async def install(talk: Conversation, demand: InstallCertificate) -> Mapping[str
             await _install(talk, demand.certificate_type, certificate, encoding)
         except StationRefused:
             raise refused from None
+    if record.csr_encoding is None:
         await talk.office.ledger.note_encoding(talk.call.station_id, encoding)
     return {"encoding": encoding.value}
 

@@ -117,7 +117,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """Why a call that is not done has ended; of one that is put off, why it was."""
+    """Why a call that is not done has ended."""
 
     reason: Reason
     detail: str
