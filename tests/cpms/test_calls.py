@@ -88,7 +88,8 @@ async def test_a_root_is_installed(tmp_path: Path, dialect: Dialect, use: Certif
         assert asked.certificate_type is use
         assert recognise(asked.certificate, PemLabel.CERTIFICATE).blocks == (root.der,)
         assert call.state is CallState.DONE
-        assert call.exchanges[-1].sent == {"certificateType": use.value, "fingerprint": root.fingerprint}
+        told = {"certificateType": use.value, "fingerprint": root.fingerprint, "encoding": TextEncoding.PEM.value}
+        assert call.exchanges[-1].sent == told
 
 
 @DIALECT

@@ -10,7 +10,7 @@ from typing import Any, Final
 from chainpilot.cpms.calls.secrecy import WITHHELD, is_harmless_key, is_harmless_variable
 from chainpilot.cpms.model.demands import VariableName
 from chainpilot.pki.certificate import CertificateError, load_certificates
-from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.encoding import EncodingError, PemLabel, recognise
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.pnc.messages import (
@@ -89,7 +89,7 @@ def _leaf_facts(text: str) -> dict[str, str]:
         first, *_ = load_certificates(text)
     except (CertificateError, EncodingError, ValueError):
         return {}
-    return {"fingerprint": first.fingerprint}
+    return {"fingerprint": first.fingerprint, "encoding": recognise(text, PemLabel.CERTIFICATE).encoding.value}
 
 
 _FACTS: Final[Mapping[type[Any], Callable[[Any], dict[str, str]]]] = {
