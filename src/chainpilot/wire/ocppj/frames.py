@@ -6,7 +6,7 @@ handled here, nor is the WebSocket.
 
 import re
 from enum import Enum, IntEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -63,6 +63,10 @@ class MessageType(IntEnum):
     CALLERROR = 4
 
 
+# as plain integers: a member's value takes a look-up of its own
+_CALL: Final = int(MessageType.CALL)
+_RESULT: Final = int(MessageType.CALLRESULT)
+_ERROR: Final = int(MessageType.CALLERROR)
 _TYPES: Final = {kind.value: kind for kind in MessageType}
 _ARITY: Final = {MessageType.CALL: 4, MessageType.CALLRESULT: 3, MessageType.CALLERROR: 5}
 
@@ -180,7 +184,7 @@ def decode(text: str | bytes) -> Frame:
         raise _unreadable(text, error) from error
     if not isinstance(value, list):
         raise FrameError(ErrorCode.FORMATION_VIOLATION, "a frame is a JSON array")
-    return _Reader(value).frame()
+    return _call(value) or _Reader(value).frame()
 
 
 def encode(frame: Frame) -> str:
@@ -197,19 +201,19 @@ def encode(frame: Frame) -> str:
         text = encode_json(_parts(frame))
     except UnwritableJsonError as error:
         raise UnwritableFrameError(message_id, str(error)) from error
-    if len(text) > MAX_FRAME or len(text.encode("utf-8")) > MAX_FRAME:
+    if len(text) > MAX_FRAME or (not text.isascii() and len(text.encode("utf-8")) > MAX_FRAME):
         raise UnwritableFrameError(message_id, f"it is larger than {MAX_FRAME} bytes")
     return text
 
 
 def _parts(frame: Frame) -> list[object]:
     match frame:
-        case Call(message_id, action, payload):
-            return [MessageType.CALL.value, message_id, action, payload]
         case CallResult(message_id, payload):
-            return [MessageType.CALLRESULT.value, message_id, payload]
+            return [_RESULT, message_id, payload]
+        case Call(message_id, action, payload):
+            return [_CALL, message_id, action, payload]
         case CallError(message_id, code, description, details):
-            return [MessageType.CALLERROR.value, message_id, code.value, description[:MAX_DESCRIPTION], details]
+            return [_ERROR, message_id, code.value, description[:MAX_DESCRIPTION], details]
 
 
 def _word_fault(text: str, limit: int, name: str) -> str | None:
@@ -225,6 +229,20 @@ def _require_word(message_id: str, text: str, limit: int, name: str) -> None:
     why = _word_fault(text, limit, name)
     if why is not None:
         raise UnwritableFrameError(message_id, why)
+
+
+def _call(parts: list[Any]) -> Call | None:
+    """The CALL that a decoded array is, as most are; None leaves it to `_Reader`, which tells what else it is."""
+    if len(parts) != 4:
+        return None
+    number, message_id, action, payload = parts
+    if type(number) is not int or number != _CALL or type(payload) is not dict:
+        return None
+    if type(message_id) is not str or not 0 < len(message_id) <= MAX_MESSAGE_ID or not message_id.isprintable():
+        return None
+    if type(action) is not str or not 0 < len(action) <= MAX_ACTION or not action.isprintable():
+        return None
+    return Call(message_id, action, payload)
 
 
 class _Reader:

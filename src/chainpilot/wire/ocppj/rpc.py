@@ -109,6 +109,8 @@ class Rpc:
     @property
     def next_deadline(self) -> float | None:
         """When `tick` has something to do, if nothing happens before; None if nothing is waited for."""
+        if self._outstanding is None and not self._queue:
+            return None
         deadlines = [call.deadline for call in self._queue]
         if self._outstanding is not None:
             deadlines.append(self._outstanding.deadline)
@@ -189,6 +191,8 @@ class Rpc:
 
     def tick(self, at: float) -> list[Event]:
         """Give up what ran out of time at `at` (monotonic seconds)."""
+        if self._outstanding is None and not self._queue:
+            return []
         expired = [call for call in self._queue if call.deadline <= at]
         for call in expired:
             self._queue.remove(call)
