@@ -1,11 +1,17 @@
 """A `websockets` connection, of either end, as the link's message socket. Opening one is the adapters' work."""
 
+from typing import Final
+
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from chainpilot.link.faults import SocketClosed
 
 __all__ = ["WebSocket"]
+
+_FULL: Final = 2**15
+"""Bytes that wait for the peer to read them; beyond it our own writing waits too, as `websockets` does by itself."""
 
 
 class WebSocket:
@@ -20,6 +26,19 @@ class WebSocket:
             return await self._connection.recv()
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
+
+    def offer(self, text: str, /) -> bool:
+        """Send one text message if the transport takes it at once."""
+        connection = self._connection
+        transport = connection.transport
+        if connection.state is not State.OPEN or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() >= _FULL:
+            return False
+        connection.protocol.send_text(text.encode())
+        for data in connection.protocol.data_to_send():
+            transport.write(data)
+        return True
 
     async def send(self, text: str, /) -> None:
         """Send one text message. Raises SocketClosed."""
