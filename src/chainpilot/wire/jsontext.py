@@ -79,8 +79,11 @@ def decode_json(text: str | bytes, *, limit: int = MAX_TEXT, depth: int = MAX_DE
     Raises:
         JsonError: for every text that is not such JSON; no other exception leaves.
     """
-    plain, raw = _utf8(text, limit)
-    if _deeper_than(plain, depth):
+    if isinstance(text, str) and len(text) <= limit and text.isascii():  # as nearly all are: as many bytes
+        plain, raw = text, text.encode()
+    else:
+        plain, raw = _utf8(text, limit)
+    if _may_be_deeper_than(plain, depth) and _is_deeper_than(plain, depth):
         raise JsonError(JsonDefect.TOO_DEEP, f"more than {depth} arrays and objects inside each other")
     try:
         value: object = msgspec.json.decode(raw)
@@ -127,9 +130,13 @@ def _skeleton(plain: str) -> str:
     return _STRING.sub("", plain)
 
 
-def _deeper_than(plain: str, depth: int) -> bool:
-    if plain.count("[") + plain.count("{") <= depth:
-        return False
+def _may_be_deeper_than(plain: str, depth: int) -> bool:
+    """By the brackets in all of the text, those in its strings included."""
+    arrays = plain.count("[") if plain.rfind("[") > 0 else 1
+    return arrays + plain.count("{") > depth
+
+
+def _is_deeper_than(plain: str, depth: int) -> bool:
     level = 0
     for bracket in _BRACKET.finditer(_skeleton(plain)):
         level += 1 if bracket[0] in "[{" else -1

@@ -255,9 +255,9 @@ class Rpc:
 
     def _on_call(self, frame: Call) -> Event:
         known = self._in_progress.get(frame.message_id)
-        if known == frame:
-            return CallRepeated(frame.message_id, frame.action)
         if known is not None:
+            if known == frame:
+                return CallRepeated(frame.message_id, frame.action)
             return self._turn_away(
                 frame, ErrorCode.PROTOCOL_ERROR, "another call with this message id is still in progress"
             )

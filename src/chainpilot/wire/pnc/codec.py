@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from chainpilot.wire.jsontext import JsonError, decode_json, encode_json
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect, DialectRow, Field, MessageRow, Side
@@ -52,8 +54,7 @@ class OcppCall:
     payload: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedRequest:
+class DecodedRequest(msgspec.Struct, frozen=True):
     """A request that was understood, and the dialect it came in, which its answer must use."""
 
     dialect: Dialect

@@ -53,8 +53,8 @@ _ALGORITHM: Final = Choice(HashAlgorithm)
 _DIGITS: Final = Text(MAX_HASH + 2)
 _URL: Final = Text(MAX_URL)
 _HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
-_PLAIN_DIGEST: Final = re.compile(rf"[0-9a-fA-F]{{1,{MAX_HASH}}}")
-_PLAIN_SERIAL: Final = re.compile(rf"[0-9a-fA-F]{{1,{MAX_SERIAL}}}")
+_PLAIN_DIGEST: Final = re.compile(rf"[0-9a-fA-F]{{1,{MAX_HASH}}}").fullmatch
+_PLAIN_SERIAL: Final = re.compile(rf"[0-9a-fA-F]{{1,{MAX_SERIAL}}}").fullmatch
 _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in HashAlgorithm}
 
 
@@ -203,25 +203,20 @@ def _read_chain(entry: object, path: str, uses: Choice[CertificateUse]) -> Certi
 
 def _read_plain(given: dict[str, object]) -> CertificateHashData | None:
     """Hash data that is as it should be, as nearly all is; None leaves it to whoever reads every variant or objects."""
-    match given:
-        case {
-            "hashAlgorithm": str() as word,
-            "issuerNameHash": str() as name,
-            "issuerKeyHash": str() as key,
-            "serialNumber": str() as serial,
-        }:
-            pass
-        case _:
-            return None
+    word, name, key = given.get("hashAlgorithm"), given.get("issuerNameHash"), given.get("issuerKeyHash")
+    serial = given.get("serialNumber")
+    if not (isinstance(word, str) and isinstance(name, str) and isinstance(key, str) and isinstance(serial, str)):
+        return None
     algorithm = _ALGORITHMS.get(word)
-    is_plain = _PLAIN_DIGEST.fullmatch(name) and _PLAIN_DIGEST.fullmatch(key) and _PLAIN_SERIAL.fullmatch(serial)
+    is_plain = _PLAIN_DIGEST(name) and _PLAIN_DIGEST(key) and _PLAIN_SERIAL(serial)
     return CertificateHashData(algorithm, name, key, serial) if algorithm is not None and is_plain else None
 
 
 def _read_question(value: object, path: str) -> OcspRequestData:
     given = object_of(value, path)
     url = given.get("responderURL")
-    return OcspRequestData(_HASHES.read(given, path), None if url is None else _URL.read(url, f"{path}.responderURL"))
+    hashes = _read_plain(given) or _HASHES.read(given, path)
+    return OcspRequestData(hashes, None if url is None else _URL.read(url, f"{path}.responderURL"))
 
 
 def _write_question(question: OcspRequestData, *, needs_url: bool) -> dict[str, object]:
