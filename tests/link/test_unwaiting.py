@@ -1,4 +1,4 @@
-"""Work in the task at hand: told when it waits, cancelled and timed out like any other."""
+"""Work in the task at hand: it tells when it waits, and is cancelled and timed out like any other."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from chainpilot.link.unwaiting import Unwaiting
+from chainpilot.link.unwaiting import begin
 
 pytestmark = pytest.mark.anyio
 
 
-async def run(work: Coroutine[Any, Any, None]) -> list[str]:
-    """What happened, as the work's task and `waits` tell it."""
-    told: list[str] = []
-    unwaiting = Unwaiting(work, lambda: told.append("waits"))
-    await unwaiting
-    assert unwaiting.waited is bool(told)
-    return told
+async def run(work: Coroutine[Any, Any, None]) -> bool:
+    """Do it, and tell whether it had to wait."""
+    rest = begin(work)
+    if rest is not None:
+        await rest
+    return rest is not None
 
 
 async def test_work_that_need_not_wait_is_done_in_one_go() -> None:
@@ -25,11 +24,11 @@ async def test_work_that_need_not_wait_is_done_in_one_go() -> None:
         done.append(asyncio.current_task())
 
     done: list[object] = []
-    assert await run(work()) == []
+    assert not await run(work())
     assert done == [asyncio.current_task()]
 
 
-async def test_work_that_waits_says_so_once_and_keeps_its_task() -> None:
+async def test_work_that_waits_says_so_and_keeps_its_task() -> None:
     async def work() -> None:
         for _ in range(3):
             await asyncio.sleep(0)
@@ -37,7 +36,7 @@ async def test_work_that_waits_says_so_once_and_keeps_its_task() -> None:
             done.append(asyncio.current_task())
 
     done: list[object] = []
-    assert await run(work()) == ["waits"]
+    assert await run(work())
     assert done == [asyncio.current_task()] * 3
 
 
@@ -81,7 +80,7 @@ async def test_work_may_catch_its_cancelling_and_go_on() -> None:
     task = asyncio.create_task(run(work()))
     await asyncio.sleep(0)
     task.cancel()
-    assert await task == ["waits"]
+    assert await task
     assert ended == ["tidied"]
 
 
@@ -93,7 +92,7 @@ async def test_a_time_out_begun_before_the_first_wait_ends_it() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(asyncio.sleep(0))
 
-    assert await run(work()) == ["waits"]
+    assert await run(work())
 
 
 async def test_work_that_is_given_up_is_closed() -> None:
@@ -104,7 +103,9 @@ async def test_work_that_is_given_up_is_closed() -> None:
             ended.append("closed")
 
     ended: list[str] = []
-    steps = Unwaiting(work(), lambda: None).__await__()
+    rest = begin(work())
+    assert rest is not None
+    steps = rest.__await__()
     next(steps)
     steps.close()
     assert ended == ["closed"]

@@ -14,14 +14,15 @@ import logging
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from chainpilot.clock import Clock
 from chainpilot.errors import ChainpilotError, outline
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed, RpcFault, SocketClosed, failure_of
 from chainpilot.link.outbox import MAX_UNSENT_ANSWERS, MessageSocket, Outbox
-from chainpilot.link.unwaiting import Unwaiting
+from chainpilot.link.unwaiting import Rest, begin
 from chainpilot.link.watch import FrameSeen, Watch, seen_received
 from chainpilot.wire.ocppj.events import (
     AnswerUnreadable,
@@ -67,8 +68,7 @@ GRACE: Final = 5.0
 _LOG: Final = logging.getLogger("chainpilot.link")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a handler returns: the CALLRESULT's payload, and what to do once the peer has been sent it.
 
     The follow-up is not run if the connection ends before the answer is written: what must happen anyway belongs into a
@@ -116,7 +116,7 @@ class OcppLink:
         self._rpc = Rpc(lambda: str(uuid.uuid4()), limits, version)
         self._end: SocketClosed | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, object]]] = {}
-        self._outbox = Outbox(socket, self._rpc, clock, watch, sent=self._rearm, broken=self._break)
+        self._outbox = Outbox(socket, self._rpc, clock, watch, called=self._rearm, broken=self._break)
         self._reader: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[None] | None = None
@@ -171,6 +171,7 @@ class OcppLink:
         answer: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = answer
         self._outbox.flush()
+        self._rearm()
         try:
             return await answer
         except asyncio.CancelledError:
@@ -219,15 +220,11 @@ class OcppLink:
         count = 0
         while True:
             asked = self._receive(await self._socket.recv())
-            if asked is not None and self._may_begin(asked):
-                work = Unwaiting(self._serve(asked), self._hand_over)
-                try:
-                    await work
-                except asyncio.CancelledError:
-                    if work.waited:
-                        raise
-                if work.waited:
-                    return
+            rest = None if asked is None else self._begin(asked)
+            if rest is not None:
+                self._hand_over()
+                await rest
+                return
             count += 1
             if count % MAX_AT_A_STRETCH == 0:  # a socket with messages at hand need not suspend
                 await asyncio.sleep(0)
@@ -239,22 +236,26 @@ class OcppLink:
         events = self._rpc.receive(text, self._clock.monotonic())
         if not events:
             return None
-        *earlier, last = events
+        last = events[-1]
         if self._watch is not None:
             self._watch(seen_received(text, last))
         if not isinstance(last, CallReceived):
             self._take(events)
             return None
-        if earlier:
-            self._take(earlier)
+        if len(events) > 1:
+            self._take(events[:-1])
         return last
 
-    def _may_begin(self, asked: CallReceived) -> bool:
-        if len(self._tasks) < MAX_TASKS:
-            return True
-        self._rpc.refuse(asked.message_id, ErrorCode.GENERIC_ERROR, f"{len(self._tasks)} tasks are at work already")
-        self._outbox.flush()
-        return False
+    def _begin(self, asked: CallReceived) -> Rest | None:
+        """Handle a call as far as it goes without waiting; what is left of it."""
+        if len(self._tasks) >= MAX_TASKS:
+            self._rpc.refuse(asked.message_id, ErrorCode.GENERIC_ERROR, f"{len(self._tasks)} tasks are at work already")
+            self._outbox.flush()
+            return None
+        try:
+            return begin(self._serve(asked))
+        except asyncio.CancelledError:  # the handler's own doing: nobody can have cancelled a task that did not wait
+            return None
 
     async def _keep_time(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from chainpilot.clock import Clock
 from chainpilot.link.watch import Watch, seen_sent
 from chainpilot.wire.ocppj.calls import Outgoing
+from chainpilot.wire.ocppj.frames import Call
 from chainpilot.wire.ocppj.rpc import Rpc
 
 __all__ = ["MAX_UNSENT_ANSWERS", "MessageSocket", "Outbox"]
@@ -46,7 +47,7 @@ class Outbox:
         rpc: gives the frames.
         clock: a CALL's time runs from its sending.
         watch: told of every frame written.
-        sent: called after frames were handed to the socket.
+        called: told that a CALL begins to be sent.
         broken: called with what went wrong in `flush`, which raises nothing.
     """
 
@@ -57,32 +58,35 @@ class Outbox:
         clock: Clock,
         watch: Watch | None,
         *,
-        sent: Callable[[], None],
+        called: Callable[[], None],
         broken: Callable[[Exception], None],
     ) -> None:
         self._socket = socket
         self._rpc = rpc
         self._clock = clock
         self._watch = watch
-        self._sent = sent
+        self._called = called
         self._broken = broken
         self._held: Outgoing | None = None
         self._unwritten: list[tuple[Outgoing, asyncio.Future[bool]]] = []
         self._to_write = asyncio.Event()
-        self._written = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
 
     def flush(self) -> None:
         """Write what the socket takes without waiting; the rest is `write`'s."""
         if self._held is not None:
             return
         try:
-            while (outgoing := self._rpc.data_to_send(self._clock.monotonic())) is not None:
+            at = self._clock.monotonic()
+            while (outgoing := self._rpc.data_to_send(at)) is not None:
+                if isinstance(outgoing.frame, Call):
+                    self._called()
                 if not self._socket.offer(outgoing.text):
                     self._held = outgoing
                     self._to_write.set()
-                    break
+                    return
                 self._note(outgoing)
-            self._sent()
         except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
             self._broken(error)
 
@@ -107,8 +111,8 @@ class Outbox:
     async def until_room(self) -> None:
         """Wait until answers don't pile up."""
         while self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
-            self._written.clear()
-            await self._written.wait()
+            self._room.clear()
+            await self._room.wait()
 
     def finish(self) -> None:
         """Nothing more is written."""
@@ -120,7 +124,8 @@ class Outbox:
     def _note(self, outgoing: Outgoing) -> None:
         if self._watch is not None:
             self._watch(seen_sent(outgoing))
-        self._written.set()
+        if not self._room.is_set():
+            self._room.set()
         for position, (answer, written) in enumerate(self._unwritten):
             if answer is outgoing:
                 del self._unwritten[position]
