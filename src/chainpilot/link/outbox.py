@@ -71,7 +71,8 @@ class Outbox:
         self._unwritten: list[tuple[Outgoing, asyncio.Future[bool]]] = []
         self._to_write = asyncio.Event()
         self._room = asyncio.Event()
-        self._room.set()
+        self._is_minded = watch is not None
+        """Whether anybody minds what was written."""
 
     def flush(self) -> None:
         """Write what the socket takes without waiting; the rest is `write`'s."""
@@ -86,7 +87,8 @@ class Outbox:
                     self._held = outgoing
                     self._to_write.set()
                     return
-                self._note(outgoing)
+                if self._is_minded:
+                    self._note(outgoing)
         except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
             self._broken(error)
 
@@ -105,12 +107,14 @@ class Outbox:
         """Flush, and wait until a frame is written; False if the connection ends before."""
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._unwritten.append((outgoing, written))
+        self._is_minded = True
         self.flush()
         return await written
 
     async def until_room(self) -> None:
         """Wait until answers don't pile up."""
         while self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
+            self._is_minded = True
             self._room.clear()
             await self._room.wait()
 
@@ -124,11 +128,11 @@ class Outbox:
     def _note(self, outgoing: Outgoing) -> None:
         if self._watch is not None:
             self._watch(seen_sent(outgoing))
-        if not self._room.is_set():
-            self._room.set()
+        self._room.set()
         for position, (answer, written) in enumerate(self._unwritten):
             if answer is outgoing:
                 del self._unwritten[position]
                 if not written.done():
                     written.set_result(True)
-                return
+                break
+        self._is_minded = self._watch is not None or bool(self._unwritten)

@@ -22,6 +22,7 @@ __all__ = [
     "JsonError",
     "UnwritableJsonError",
     "decode_json",
+    "encode_if_plain",
     "encode_json",
 ]
 
@@ -83,7 +84,9 @@ def decode_json(text: str | bytes, *, limit: int = MAX_TEXT, depth: int = MAX_DE
         plain, raw = text, text.encode()
     else:
         plain, raw = _utf8(text, limit)
-    if _may_be_deeper_than(plain, depth) and _is_deeper_than(plain, depth):
+    # the brackets in all of the text are at least those outside its strings, and nearly always few enough
+    brackets = plain.count("{") + (plain.count("[") if plain.rfind("[") > 0 else 1)
+    if brackets > depth and _is_deeper_than(plain, depth):
         raise JsonError(JsonDefect.TOO_DEEP, f"more than {depth} arrays and objects inside each other")
     try:
         value: object = msgspec.json.decode(raw)
@@ -108,6 +111,11 @@ def encode_json(value: object, *, depth: int = MAX_DEPTH) -> str:
     return msgspec.json.encode(value).decode("utf-8")
 
 
+def encode_if_plain(value: object, depth: int) -> str | None:
+    """The text that `encode_json` makes of a value that it need not look at closely; None for any other."""
+    return msgspec.json.encode(value).decode() if _is_plain(value, depth) else None
+
+
 def _utf8(text: str | bytes, limit: int) -> tuple[str, bytes]:
     """The text as characters and as bytes; raises JsonError."""
     if len(text) > limit:  # a character takes one to four bytes, so beyond that the exact size changes nothing
@@ -128,12 +136,6 @@ def _too_large(size: int, limit: int) -> JsonError:
 def _skeleton(plain: str) -> str:
     """The text without its strings."""
     return _STRING.sub("", plain)
-
-
-def _may_be_deeper_than(plain: str, depth: int) -> bool:
-    """By the brackets in all of the text, those in its strings included."""
-    arrays = plain.count("[") if plain.rfind("[") > 0 else 1
-    return arrays + plain.count("{") > depth
 
 
 def _is_deeper_than(plain: str, depth: int) -> bool:

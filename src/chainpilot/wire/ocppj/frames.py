@@ -12,11 +12,13 @@ import msgspec
 
 from chainpilot.errors import OwnError, PeerError
 from chainpilot.wire.jsontext import (
+    MAX_DEPTH,
     MAX_TEXT,
     JsonDefect,
     JsonError,
     UnwritableJsonError,
     decode_json,
+    encode_if_plain,
     encode_json,
 )
 from chainpilot.wire.version import OcppVersion
@@ -51,6 +53,9 @@ UNREADABLE_ID: Final = "-1"
 """Stands for a message id that could not be read. 1.6 leaves that case open; 2.0.1 part 4 section 4.2.3 does not."""
 
 _SALVAGE_WINDOW: Final = 256
+_AROUND: Final = 64
+"""Characters of an answer around its payload, and then some."""
+_PLAIN_ID: Final = re.compile(rf"[-0-9A-Za-z_]{{1,{MAX_MESSAGE_ID}}}").fullmatch
 _TYPE_PREFIX: Final = re.compile(r"\s*\[\s*(-?\d{1,4})\s*[,\]]")
 _ID_PREFIX: Final = re.compile(r'\s*\[\s*[^\[\]{},"]{1,16},\s*"([^"\\]{1,36})"')
 
@@ -194,6 +199,10 @@ def encode(frame: Frame) -> str:
         UnwritableFrameError: the id, action or payload is not one that `decode` would read, or the frame is too large.
     """
     message_id = frame.message_id
+    if isinstance(frame, CallResult) and _PLAIN_ID(message_id):  # nearly every answer, and the same text
+        payload = encode_if_plain(frame.payload, MAX_DEPTH - 1)
+        if payload is not None and len(payload) < MAX_FRAME - _AROUND:
+            return f'[3,"{message_id}",{payload}]'
     _require_word(message_id, message_id, MAX_MESSAGE_ID, "message id")
     if isinstance(frame, Call):
         _require_word(message_id, frame.action, MAX_ACTION, "action")

@@ -140,7 +140,8 @@ class Rpc:
             UnwritableFrameError: the payload is not JSON or too large.
             RpcClosedError: the connection has ended.
         """
-        self._require_open()
+        if self._closed:
+            raise RpcClosedError
         if len(self._queue) >= self._limits.queued_calls:
             raise QueueFullError(action, len(self._queue))
         frame = Call(self._new_id(), action, payload)
@@ -178,21 +179,17 @@ class Rpc:
         """
         if self._closed:
             return []
-        events = self.tick(at)
+        events = self.tick(at) if self._queue or self._outstanding is not None else []
         try:
             frame = decode(text)
         except FrameError as fault:
-            return [*events, self._on_fault(fault)]
-        match frame:
-            case Call():
-                return [*events, self._on_call(frame)]
-            case CallResult() | CallError():
-                return [*events, self._on_answer(frame)]
+            events.append(self._on_fault(fault))
+        else:
+            events.append(self._on_call(frame) if isinstance(frame, Call) else self._on_answer(frame))
+        return events
 
     def tick(self, at: float) -> list[Event]:
         """Give up what ran out of time at `at` (monotonic seconds)."""
-        if self._outstanding is None and not self._queue:
-            return []
         expired = [call for call in self._queue if call.deadline <= at]
         for call in expired:
             self._queue.remove(call)
@@ -234,17 +231,14 @@ class Rpc:
             if (before := call.take(CallInput.CLOSE)) is not CallState.ABANDONED
         ]
 
-    def _require_open(self) -> None:
-        if self._closed:
-            raise RpcClosedError
-
     def _find(self, message_id: str) -> OwnCall | None:
         if self._outstanding is not None and self._outstanding.message_id == message_id:
             return self._outstanding
         return next((call for call in self._queue if call.message_id == message_id), None)
 
     def _answer(self, frame: CallResult | CallError) -> Outgoing:
-        self._require_open()
+        if self._closed:
+            raise RpcClosedError
         asked = self._in_progress.get(frame.message_id)
         if asked is None:
             raise NotInProgressError(frame.message_id)
