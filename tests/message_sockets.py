@@ -29,11 +29,21 @@ class MemorySocket:
             raise item
         return item
 
+    def offer(self, text: str, /) -> bool:
+        """Hand the message to the other end, unless the connection is held or gone."""
+        if self._gone is not None or not self._flowing.is_set():
+            return False
+        self._deliver(text)
+        return True
+
     async def send(self, text: str, /) -> None:
         """Hand the message to the other end; waits while the connection is held."""
         await self._flowing.wait()
         if self._gone is not None:
             raise self._gone
+        self._deliver(text)
+
+    def _deliver(self, text: str) -> None:
         self.sent.append(text)
         for _ in range(self.repeat):
             self.other.put(text)

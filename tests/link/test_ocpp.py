@@ -238,6 +238,60 @@ async def test_a_handler_that_is_cancelled_from_within_still_answers() -> None:
     assert (kind, code) == (4, "InternalError")
 
 
+async def test_a_handler_that_cancels_its_task_ends_nobody_elses_reading() -> None:
+    async def handler(action: str, payload: object) -> Answer:
+        task = asyncio.current_task()
+        assert task is not None
+        if action == "Foolish":
+            task.cancel()
+        return Answer({"action": action})
+
+    async with alone(handler) as (_, socket, _):
+        socket.put('[2,"1","Foolish",{}]')
+        socket.put('[2,"2","Wise",{}]')
+        assert await answers(socket, 2) == [[3, "1", {"action": "Foolish"}], [3, "2", {"action": "Wise"}]]
+
+
+async def test_calls_that_need_not_wait_are_answered_without_a_task_of_their_own() -> None:
+    tasks: list[object] = []
+
+    async def handler(action: str, payload: object) -> Answer:
+        tasks.append(asyncio.current_task())
+        if action == "Slow":
+            await asyncio.sleep(0)
+        return Answer({})
+
+    async with alone(handler) as (_, socket, _):
+        for number, action in enumerate(["Quick", "Quick", "Slow", "Quick"]):
+            socket.put(f'[2,"{number}","{action}",{{}}]')
+        await answers(socket, 4)
+    first, second, slow, last = tasks
+    assert first is second is slow
+    assert last is not slow
+
+
+async def test_a_peer_that_talks_without_pause_lets_others_have_their_turn() -> None:
+    async with alone() as (_, socket, _):
+        for number in range(1000):
+            socket.put(f'[2,"{number}","A",{{}}]')
+        await answers(socket, 1)
+        assert len(socket.sent) < 100
+        await answers(socket, 1000)
+
+
+async def test_an_exception_of_whoever_watches_ends_the_connection() -> None:
+    def watch(seen: FrameSeen) -> None:
+        if seen.direction == "sent":
+            raise ZeroDivisionError
+
+    socket, _ = socket_pair()
+    link = OcppLink(socket, echo, clock=SetClock(), watch=watch)
+    run = asyncio.create_task(link.run())
+    socket.put('[2,"1","A",{}]')
+    with pytest.raises(ZeroDivisionError):
+        await run
+
+
 async def test_a_malformed_frame_is_answered_and_the_connection_stays() -> None:
     async with alone() as (link, socket, _):
         socket.put('[2,"1","A",{]')
@@ -465,6 +519,9 @@ async def test_a_cancelled_link_leaves_no_task_behind() -> None:
 
 async def test_a_bug_in_the_socket_is_not_swallowed_and_still_ends_the_calls() -> None:
     class Broken(MemorySocket):
+        def offer(self, text: str, /) -> bool:
+            return False
+
         async def send(self, text: str, /) -> None:
             raise ZeroDivisionError
 

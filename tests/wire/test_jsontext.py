@@ -80,6 +80,50 @@ def test_arbitrary_json_like_text_agrees_with_the_standard_library(text: str) ->
         assert found == expected
 
 
+class Members(list[tuple[str, object]]):
+    """An object as it stands in a text, members of one name included."""
+
+
+NAMES = st.sampled_from(["a", "b", "a:", '"', "\\", "ä", ""])
+TREES = st.recursive(
+    st.none() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(NAMES, inner), max_size=3).map(Members),
+    max_leaves=12,
+)
+
+
+def written(tree: object, comma: str, colon: str, *, ascii_only: bool) -> str:
+    if isinstance(tree, Members):
+        inside = (
+            json.dumps(name, ensure_ascii=ascii_only) + colon + written(value, comma, colon, ascii_only=ascii_only)
+            for name, value in tree
+        )
+        return "{" + comma.join(inside) + "}"
+    if isinstance(tree, list):
+        return "[" + comma.join(written(value, comma, colon, ascii_only=ascii_only) for value in tree) + "]"
+    return json.dumps(tree, ensure_ascii=ascii_only)
+
+
+def repeats_a_name(tree: object) -> bool:
+    if isinstance(tree, Members):
+        names = [name for name, _ in tree]
+        return len(set(names)) < len(names) or any(repeats_a_name(value) for _, value in tree)
+    return isinstance(tree, list) and any(repeats_a_name(value) for value in tree)
+
+
+@given(TREES, st.sampled_from([",", ", ", ",\n"]), st.sampled_from([":", ": ", " :", "\t:\r\n"]), st.booleans())
+def test_members_of_one_name_are_refused_however_the_text_is_written(
+    tree: object, comma: str, colon: str, ascii_only: bool
+) -> None:
+    text = written(tree, comma, colon, ascii_only=ascii_only)
+    found = outcome(text)
+    if repeats_a_name(tree):
+        assert isinstance(found, JsonError)
+        assert found.defect is JsonDefect.DUPLICATE_KEY
+    else:
+        assert found == json.loads(text)
+
+
 @pytest.mark.parametrize("size", [MAX_TEXT - 1, MAX_TEXT])
 def test_a_text_up_to_the_bound_is_read(size: int) -> None:
     assert decode_json('"' + "a" * (size - 2) + '"') == "a" * (size - 2)

@@ -2,23 +2,28 @@
 
 The rules of OCPP-J are `wire.ocppj.rpc`'s; the socket, its security and reconnecting are the adapters'.
 
-Every call of the peer is handled in a task of its own, so that a slow handler blocks nobody and a handler may call back
-to the peer it is answering. How long a handler may take is not handled here: it is its own to bound.
+A slow handler blocks nobody, and a handler may call back to the peer it is answering: the task that read a call handles
+it, and when the handler has to wait for the first time, another task reads on. So a call that is answered without
+waiting costs no task, and calls handled one after the other share a task's context variables.
+How long a handler may take is not handled here: it is its own to bound.
 """
 
 import asyncio
+import contextvars
 import logging
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
 
 from chainpilot.clock import Clock
 from chainpilot.errors import ChainpilotError, outline
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed, RpcFault, SocketClosed, failure_of
-from chainpilot.link.watch import FrameSeen, Watch, seen_received, seen_sent
-from chainpilot.wire.ocppj.calls import Outgoing
+from chainpilot.link.outbox import MAX_UNSENT_ANSWERS, MessageSocket, Outbox
+from chainpilot.link.unwaiting import Rest, begin
+from chainpilot.link.watch import FrameSeen, Watch, seen_received
 from chainpilot.wire.ocppj.events import (
     AnswerUnreadable,
     CallExpired,
@@ -53,34 +58,17 @@ __all__ = [
 ]
 
 MAX_TASKS: Final = 32
-"""Handlers and follow-ups at work on one connection: twice the calls that may be in progress, since a follow-up
+"""Handlers and follow-ups that wait on one connection: twice the calls that may be in progress, since a follow-up
 outlives its call."""
-MAX_UNSENT_ANSWERS: Final = 32
-"""Answers waiting to be written before we stop reading: a peer that asks and never reads must not fill our memory."""
+MAX_AT_A_STRETCH: Final = 8
+"""Messages read before others get their turn, if they come faster than they are answered."""
 GRACE: Final = 5.0
 """Seconds that handlers get to end their work after the peer has gone, before they are cancelled."""
 
 _LOG: Final = logging.getLogger("chainpilot.link")
 
 
-class MessageSocket(Protocol):
-    """A connection that carries texts; `recv` and `send` raise `SocketClosed` once the peer is gone, nothing else."""
-
-    async def recv(self) -> str | bytes:
-        """The next message."""
-        ...
-
-    async def send(self, text: str, /) -> None:
-        """Send one message; returns when the transport has taken it."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close with a WebSocket code; a pending `recv` then raises `SocketClosed`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a handler returns: the CALLRESULT's payload, and what to do once the peer has been sent it.
 
     The follow-up is not run if the connection ends before the answer is written: what must happen anyway belongs into a
@@ -94,14 +82,6 @@ class Answer:
 Handler = Callable[[str, object], Awaitable[Answer]]
 """Takes the action and the payload of a peer's call. Raises `RpcFault` to answer with CALLERROR; whatever else it
 raises becomes InternalError with an incident id, the rest of it stays in our log."""
-
-
-@dataclass(slots=True)
-class _Served:
-    """A call of the peer at work, and whether it has had its answer (its id may be used again then)."""
-
-    asked: CallReceived
-    answered: bool = False
 
 
 class OcppLink:
@@ -136,10 +116,11 @@ class OcppLink:
         self._rpc = Rpc(lambda: str(uuid.uuid4()), limits, version)
         self._end: SocketClosed | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, object]]] = {}
-        self._unwritten: list[tuple[Outgoing, asyncio.Future[bool]]] = []
+        self._outbox = Outbox(socket, self._rpc, clock, watch, called=self._rearm, broken=self._break)
+        self._reader: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._to_write = asyncio.Event()
-        self._written = asyncio.Event()
+        self._over: asyncio.Future[None] | None = None
+        self._context = contextvars.copy_context()
         self._sooner = asyncio.Event()
         self._armed: float | None = None
 
@@ -153,18 +134,20 @@ class OcppLink:
 
         Cancelled, it cancels its handlers and waits for them. It does not close the socket, which is its maker's.
         """
-        loops = [asyncio.create_task(work) for work in (self._read(), self._write(), self._keep_time())]
+        self._over = asyncio.get_running_loop().create_future()
+        self._context = contextvars.copy_context()
+        self._read_on()
+        loops = [self._start(self._outbox.write()), self._start(self._keep_time())]
         grace = 0.0
         try:
-            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await self._over
         except SocketClosed as gone:
             self._finish(gone)
             grace = GRACE
         finally:
             self._finish(SocketClosed(1006, "the link was stopped"))
-            await _stop(loops)
+            reader, self._reader = self._reader, None
+            await _stop([*loops, *([reader] if reader else [])])
             await self._settle(grace)
 
     async def call(self, action: str, payload: Mapping[str, object], *, answer_timeout: float | None = None) -> object:
@@ -187,13 +170,12 @@ class OcppLink:
         message_id = self._rpc.call(action, dict(payload), self._clock.monotonic(), timeout=answer_timeout)
         answer: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = answer
-        self._to_write.set()
+        self._outbox.flush()
         self._rearm()
         try:
             return await answer
         except asyncio.CancelledError:
             self._rpc.cancel(message_id)
-            self._to_write.set()
             raise
         finally:
             del self._waiting[message_id]
@@ -205,28 +187,75 @@ class OcppLink:
         self._finish(SocketClosed(code, reason))
         await self._socket.close(code, reason)
 
-    async def _read(self) -> None:
-        while True:
-            text = await self._socket.recv()
-            events = self._rpc.receive(text, self._clock.monotonic())
-            if self._watch is not None and events:
-                self._watch(seen_received(text, events[-1]))
-            self._take(events)
-            await asyncio.sleep(0)  # a socket with messages at hand need not suspend; handlers and the writer must run
-            while self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
-                self._written.clear()
-                await self._written.wait()
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin a task whose exception ends the connection."""
+        task = asyncio.create_task(work, context=self._context.copy())
+        task.add_done_callback(self._on_done)
+        return task
 
-    async def _write(self) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._break(error)
+        elif task is self._reader:  # a handler had cancelled the task that it ran in
+            self._read_on()
+
+    def _break(self, error: BaseException) -> None:
+        """End the connection with the first error, which `run` raises."""
+        if self._over is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    def _read_on(self) -> None:
+        self._reader = self._start(self._read())
+
+    def _hand_over(self) -> None:
+        """The task that reads has to wait in a handler; another one reads on."""
+        task = self._reader
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            self._read_on()
+
+    async def _read(self) -> None:
+        """Read and handle; ends with a handler that had to wait."""
+        count = 0
         while True:
-            while (outgoing := self._rpc.data_to_send(self._clock.monotonic())) is not None:
-                self._rearm()
-                await self._socket.send(outgoing.text)
-                if self._watch is not None:
-                    self._watch(seen_sent(outgoing))
-                self._note_written(outgoing)
-            self._to_write.clear()
-            await self._to_write.wait()
+            asked = self._receive(await self._socket.recv())
+            rest = None if asked is None else self._begin(asked)
+            if rest is not None:
+                self._hand_over()
+                await rest
+                return
+            count += 1
+            if count % MAX_AT_A_STRETCH == 0:  # a socket with messages at hand need not suspend
+                await asyncio.sleep(0)
+            if self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
+                await self._outbox.until_room()
+
+    def _receive(self, text: str | bytes) -> CallReceived | None:
+        """Take a message; the call that it is, if it is one that has to be answered."""
+        events = self._rpc.receive(text, self._clock.monotonic())
+        if not events:
+            return None
+        last = events[-1]
+        if self._watch is not None:
+            self._watch(seen_received(text, last))
+        if not isinstance(last, CallReceived):
+            self._take(events)
+            return None
+        if len(events) > 1:
+            self._take(events[:-1])
+        return last
+
+    def _begin(self, asked: CallReceived) -> Rest | None:
+        """Handle a call as far as it goes without waiting; what is left of it."""
+        if len(self._tasks) >= MAX_TASKS:
+            self._rpc.refuse(asked.message_id, ErrorCode.GENERIC_ERROR, f"{len(self._tasks)} tasks are at work already")
+            self._outbox.flush()
+            return None
+        try:
+            return begin(self._serve(asked))
+        except asyncio.CancelledError:  # the handler's own doing: nobody can have cancelled a task that did not wait
+            return None
 
     async def _keep_time(self) -> None:
         while True:
@@ -252,24 +281,15 @@ class OcppLink:
         if deadline is not None and (self._armed is None or deadline < self._armed):
             self._sooner.set()
 
-    def _note_written(self, outgoing: Outgoing) -> None:
-        self._written.set()
-        for position, (answer, written) in enumerate(self._unwritten):
-            if answer is outgoing:
-                del self._unwritten[position]
-                if not written.done():
-                    written.set_result(True)
-                return
-
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:
             self._take_one(event)
-        self._to_write.set()
+        self._outbox.flush()
 
     def _take_one(self, event: Event) -> None:
         match event:
             case CallReceived():
-                self._begin(event)
+                pass  # `_receive` hands it on
             case ResultReceived(message_id, _, payload):
                 answer = self._waiting.get(message_id)
                 if answer is not None and not answer.done():
@@ -290,10 +310,7 @@ class OcppLink:
             return
         self._end = end
         self._take(self._rpc.close())
-        for _, written in self._unwritten:
-            if not written.done():
-                written.set_result(False)
-        self._unwritten.clear()
+        self._outbox.finish()
 
     async def _settle(self, grace: float) -> None:
         timer = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + grace))
@@ -303,58 +320,43 @@ class OcppLink:
         finally:
             await _stop([timer, *self._tasks])
 
-    def _begin(self, asked: CallReceived) -> None:
-        if len(self._tasks) >= MAX_TASKS:
-            self._rpc.refuse(asked.message_id, ErrorCode.GENERIC_ERROR, f"{len(self._tasks)} tasks are at work already")
-            return
-        task = asyncio.create_task(self._serve(_Served(asked)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, served: _Served) -> None:
+    async def _serve(self, asked: CallReceived) -> None:
+        answered = False
         try:
-            await self._work_on(served)
+            answer = await self._handler(asked.action, asked.payload)
+            if self._end is not None:
+                _LOG.info("%s: the connection ended before %s was answered", self._name, asked.action)
+                return
+            outgoing = self._rpc.respond(asked.message_id, answer.payload)
+            answered = True
+            if answer.follow_up is None:
+                self._outbox.flush()
+            elif await self._outbox.until_written(outgoing):
+                await answer.follow_up()
         except asyncio.CancelledError:
-            self._refuse(served, ErrorCode.INTERNAL_ERROR, "the work was cancelled")
+            if not answered:  # else its id may be in use again
+                self._refuse(asked, ErrorCode.INTERNAL_ERROR, "the work was cancelled")
             raise
         except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
-            self._on_failure(served, error)
+            self._on_failure(asked, error, answered=answered)
 
-    async def _work_on(self, served: _Served) -> None:
-        answer = await self._handler(served.asked.action, served.asked.payload)
-        if self._end is not None:
-            _LOG.info("%s: the connection ended before %s was answered", self._name, served.asked.action)
-            return
-        outgoing = self._rpc.respond(served.asked.message_id, answer.payload)
-        served.answered = True
-        self._to_write.set()
-        if answer.follow_up is not None and await self._until_written(outgoing):
-            await answer.follow_up()
+    def _refuse(self, asked: CallReceived, code: ErrorCode, description: str) -> None:
+        if self._end is None:
+            writable = description.encode("utf-8", "replace").decode("utf-8")
+            self._rpc.refuse(asked.message_id, code, writable)
+            self._outbox.flush()
 
-    async def _until_written(self, outgoing: Outgoing) -> bool:
-        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._unwritten.append((outgoing, written))
-        return await written
-
-    def _refuse(self, served: _Served, code: ErrorCode, description: str) -> None:
-        if served.answered or self._end is not None:
-            return
-        writable = description.encode("utf-8", "replace").decode("utf-8")
-        self._rpc.refuse(served.asked.message_id, code, writable)
-        served.answered = True
-        self._to_write.set()
-
-    def _on_failure(self, served: _Served, error: Exception) -> None:
-        action = served.asked.action
-        if isinstance(error, RpcFault) and not served.answered:
-            _LOG.info("%s: %s was answered with %s", self._name, action, error.code.value)
-            self._refuse(served, error.code, error.description)
+    def _on_failure(self, asked: CallReceived, error: Exception, *, answered: bool) -> None:
+        if isinstance(error, RpcFault) and not answered:
+            _LOG.info("%s: %s was answered with %s", self._name, asked.action, error.code.value)
+            self._refuse(asked, error.code, error.description)
         elif isinstance(error, LinkClosed) and self._end is not None:
-            _LOG.info("%s: the connection ended while %s was at work", self._name, action)
+            _LOG.info("%s: the connection ended while %s was at work", self._name, asked.action)
         else:
             incident = secrets.token_hex(4)
-            _LOG.error("%s: incident %s in %s: %s", self._name, incident, action, outline(error))
-            self._refuse(served, ErrorCode.INTERNAL_ERROR, f"incident {incident}")
+            _LOG.error("%s: incident %s in %s: %s", self._name, incident, asked.action, outline(error))
+            if not answered:
+                self._refuse(asked, ErrorCode.INTERNAL_ERROR, f"incident {incident}")
 
 
 def _remark(name: str, event: CallRepeated | CallTurnedAway | StrayAnswer | FrameRefused) -> tuple[int, str, str, str]:

@@ -1,11 +1,18 @@
 """A `websockets` connection, of either end, as the link's message socket. Opening one is the adapters' work."""
 
+from typing import Final
+
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from chainpilot.link.faults import SocketClosed
+from chainpilot.link.inlet import Inlet
 
-__all__ = ["WebSocket"]
+__all__ = ["InletSocket", "WebSocket"]
+
+_FULL: Final = 2**15
+"""Bytes that wait for the peer to read them; beyond it our own writing waits too, as `websockets` does by itself."""
 
 
 class WebSocket:
@@ -21,6 +28,19 @@ class WebSocket:
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
 
+    def offer(self, text: str, /) -> bool:
+        """Send one text message if the transport takes it at once."""
+        connection = self._connection
+        transport = connection.transport
+        if connection.state is not State.OPEN or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() >= _FULL:
+            return False
+        connection.protocol.send_text(text.encode())
+        for data in connection.protocol.data_to_send():
+            transport.write(data)
+        return True
+
     async def send(self, text: str, /) -> None:
         """Send one text message. Raises SocketClosed."""
         try:
@@ -31,6 +51,31 @@ class WebSocket:
     async def close(self, code: int, reason: str) -> None:
         """Close; a peer that doesn't answer the closing handshake is dropped after a while."""
         await self._connection.close(code, reason)
+
+
+class InletSocket(WebSocket):
+    """The server's end, its ordinary frames read and written without `websockets`.
+
+    Args:
+        connection: just opened.
+        longest: bytes of a message read at most.
+    """
+
+    def __init__(self, connection: Inlet, longest: int) -> None:
+        super().__init__(connection)
+        self._inlet = connection
+        connection.take_over(longest)
+
+    async def recv(self) -> str | bytes:
+        """The next message. Raises SocketClosed."""
+        try:
+            return await self._inlet.next_message()
+        except ConnectionClosed as closed:
+            raise _closed(closed) from closed
+
+    def offer(self, text: str, /) -> bool:
+        """Send one text message if the transport takes it at once."""
+        return self._inlet.offer(text, _FULL)
 
 
 def _closed(closed: ConnectionClosed) -> SocketClosed:

@@ -22,6 +22,7 @@ __all__ = [
     "JsonError",
     "UnwritableJsonError",
     "decode_json",
+    "encode_if_plain",
     "encode_json",
 ]
 
@@ -79,18 +80,21 @@ def decode_json(text: str | bytes, *, limit: int = MAX_TEXT, depth: int = MAX_DE
     Raises:
         JsonError: for every text that is not such JSON; no other exception leaves.
     """
-    plain, size = _utf8(text, limit)
-    if size > limit:
-        raise JsonError(JsonDefect.TOO_LARGE, f"{size} bytes; at most {limit} are read")
-    skeleton = _STRING.sub("", plain)
-    if _deeper_than(skeleton, depth):
+    if isinstance(text, str) and len(text) <= limit and text.isascii():  # as nearly all are: as many bytes
+        plain, raw = text, text.encode()
+    else:
+        plain, raw = _utf8(text, limit)
+    # the brackets in all of the text are at least those outside its strings, and nearly always few enough
+    brackets = plain.count("{") + (plain.count("[") if plain.rfind("[") > 0 else 1)
+    if brackets > depth and _is_deeper_than(plain, depth):
         raise JsonError(JsonDefect.TOO_DEEP, f"more than {depth} arrays and objects inside each other")
     try:
-        value: object = msgspec.json.decode(plain)
+        value: object = msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         raise JsonError(JsonDefect.NOT_JSON, str(error)) from error
-    # In well-formed JSON the colons outside strings are exactly the members, so a smaller dict lost one.
-    if skeleton.count(":") != _members(value):
+    # A text that the value makes again, as nearly every compact one, has each member once: an object that lost one is
+    # shorter. In any other the colons outside strings are exactly the members, so a smaller dict lost one.
+    if msgspec.json.encode(value) != raw and _skeleton(plain).count(":") != _members(value):
         raise JsonError(JsonDefect.DUPLICATE_KEY, "an object has two members of one name")
     return value
 
@@ -107,21 +111,36 @@ def encode_json(value: object, *, depth: int = MAX_DEPTH) -> str:
     return msgspec.json.encode(value).decode("utf-8")
 
 
-def _utf8(text: str | bytes, limit: int) -> tuple[str, int]:
+def encode_if_plain(value: object, depth: int) -> str | None:
+    """The text that `encode_json` makes of a value that it need not look at closely; None for any other."""
+    return msgspec.json.encode(value).decode() if _is_plain(value, depth) else None
+
+
+def _utf8(text: str | bytes, limit: int) -> tuple[str, bytes]:
+    """The text as characters and as bytes; raises JsonError."""
+    if len(text) > limit:  # a character takes one to four bytes, so beyond that the exact size changes nothing
+        raise _too_large(len(text), limit)
     try:
-        if isinstance(text, str):
-            # A character takes one to four bytes: beyond `limit` characters the exact size changes nothing.
-            return text, len(text) if len(text) > limit else len(text.encode("utf-8"))
-        return (text.decode("utf-8") if len(text) <= limit else ""), len(text)
+        plain, raw = (text, text.encode()) if isinstance(text, str) else (text.decode(), text)
     except UnicodeError as error:
         raise JsonError(JsonDefect.NOT_UTF8, "its bytes are not UTF-8 text") from error
+    if len(raw) > limit:
+        raise _too_large(len(raw), limit)
+    return plain, raw
 
 
-def _deeper_than(skeleton: str, depth: int) -> bool:
-    if skeleton.count("[") + skeleton.count("{") <= depth:
-        return False
+def _too_large(size: int, limit: int) -> JsonError:
+    return JsonError(JsonDefect.TOO_LARGE, f"{size} bytes; at most {limit} are read")
+
+
+def _skeleton(plain: str) -> str:
+    """The text without its strings."""
+    return _STRING.sub("", plain)
+
+
+def _is_deeper_than(plain: str, depth: int) -> bool:
     level = 0
-    for bracket in _BRACKET.finditer(skeleton):
+    for bracket in _BRACKET.finditer(_skeleton(plain)):
         level += 1 if bracket[0] in "[{" else -1
         if level > depth:
             return True
@@ -129,23 +148,15 @@ def _deeper_than(skeleton: str, depth: int) -> bool:
 
 
 def _members(value: object) -> int:
-    total = 0
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            total += len(item)
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-    return total
+    """Of all objects in a value; recursion ends with the depth that was read."""
+    if type(value) is dict:
+        return len(value) + sum(map(_members, value.values()))
+    return sum(map(_members, value)) if type(value) is list else 0
 
 
 def _is_plain(value: Any, depth: int) -> bool:
     """Whether there is nothing to look at closely, as in nearly every message; recursion ends with `depth`."""
     kind = type(value)
-    if kind is str:
-        return cast("bool", value.isascii())
     if kind is dict or kind is list or kind is tuple:
         if not depth:
             return False
@@ -154,10 +165,12 @@ def _is_plain(value: Any, depth: int) -> bool:
                 if type(name) is not str or not name.isascii():
                     return False
             value = value.values()
-        for inner in value:  # noqa: SIM110 - a generator costs as much as all the rest
-            if not _is_plain(inner, depth - 1):
+        for inner in value:  # noqa: SIM110 - a generator costs as much as all the rest, as does a call for each text
+            if not (inner.isascii() if type(inner) is str else _is_plain(inner, depth - 1)):
                 return False
         return True
+    if kind is str:
+        return cast("bool", value.isascii())
     return value is None or kind is bool or (kind is int and -MAX_INTEGER <= value <= MAX_INTEGER)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chainpilot.wire.jsontext import MAX_DEPTH
 from chainpilot.wire.ocppj.frames import (
     MAX_ACTION,
     MAX_DESCRIPTION,
@@ -162,6 +163,28 @@ def test_a_longer_id_is_refused_and_not_echoed() -> None:
 def test_an_action_is_bounded() -> None:
     decode(json.dumps([2, "a", "x" * MAX_ACTION, {}]))
     assert fault_of(json.dumps([2, "a", "x" * (MAX_ACTION + 1), {}])).code is ErrorCode.PROPERTY_CONSTRAINT_VIOLATION
+
+
+@pytest.mark.parametrize("message_id", ["1", "0f1e-AB_9", "a b", 'quo"te', "back\\slash", "ä", "x" * 36])
+@pytest.mark.parametrize("size", [0, 1, MAX_FRAME - 200, MAX_FRAME - 120, MAX_FRAME - 80])
+def test_an_answer_is_the_same_text_whatever_its_id_and_size(message_id: str, size: int) -> None:
+    payload: dict[str, object] = {"status": "Accepted", "data": "d" * size, "n": [1, None, {"ok": True}]}
+    written = json.dumps([3, message_id, payload], separators=(",", ":"), ensure_ascii=False)
+    if len(written.encode()) <= MAX_FRAME:
+        assert encode(CallResult(message_id, payload)) == written
+    else:
+        with pytest.raises(UnwritableFrameError):
+            encode(CallResult(message_id, payload))
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH])
+def test_an_answers_depth_is_that_of_all_the_frame(depth: int) -> None:
+    payload: dict[str, object] = {}
+    for _ in range(depth - 2):
+        payload = {"a": payload}
+    assert decode(encode(CallResult("1", payload))) == CallResult("1", payload)
+    with pytest.raises(UnwritableFrameError):
+        encode(CallResult("1", {"a": {"a": {"a": payload}}}))
 
 
 def test_a_frame_of_exactly_the_bound_is_read_and_written() -> None:

@@ -6,17 +6,19 @@ handled here, nor is the WebSocket.
 
 import re
 from enum import Enum, IntEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from chainpilot.errors import OwnError, PeerError
 from chainpilot.wire.jsontext import (
+    MAX_DEPTH,
     MAX_TEXT,
     JsonDefect,
     JsonError,
     UnwritableJsonError,
     decode_json,
+    encode_if_plain,
     encode_json,
 )
 from chainpilot.wire.version import OcppVersion
@@ -51,6 +53,9 @@ UNREADABLE_ID: Final = "-1"
 """Stands for a message id that could not be read. 1.6 leaves that case open; 2.0.1 part 4 section 4.2.3 does not."""
 
 _SALVAGE_WINDOW: Final = 256
+_AROUND: Final = 64
+"""Characters of an answer around its payload, and then some."""
+_PLAIN_ID: Final = re.compile(rf"[-0-9A-Za-z_]{{1,{MAX_MESSAGE_ID}}}").fullmatch
 _TYPE_PREFIX: Final = re.compile(r"\s*\[\s*(-?\d{1,4})\s*[,\]]")
 _ID_PREFIX: Final = re.compile(r'\s*\[\s*[^\[\]{},"]{1,16},\s*"([^"\\]{1,36})"')
 
@@ -63,6 +68,10 @@ class MessageType(IntEnum):
     CALLERROR = 4
 
 
+# as plain integers: a member's value takes a look-up of its own
+_CALL: Final = int(MessageType.CALL)
+_RESULT: Final = int(MessageType.CALLRESULT)
+_ERROR: Final = int(MessageType.CALLERROR)
 _TYPES: Final = {kind.value: kind for kind in MessageType}
 _ARITY: Final = {MessageType.CALL: 4, MessageType.CALLRESULT: 3, MessageType.CALLERROR: 5}
 
@@ -180,7 +189,7 @@ def decode(text: str | bytes) -> Frame:
         raise _unreadable(text, error) from error
     if not isinstance(value, list):
         raise FrameError(ErrorCode.FORMATION_VIOLATION, "a frame is a JSON array")
-    return _Reader(value).frame()
+    return _call(value) or _Reader(value).frame()
 
 
 def encode(frame: Frame) -> str:
@@ -190,6 +199,10 @@ def encode(frame: Frame) -> str:
         UnwritableFrameError: the id, action or payload is not one that `decode` would read, or the frame is too large.
     """
     message_id = frame.message_id
+    if isinstance(frame, CallResult) and _PLAIN_ID(message_id):  # nearly every answer, and the same text
+        payload = encode_if_plain(frame.payload, MAX_DEPTH - 1)
+        if payload is not None and len(payload) < MAX_FRAME - _AROUND:
+            return f'[3,"{message_id}",{payload}]'
     _require_word(message_id, message_id, MAX_MESSAGE_ID, "message id")
     if isinstance(frame, Call):
         _require_word(message_id, frame.action, MAX_ACTION, "action")
@@ -197,19 +210,19 @@ def encode(frame: Frame) -> str:
         text = encode_json(_parts(frame))
     except UnwritableJsonError as error:
         raise UnwritableFrameError(message_id, str(error)) from error
-    if len(text) > MAX_FRAME or len(text.encode("utf-8")) > MAX_FRAME:
+    if len(text) > MAX_FRAME or (not text.isascii() and len(text.encode("utf-8")) > MAX_FRAME):
         raise UnwritableFrameError(message_id, f"it is larger than {MAX_FRAME} bytes")
     return text
 
 
 def _parts(frame: Frame) -> list[object]:
     match frame:
-        case Call(message_id, action, payload):
-            return [MessageType.CALL.value, message_id, action, payload]
         case CallResult(message_id, payload):
-            return [MessageType.CALLRESULT.value, message_id, payload]
+            return [_RESULT, message_id, payload]
+        case Call(message_id, action, payload):
+            return [_CALL, message_id, action, payload]
         case CallError(message_id, code, description, details):
-            return [MessageType.CALLERROR.value, message_id, code.value, description[:MAX_DESCRIPTION], details]
+            return [_ERROR, message_id, code.value, description[:MAX_DESCRIPTION], details]
 
 
 def _word_fault(text: str, limit: int, name: str) -> str | None:
@@ -225,6 +238,20 @@ def _require_word(message_id: str, text: str, limit: int, name: str) -> None:
     why = _word_fault(text, limit, name)
     if why is not None:
         raise UnwritableFrameError(message_id, why)
+
+
+def _call(parts: list[Any]) -> Call | None:
+    """The CALL that a decoded array is, as most are; None leaves it to `_Reader`, which tells what else it is."""
+    if len(parts) != 4:
+        return None
+    number, message_id, action, payload = parts
+    if type(number) is not int or number != _CALL or type(payload) is not dict:
+        return None
+    if type(message_id) is not str or not 0 < len(message_id) <= MAX_MESSAGE_ID or not message_id.isprintable():
+        return None
+    if type(action) is not str or not 0 < len(action) <= MAX_ACTION or not action.isprintable():
+        return None
+    return Call(message_id, action, payload)
 
 
 class _Reader:

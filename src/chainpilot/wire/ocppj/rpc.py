@@ -109,6 +109,8 @@ class Rpc:
     @property
     def next_deadline(self) -> float | None:
         """When `tick` has something to do, if nothing happens before; None if nothing is waited for."""
+        if self._outstanding is None and not self._queue:
+            return None
         deadlines = [call.deadline for call in self._queue]
         if self._outstanding is not None:
             deadlines.append(self._outstanding.deadline)
@@ -138,7 +140,8 @@ class Rpc:
             UnwritableFrameError: the payload is not JSON or too large.
             RpcClosedError: the connection has ended.
         """
-        self._require_open()
+        if self._closed:
+            raise RpcClosedError
         if len(self._queue) >= self._limits.queued_calls:
             raise QueueFullError(action, len(self._queue))
         frame = Call(self._new_id(), action, payload)
@@ -176,16 +179,14 @@ class Rpc:
         """
         if self._closed:
             return []
-        events = self.tick(at)
+        events = self.tick(at) if self._queue or self._outstanding is not None else []
         try:
             frame = decode(text)
         except FrameError as fault:
-            return [*events, self._on_fault(fault)]
-        match frame:
-            case Call():
-                return [*events, self._on_call(frame)]
-            case CallResult() | CallError():
-                return [*events, self._on_answer(frame)]
+            events.append(self._on_fault(fault))
+        else:
+            events.append(self._on_call(frame) if isinstance(frame, Call) else self._on_answer(frame))
+        return events
 
     def tick(self, at: float) -> list[Event]:
         """Give up what ran out of time at `at` (monotonic seconds)."""
@@ -230,17 +231,14 @@ class Rpc:
             if (before := call.take(CallInput.CLOSE)) is not CallState.ABANDONED
         ]
 
-    def _require_open(self) -> None:
-        if self._closed:
-            raise RpcClosedError
-
     def _find(self, message_id: str) -> OwnCall | None:
         if self._outstanding is not None and self._outstanding.message_id == message_id:
             return self._outstanding
         return next((call for call in self._queue if call.message_id == message_id), None)
 
     def _answer(self, frame: CallResult | CallError) -> Outgoing:
-        self._require_open()
+        if self._closed:
+            raise RpcClosedError
         asked = self._in_progress.get(frame.message_id)
         if asked is None:
             raise NotInProgressError(frame.message_id)
@@ -251,9 +249,9 @@ class Rpc:
 
     def _on_call(self, frame: Call) -> Event:
         known = self._in_progress.get(frame.message_id)
-        if known == frame:
-            return CallRepeated(frame.message_id, frame.action)
         if known is not None:
+            if known == frame:
+                return CallRepeated(frame.message_id, frame.action)
             return self._turn_away(
                 frame, ErrorCode.PROTOCOL_ERROR, "another call with this message id is still in progress"
             )

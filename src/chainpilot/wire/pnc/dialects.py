@@ -27,6 +27,8 @@ __all__ = [
 class Dialect(Enum):
     """A way to speak with a station (pnc-messages.md section 1)."""
 
+    __hash__ = object.__hash__  # an Enum's own hashes the name, in Python, for every look-up in the tables
+
     H = "H"
     """DataTransfer with vendorId `iso15118`: the OCPP 1.6 ISO 15118 extension, version 1.3 (seed 004)."""
     O = "O"  # noqa: E741 - the specification's letter

@@ -220,10 +220,12 @@ class Choice(Generic[E]):
         """The dialect's word."""
         if self.only is not None and value not in self.only:
             raise InexpressibleError(f"this dialect has no word for {value.value}")
-        quirk = self.misspelt.get(value)
-        if quirk is not None and quirk in quirks:
-            return quirk.value
-        return self.written_as.get(value, value.value)
+        if quirks:
+            quirk = self.misspelt.get(value)
+            if quirk is not None and quirk in quirks:
+                return quirk.value
+        written = self.written_as.get(value)
+        return value.value if written is None else written
 
     @property
     def spellings(self) -> tuple[str, ...]:

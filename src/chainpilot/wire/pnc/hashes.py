@@ -51,7 +51,11 @@ MAX_URL: Final = 2000
 _USES_WITH_CHILDREN: Final = (CertificateUse.V2G_CERTIFICATE_CHAIN, None)
 _ALGORITHM: Final = Choice(HashAlgorithm)
 _DIGITS: Final = Text(MAX_HASH + 2)
+_URL: Final = Text(MAX_URL)
 _HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
+_PLAIN_DIGEST: Final = re.compile(rf"[0-9a-fA-F]{{1,{MAX_HASH}}}").fullmatch
+_PLAIN_SERIAL: Final = re.compile(rf"[0-9a-fA-F]{{1,{MAX_SERIAL}}}").fullmatch
+_ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in HashAlgorithm}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ class HashObject:
     def read(self, value: object, path: str) -> CertificateHashData:
         """The hash data, letter by letter as it came but for white space around it."""
         given = object_of(value, path)
+        plain = _read_plain(given)
+        if plain is not None:
+            return plain
         algorithm = _ALGORITHM.read(present(given, "hashAlgorithm", path), f"{path}.hashAlgorithm")
         return CertificateHashData(
             hash_algorithm=algorithm,
@@ -169,6 +176,9 @@ class HashChains:
         return {**written, "childCertificateHashData": children} if children else written
 
 
+_HASHES: Final = HashObject()
+
+
 def is_flat(chains: tuple[CertificateHashDataChain, ...]) -> bool:
     """Whether chains came as bare hash data."""
     return all(chain.certificate_type is None and not chain.child_certificate_hash_data for chain in chains)
@@ -191,12 +201,22 @@ def _read_chain(entry: object, path: str, uses: Choice[CertificateUse]) -> Certi
     )
 
 
+def _read_plain(given: dict[str, object]) -> CertificateHashData | None:
+    """Hash data that is as it should be, as nearly all is; None leaves it to whoever reads every variant or objects."""
+    word, name, key = given.get("hashAlgorithm"), given.get("issuerNameHash"), given.get("issuerKeyHash")
+    serial = given.get("serialNumber")
+    if not (isinstance(word, str) and isinstance(name, str) and isinstance(key, str) and isinstance(serial, str)):
+        return None
+    algorithm = _ALGORITHMS.get(word)
+    is_plain = _PLAIN_DIGEST(name) and _PLAIN_DIGEST(key) and _PLAIN_SERIAL(serial)
+    return CertificateHashData(algorithm, name, key, serial) if algorithm is not None and is_plain else None
+
+
 def _read_question(value: object, path: str) -> OcspRequestData:
     given = object_of(value, path)
     url = given.get("responderURL")
-    return OcspRequestData(
-        HashObject().read(given, path), None if url is None else Text(MAX_URL).read(url, f"{path}.responderURL")
-    )
+    hashes = _read_plain(given) or _HASHES.read(given, path)
+    return OcspRequestData(hashes, None if url is None else _URL.read(url, f"{path}.responderURL"))
 
 
 def _write_question(question: OcspRequestData, *, needs_url: bool) -> dict[str, object]:

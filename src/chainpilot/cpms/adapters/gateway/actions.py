@@ -1,6 +1,6 @@
 """What a station asks, and what it is answered: Plug & Charge through the codec, the rest by the table of `answers`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
 
@@ -81,7 +81,8 @@ class Desk:
 
         Raises RpcFault, and LedgerFailed as the link's InternalError.
         """
-        return replace(await self._answer(action, payload), follow_up=self._session.hear)
+        answer = await self._answer(action, payload)
+        return answer if self._session.heard.is_set() else Answer(answer.payload, self._session.hear)
 
     async def _answer(self, action: str, payload: object) -> Answer:
         if is_pnc(action, self._session.version):

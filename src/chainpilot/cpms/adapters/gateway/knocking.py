@@ -4,9 +4,8 @@ from asyncio import BaseTransport
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from websockets.asyncio.server import ServerConnection
-
 from chainpilot.clock import Clock
+from chainpilot.link.inlet import Inlet
 
 __all__ = ["MAX_KNOCKING", "OPENING", "TLS_HANDSHAKE", "Knocking", "counted"]
 
@@ -48,10 +47,10 @@ class Knocking:
         self._since.pop(peer, None)
 
 
-def counted(knocking: Knocking) -> type[ServerConnection]:
+def counted(knocking: Knocking) -> type[Inlet]:
     """The connections of a listener without TLS, which nothing else would count before they have said something."""
 
-    class Counted(ServerConnection):
+    class Counted(Inlet):
         """Closed at once if there is no room."""
 
         def connection_made(self, transport: BaseTransport) -> None:

@@ -31,9 +31,10 @@ from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker
 from chainpilot.errors import outline
+from chainpilot.link.inlet import Inlet
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.link.watch import Watch
-from chainpilot.link.websocket import WebSocket
+from chainpilot.link.websocket import InletSocket, WebSocket
 from chainpilot.pki.identity import StationId
 from chainpilot.wire.ocppj.rpc import RpcLimits
 from chainpilot.wire.version import OcppVersion
@@ -144,7 +145,7 @@ class Gateway:
                 listener.port,
                 ssl=doorway,
                 ssl_handshake_timeout=TLS_HANDSHAKE if doorway else None,
-                create_connection=None if doorway else counted(knocking),
+                create_connection=Inlet if doorway else counted(knocking),
                 process_request=admit,
                 subprotocols=_SUBPROTOCOLS,
                 compression=None,
@@ -183,6 +184,7 @@ class Gateway:
     async def _work(self, connection: ServerConnection) -> None:
         """One station's session, from the open socket to its end."""
         admitted = self._admitted.pop(connection)
+        socket = InletSocket(connection, self._server.max_frame) if isinstance(connection, Inlet) else None
         station_id = admitted.station.station_id
         spoken = dict.fromkeys(admitted.station.dialects)
         session = Session(station_id, admitted.profile, _version_of(connection), spoken)
@@ -195,7 +197,7 @@ class Gateway:
             transactions=self._transactions,
         )
         link = OcppLink(
-            WebSocket(connection),
+            socket or WebSocket(connection),
             desk.answer,
             clock=self._office.clock,
             limits=RpcLimits(answer_timeout=self._server.call_timeout),

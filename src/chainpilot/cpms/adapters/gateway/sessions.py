@@ -68,6 +68,8 @@ class Session:
 
     def note(self, dialect: Dialect) -> bool:
         """The station spoke it; whether that changes what it is asked in."""
+        if next(reversed(self.spoken), None) is dialect:
+            return False
         before = self.dialects, dialect in self.spoken
         self.spoken.pop(dialect, None)
         self.spoken[dialect] = None
