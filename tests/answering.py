@@ -75,6 +75,8 @@ class AnsweringStation:
     """What it was asked, understood or not refused for its dialect."""
     frames: list[Any] = field(default_factory=list)
     """Every call, as it came."""
+    unknown: list[Any] = field(default_factory=lambda: [4, "NotImplemented", "", {}])
+    """What answers OCPP's own messages that it does not know."""
     came: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once there was a call."""
     _answers: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
@@ -122,10 +124,10 @@ class AnsweringStation:
             self.heard.append(message)
             return self._framed(self.reply(message, str(payload)), None)
         if not is_pnc(action, self.version):
-            return [4, "NotImplemented", "", {}]
+            return self.unknown
         decoded = decode_request(action, payload, self.version)
         if isinstance(decoded, DecodedRequest) and decoded.dialect not in self.speaks:
-            return [3, {"status": "UnknownVendorId"}] if action == "DataTransfer" else [4, "NotImplemented", "", {}]
+            return [3, {"status": "UnknownVendorId"}] if action == "DataTransfer" else self.unknown
         assert isinstance(decoded, DecodedRequest), decoded
         self.heard.append(decoded.request)
         return self._framed(self.reply(decoded.request, str(payload)), decoded.dialect)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,17 +38,26 @@ KEY = "c0ffee" * 6
 OPERATOR = "Operator"
 
 
+class BrokenWatcher(Exception):
+    """The watcher is out of order."""
+
+
 class StepLog:
     """The steps taken, and a way to wait for one without asking again and again."""
 
     def __init__(self) -> None:
         self.taken: list[StepTaken] = []
+        self.broken: Counter[Step] = Counter()
+        """How often more a step fails for the watcher's sake, by step."""
         self._more = asyncio.Event()
 
     def __call__(self, taken: StepTaken) -> None:
         """Note one."""
         self.taken.append(taken)
         self._more.set()
+        if self.broken[taken.step] > 0:
+            self.broken[taken.step] -= 1
+            raise BrokenWatcher(taken.step)
 
     def count(self, step: Step) -> int:
         """How often the step was taken so far."""

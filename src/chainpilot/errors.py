@@ -2,8 +2,8 @@
 
 ChainpilotError
 ├── PeerError
-│   ├── CaRefused  (cpms.ports)
-│   ├── StationRefused  (cpms.ports)
+│   ├── CaRefused  (cpms.ports.authorities)
+│   ├── StationRefused  (cpms.ports.stations)
 │   ├── CallRefused  (link.faults)
 │   ├── RpcFault  (link.faults)
 │   ├── ArtifactError  (pki.artifact.armour)
@@ -43,11 +43,11 @@ ChainpilotError
 │   ├── ImpossibleCallTransition  (cpms.model.calls)
 │   ├── ImpossibleTransition  (cpms.model.states)
 │   ├── PasswordFormatError  (cpms.passwords)
-│   ├── LedgerConflict  (cpms.ports)
-│   ├── LedgerFailed  (cpms.ports)
-│   ├── NotSpoken  (cpms.ports)
-│   ├── QuotaSpent  (cpms.ports)
-│   ├── TooManyCalls  (cpms.ports)
+│   ├── LedgerConflict  (cpms.ports.ledger)
+│   ├── LedgerFailed  (cpms.ports.ledger)
+│   ├── QuotaSpent  (cpms.ports.ledger)
+│   ├── TooManyCalls  (cpms.ports.ledger)
+│   ├── NotSpoken  (cpms.ports.stations)
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)
 │   ├── TokenUnusable  (station.adapters.pkcs11.settings)
 │   ├── CsrNotMade  (station.app)
@@ -75,8 +75,8 @@ ChainpilotError
 │   └── UnwritableMessageError  (wire.schema)
 └── UndecidedError
     ├── DemoTooSlow  (cli.demo.timeline)
-    ├── CaUndecided  (cpms.ports)
-    ├── StationUndecided  (cpms.ports)
+    ├── CaUndecided  (cpms.ports.authorities)
+    ├── StationUndecided  (cpms.ports.stations)
     ├── CallTimedOut  (link.faults)
     ├── LinkClosed  (link.faults)
     ├── SocketClosed  (link.faults)

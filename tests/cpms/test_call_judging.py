@@ -87,6 +87,7 @@ REFUSED: list[tuple[Demand, str]] = [
     (GetConfiguration(("K" * 51,)), "longer than 50"),
     (SetVariables(()), "too few"),
     (SetVariables((variable("SecurityProfile", "3"), variable("BasicAuthPassword", "x" * 20))), "use ChangePassword"),
+    (SetVariables((variable("securityProfile", "0"),)), "never lowered"),
     (SetVariables((variable("OrganizationName", "v" * 1001),)), "longer than 1000"),
     (GetVariables(()), "too few"),
     (SetNetworkProfile(1, connection(1)), "never lowered"),

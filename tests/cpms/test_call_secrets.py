@@ -132,6 +132,26 @@ def test_what_is_written_down_is_read_again_as_it_was(demand: Demand) -> None:
     assert without_secrets(shown) == shown
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "user:s3cr3t@host/x",
+        "ftp:user:s3cr3t@host/x",
+        "https:\\\\user:s3cr3t@host/x",
+        "sftp:///user:s3cr3t@host/x",
+        "https://host/x;token=s3cr3t",
+        "https://host/x?token=s3cr3t",
+        "https://host/x#s3cr3t",
+        "https://user:s3cr3t@host/x",
+        "https://[broken/s3cr3t",
+        "s3cr3t",
+    ],
+)
+def test_a_url_that_is_not_plainly_without_secrets_is_withheld(url: str) -> None:
+    shown = without_secrets(GetLog(LogType.SECURITY_LOG, url))
+    assert "s3cr3t" not in demand_to_json(shown)
+
+
 def test_harmless_settings_are_written_down() -> None:
     for demand in (
         ChangeConfiguration("CPONAME", "Operator"),

@@ -64,9 +64,9 @@ def test_an_impossible_event_says_so() -> None:
         CALL.after(CallEvent.LOSE, NOON)
 
 
-def test_a_sent_message_is_unanswered_until_its_answer_is_there() -> None:
+def test_a_message_has_left_from_its_record_on_unless_it_provably_has_not() -> None:
     sent = replace(CALL.after(CallEvent.SEND, NOON), exchanges=(Exchange("Reset", "ocpp1.6", NOON, {}),))
-    assert sent.is_unanswered
-    answered = replace(sent, exchanges=(replace(sent.exchanges[0], answer="Accepted"),))
-    assert not answered.is_unanswered
-    assert not CALL.is_unanswered
+    assert sent.has_left
+    assert replace(sent, exchanges=(replace(sent.exchanges[0], answer="Accepted"),)).has_left
+    assert not replace(sent, exchanges=(replace(sent.exchanges[0], is_unsent=True),)).has_left
+    assert not CALL.has_left

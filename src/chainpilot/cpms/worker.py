@@ -155,18 +155,18 @@ class Worker:
         try:
             await self._calls.carry_out(call)
         except LedgerConflict:
-            await self._stumble(call, conflict=True)
+            await self._stumble(call)
         except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
             incident = uuid4().hex
             _log.error(
                 "call_failed", incident=incident, station=call.station_id, call=call.call_id, error=outline(error)
             )
-            await self._stumble(call, conflict=False)
+            await self._stumble(call)
 
-    async def _stumble(self, call: StationCall, *, conflict: bool) -> None:
+    async def _stumble(self, call: StationCall) -> None:
         """If even this can't be written, the lease ends by itself and the call is taken again."""
         try:
-            await self._calls.stumble(call.call_id, conflict=conflict)
+            await self._calls.stumble(call.call_id)
         except Exception as error:  # noqa: BLE001 - one of the two supervisors (house style 17)
             _log.error("call_left_to_its_lease", incident=uuid4().hex, call=call.call_id, error=outline(error))
 

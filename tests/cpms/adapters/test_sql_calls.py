@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.adapters.sql import SqlLedger, call_statements
+from chainpilot.cpms.adapters.sql.files import open_engine
 from chainpilot.cpms.model import (
     CallEvent,
     CallId,
@@ -177,14 +180,38 @@ async def test_passwords_on_offer_are_bounded_withdrawn_and_settled_in_their_ord
             assert record is not None
             return record.password_hash, record.next_password_hashes
 
-        for number in range(8):
+        for number in range(129):
             await ledger.offer_password(ONE, (f"text{number}", f"raw{number}"))
-        assert (await offered())[1][:2] == ("text2", "raw2")
+        assert len((await offered())[1]) == 256
+        assert (await offered())[1][:2] == ("text1", "raw1")
         await ledger.withdraw_password(ONE, ("text4", "raw4"))
         assert not await ledger.settle_password(ONE, "text4")
-        assert await ledger.settle_password(ONE, "raw6")
-        assert await offered() == ("raw6", ("text7", "raw7"))
-        await ledger.put_station(StationRecord(ONE, "raw6"))
-        assert await offered() == ("raw6", ("text7", "raw7"))
+        assert await ledger.settle_password(ONE, "raw127")
+        assert await offered() == ("raw127", ("text128", "raw128"))
+        await ledger.put_station(StationRecord(ONE, "raw127"))
+        assert await offered() == ("raw127", ("text128", "raw128"))
+        await ledger.put_station(StationRecord(ONE, "the operator's"))
+        assert await offered() == ("the operator's", ())
         await ledger.set_password(ONE, "other")
         assert await offered() == ("other", ())
+
+
+async def test_the_calls_whose_turn_it_is_are_found_over_the_index_of_open_ones(tmp_path: Path) -> None:
+    """However many have ended: stations' logins wait for the same reader."""
+    async with opened(tmp_path) as ledger:
+        await ordered(ledger)
+    engine = open_engine(tmp_path / "cpms.sqlite", writes=True)
+    seen: list[str] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            seen.extend(row[3] for row in cursor.fetchall())
+
+    with engine.begin() as connection:
+        call_statements.next_due(connection)
+        assert len(call_statements.take_calls(connection, NOON, LEASE, 10)) == 1
+    engine.dispose()
+    assert any("USING INDEX open_calls" in step or "USING COVERING INDEX open_calls" in step for step in seen)
+    assert not [step for step in seen if step.startswith("SCAN calls") and "open_calls" not in step]

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from chainpilot.cpms.calls.conversation import Conversation, Hopeless
 from chainpilot.cpms.calls.facts import hash_facts
-from chainpilot.cpms.enrolment import deliver
-from chainpilot.cpms.model import EnrolmentEvent, EnrolmentState, Entry, Job, JobKind, Reason
+from chainpilot.cpms.enrolment import Office, deliver
+from chainpilot.cpms.model import Enrolment, EnrolmentEvent, EnrolmentState, Entry, Job, JobKind, JobOrder, Reason
 from chainpilot.cpms.model.demands import (
     DeleteCertificate,
     GetInstalledCertificateIds,
@@ -15,11 +16,12 @@ from chainpilot.cpms.model.demands import (
     SendCertificate,
     TriggerMessage,
 )
-from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
+from chainpilot.cpms.ports import LedgerConflict, NotSpoken, StationRefused, StationUndecided
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.encoding import PemLabel, TextEncoding, write_blocks
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.pki.identity import StationId
+from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.fields import NO_QUIRKS, Quirk
 from chainpilot.wire.pnc.messages import (
@@ -39,6 +41,7 @@ from chainpilot.wire.pnc.words import (
     CertificateUse,
     DeleteCertificateStatus,
     InstallCertificateStatus,
+    MessageTrigger,
     TriggerMessageStatus,
 )
 from chainpilot.wire.schema import Message
@@ -56,8 +59,28 @@ _ALL_USES: Final = (
 """What a station of 1.6 is asked for, one type a call, when everything is wanted (pnc-messages.md section 3 row 7)."""
 
 
+_ASKED_FOR: Final = {
+    MessageTrigger.SIGN_CHARGING_STATION_CERTIFICATE: LeafUse.CSMS,
+    MessageTrigger.SIGN_V2G_CERTIFICATE: LeafUse.V2G,
+}
+_TEXT_OF_H: Final = (Dialect.H, Dialect.O)
+"""Those whose certificates go in the station's own encoding; OCPP's own messages have PEM."""
+_DELIVERY_SEEN: Final = timedelta(minutes=30)
+"""When a delivery that a call began is looked after by itself, should the call end before it."""
+
+
 async def trigger(talk: Conversation, demand: TriggerMessage) -> Mapping[str, object]:
-    """Nothing is found; the message comes by itself. Raises StationRefused for anything but Accepted."""
+    """Nothing is found; the message comes by itself. Raises StationRefused for anything but Accepted.
+
+    A certificate request that came since the first try is what was wanted, though the answer got lost: another one
+    would cost another certificate.
+    """
+    use = _ASKED_FOR.get(demand.requested_message)
+    if talk.call.exchanges and use is not None:
+        begun = await talk.office.ledger.enrolments_of(talk.call.station_id)
+        first = talk.call.exchanges[0].sent_at
+        if any(one.slot.use is use and one.created_at >= first for one in begun):
+            return {"requested": "its answer got lost, and its request came"}
     response = await talk.ask(TriggerMessageRequest(demand.requested_message))
     if not isinstance(response, TriggerMessageResponse) or response.status is not TriggerMessageStatus.ACCEPTED:
         raise StationRefused(_said(response))
@@ -82,14 +105,19 @@ async def install(talk: Conversation, demand: InstallCertificate) -> Mapping[str
             await _install(talk, demand.certificate_type, certificate, encoding)
         except StationRefused:
             raise refused from None
+    if talk.asked_in not in _TEXT_OF_H:
+        return {"encoding": TextEncoding.PEM.value}
     if record.csr_encoding is None:
         await talk.office.ledger.note_encoding(talk.call.station_id, encoding)
     return {"encoding": encoding.value}
 
 
 async def _install(talk: Conversation, use: CertificateUse, certificate: Certificate, encoding: TextEncoding) -> None:
-    text = write_blocks([certificate.der], PemLabel.CERTIFICATE, encoding)
-    response = await talk.ask(InstallCertificateRequest(use, text))
+    texts = {
+        one: InstallCertificateRequest(use, write_blocks([certificate.der], PemLabel.CERTIFICATE, one))
+        for one in (TextEncoding.PEM, encoding)
+    }
+    response = await talk.ask(texts[TextEncoding.PEM], dict.fromkeys(_TEXT_OF_H, texts[encoding]))
     if not isinstance(response, InstallCertificateResponse) or response.status is not InstallCertificateStatus.ACCEPTED:
         raise StationRefused(_said(response))
 
@@ -156,12 +184,12 @@ async def delete(talk: Conversation, demand: DeleteCertificate) -> Mapping[str, 
     A certificate that is not listed is an end without success, unless an earlier try of this call has asked for its
     deletion and had no answer: then it is done. Raises StationRefused, Hopeless.
     """
-    was_asked = any(one.action == "DeleteCertificate" for one in talk.call.exchanges)
+    was_asked = any(one.action == "DeleteCertificate" and not one.is_unsent for one in talk.call.exchanges)
     found = await find_installed(talk, (demand.certificate_type,) if demand.certificate_type else ())
     entry = next((chain.certificate_hash_data for _, chain in found.listed if _is_meant(demand, chain)), None)
     if entry is None:
         if was_asked:
-            return {"deleted": "it was not listed any more when this was tried again"}
+            return {"deleted": None, "detail": "it was not listed any more when this was tried again"}
         raise Hopeless(Reason.CERTIFICATE_NOT_LISTED, "the station does not list this certificate")
     response = await talk.ask(DeleteCertificateRequest(entry))
     if not isinstance(response, DeleteCertificateResponse) or response.status is not DeleteCertificateStatus.ACCEPTED:
@@ -187,10 +215,8 @@ async def send(talk: Conversation, demand: SendCertificate) -> Mapping[str, obje
     enrolment = await ledger.enrolment(demand.enrolment_id)
     if enrolment is None or enrolment.chain is None:
         raise Hopeless(Reason.CERTIFICATE_NOT_SENT, "the enrolment has no certificate")
-    is_first = not talk.call.exchanges
-    if is_first and enrolment.state in {EnrolmentState.INSTALLED, EnrolmentState.FAILED, EnrolmentState.DELIVERED}:
-        enrolment = enrolment.after(EnrolmentEvent.RESEND, office.clock.now())
-        await ledger.commit(Entry(enrolments=(enrolment,)))
+    if not talk.call.exchanges:
+        enrolment = await _begin_again(office, enrolment)
     if enrolment.state in {EnrolmentState.ISSUED, EnrolmentState.DELIVERED}:
         job = Job(JobKind.DELIVER, enrolment.enrolment_id, talk.call.station_id, talk.call.attempts, office.clock.now())
         await deliver(replace(office, links=_Overheard(talk)), job)
@@ -202,6 +228,27 @@ async def send(talk: Conversation, demand: SendCertificate) -> Mapping[str, obje
     if enrolment.state in {EnrolmentState.ISSUED, EnrolmentState.DELIVERED}:
         raise StationUndecided("the delivery goes on", sent=True)
     raise Hopeless(Reason.CERTIFICATE_NOT_SENT, f"the enrolment is {enrolment.state.value}")
+
+
+async def _begin_again(office: Office, enrolment: Enrolment) -> Enrolment:
+    """As it is to be delivered once more, with a delivery that takes over should the call end early.
+
+    Raises Hopeless where a newer request has taken the slot, LedgerConflict.
+    """
+    if enrolment.state not in {EnrolmentState.INSTALLED, EnrolmentState.FAILED, EnrolmentState.DELIVERED}:
+        return enrolment
+    at = office.clock.now()
+    again = enrolment.after(EnrolmentEvent.RESEND, at)
+    order = JobOrder(JobKind.DELIVER, enrolment.enrolment_id, enrolment.slot.station_id, at + _DELIVERY_SEEN)
+    try:
+        await office.ledger.commit(Entry(enrolments=(again,), orders=(order,)))
+    except LedgerConflict:
+        newer = await office.ledger.open_enrolment(enrolment.slot)
+        if newer is None or newer.enrolment_id == enrolment.enrolment_id:
+            raise
+        detail = f"a newer request for this slot is open; it is {newer.state.value}"
+        raise Hopeless(Reason.CERTIFICATE_NOT_SENT, detail) from None
+    return again
 
 
 class _Overheard:

@@ -14,18 +14,18 @@ from chainpilot.cpms.enrolment import Office
 from chainpilot.cpms.model import CallEvent, Entry, Exchange, Reason, StationCall, StationRecord, Step, StepTaken
 from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
 from chainpilot.errors import OwnError
-from chainpilot.wire.ocppj.frames import UnwritableFrameError
 from chainpilot.wire.pnc.codec import misspelling
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
 from chainpilot.wire.pnc.fields import Quirk
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse, TriggerMessageResponse
 from chainpilot.wire.pnc.words import TriggerMessageStatus
-from chainpilot.wire.schema import Message, UnwritableMessageError
+from chainpilot.wire.schema import Message
 from chainpilot.wire.version import OcppVersion
 
 __all__ = ["Conversation", "Hopeless", "tell_call"]
 
 _UNKNOWN_WORD: Final = frozenset({TriggerMessageStatus.REJECTED, TriggerMessageStatus.NOT_IMPLEMENTED})
+_NOTHING: Final[Mapping[Dialect, PncRequest]] = {}
 _A = TypeVar("_A", bound=PncResponse | Message)
 
 
@@ -45,11 +45,18 @@ def tell_call(office: Office, step: Step, call: StationCall, **facts: str) -> No
 
 
 class Conversation:
-    """Asks the station of one call; `call` is its record as it was written last."""
+    """Asks the station of one call.
 
-    def __init__(self, office: Office, call: StationCall) -> None:
+    Args:
+        office: the use cases' surroundings.
+        call: its record as it was written last.
+        is_secret: a secret is said, so of what the station says freely nothing is kept: it may repeat it.
+    """
+
+    def __init__(self, office: Office, call: StationCall, *, is_secret: bool = False) -> None:
         self.office = office
         self.call = call
+        self._is_secret = is_secret
         self.asked_in: Dialect | None = None
         """The dialect of the last question."""
         self._strange: set[Dialect] = set()
@@ -66,24 +73,43 @@ class Conversation:
         """Of the station's connection. Raises StationUndecided."""
         return self.office.links.version(self.call.station_id)
 
-    async def ask(self, request: PncRequest) -> PncResponse:
+    def shown(self, said: str) -> str:
+        """What may be kept of what was said; of a secret's answer its first word: the status, or the error's code."""
+        return said.partition(":")[0] if self._is_secret else said
+
+    async def ask(self, request: PncRequest, instead: Mapping[Dialect, PncRequest] = _NOTHING) -> PncResponse:
         """The station's answer, asked in the first dialect that it serves.
 
-        Raises StationRefused, StationUndecided, NotSpoken, LedgerFailed, LedgerConflict.
+        A station that was never heard in a dialect may refuse its messages with any CALLERROR; then the next is tried.
+
+        Args:
+            request: what is asked.
+            instead: what is asked instead in some dialects.
+
+        Raises:
+            StationRefused, StationUndecided, NotSpoken, LedgerFailed, LedgerConflict.
         """
         refused: list[StationRefused] = []
+        doubts: list[StationUndecided] = []
+        heard = (await self.station()).dialects
         for dialect in self.office.links.dialects(self.call.station_id, request):
             if dialect in self._strange:
                 continue
             self.asked_in = dialect
             try:
-                return await self._ask_in(dialect, request)
+                return await self._ask_in(dialect, instead.get(dialect, request))
             except StationRefused as error:
                 if not error.is_unserved:
                     raise
                 if error.status is CarrierStatus.UNKNOWN_VENDOR_ID:
                     self._strange.add(dialect)
                 refused.append(error)
+            except StationUndecided as doubt:
+                if not doubt.is_error or dialect in heard:
+                    raise
+                doubts.append(doubt)
+        if doubts:
+            raise doubts[0]
         whys = "; ".join(dict.fromkeys(error.why for error in refused))
         raise StationRefused(whys or "it knows no dialect that has words for this", is_unserved=True)
 
@@ -105,14 +131,15 @@ class Conversation:
             return first
         return await self._say_otherwise(request, dialect, quirks ^ {word}) or first
 
-    async def tell(self, message: Message) -> Message:
-        """The station's answer to one of OCPP's own messages.
+    async def tell(self, message: Message, **facts: str) -> Message:
+        """The station's answer to one of OCPP's own messages; `facts` are recorded beside the message's own.
 
-        Raises StationRefused, StationUndecided, NotSpoken, UnwritableMessageError, LedgerFailed, LedgerConflict.
+        Raises StationRefused, StationUndecided, NotSpoken, LedgerFailed, LedgerConflict.
         """
         link, station_id = self.office.links, self.call.station_id
+        known = {**facts_of(message), **facts}
         return await self._exchange(
-            action_of(message), self.version.value, facts_of(message), lambda: link.tell(station_id, message)
+            action_of(message), self.version.value, known, lambda: link.tell(station_id, message)
         )
 
     async def _say(self, request: PncRequest, dialect: Dialect, quirks: frozenset[Quirk]) -> PncResponse:
@@ -156,19 +183,21 @@ class Conversation:
             await self._answered(refused.why)
             raise
         except StationUndecided as doubt:
-            if not doubt.sent:
-                await self._answered(f"not sent: {doubt.why}")
+            if doubt.is_error:
+                await self._answered(doubt.why)
+            elif not doubt.sent:
+                await self._answered(f"not sent: {doubt.why}", is_unsent=True)
             raise
-        except (NotSpoken, UnwritableFrameError, UnwritableMessageError) as unsaid:
-            await self._answered(f"not sent: {unsaid}")
+        except NotSpoken as unsaid:
+            await self._answered(f"not sent: {unsaid}", is_unsent=True)
             raise
         await self._answered(answer_of(response))
         return response
 
-    async def _answered(self, said: str) -> None:
-        at = self.office.clock.now()
+    async def _answered(self, said: str, *, is_unsent: bool = False) -> None:
+        at, said = self.office.clock.now(), self.shown(said)
         *others, last = self.call.exchanges
-        answered = replace(last, answered_at=at, answer=said)
+        answered = replace(last, answered_at=at, answer=said, is_unsent=is_unsent)
         await self._record(replace(self.call.after(CallEvent.ANSWER, at), exchanges=(*others, answered)))
         tell_call(self.office, Step.CALL_ANSWERED, self.call, action=last.action, answer=said)
 

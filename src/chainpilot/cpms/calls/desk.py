@@ -20,7 +20,6 @@ from chainpilot.cpms.model import (
     CallEvent,
     CallId,
     CallProgress,
-    CallState,
     Entry,
     NewCall,
     Reason,
@@ -30,8 +29,6 @@ from chainpilot.cpms.model import (
 from chainpilot.cpms.model import demands as d
 from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
 from chainpilot.pki.identity import StationId
-from chainpilot.wire.ocppj.frames import UnwritableFrameError
-from chainpilot.wire.schema import UnwritableMessageError
 
 __all__ = ["CallDesk"]
 
@@ -53,6 +50,10 @@ _ACTS: Final[Mapping[type[Any], Callable[[Conversation, Any], Awaitable[Mapping[
 }
 _NEVER_TWICE: Final = (d.Reset, d.SignedUpdateFirmware)
 """What a station would begin anew if it were told once more; everything else comes to the same."""
+_TOLD_OF_LATER: Final = (d.GetLog, d.SignedUpdateFirmware)
+"""What a station tells the progress of."""
+_LONGEST: Final = timedelta(days=365)
+"""Of a call's life, as of the policy's `call_days`."""
 _SECRETS: Final = 10_000
 """Demands with secrets that are kept in memory: more than calls wait for stations at a time, and a bound."""
 
@@ -90,10 +91,16 @@ class CallDesk:
         if why is not None:
             raise DemandRefused(station_id, why)
         shown = without_secrets(demand)
+        try:
+            d.demand_to_json(shown)
+        except UnicodeError:
+            raise DemandRefused(station_id, "it holds text that is no Unicode") from None
+        lifetime = timedelta(days=office.policy.call_days) if lifetime is None else lifetime
+        if not timedelta(0) < lifetime <= _LONGEST:
+            raise DemandRefused(station_id, f"a call lives for more than no time and at most {_LONGEST.days} days")
         if shown != demand and len(self._secrets) >= _SECRETS:
             raise DemandRefused(station_id, "too many calls with secrets wait already; they are kept in memory alone")
-        expires = at + (lifetime or timedelta(days=office.policy.call_days))
-        new = NewCall(station_id, shown, at, expires, is_withheld=shown != demand)
+        new = NewCall(station_id, shown, at, at + lifetime, is_withheld=shown != demand)
         async with self._ordering:
             call = await office.ledger.order_call(new, office.policy.calls_per_station)
             if call.is_withheld:
@@ -115,17 +122,18 @@ class CallDesk:
     async def carry_out(self, call: StationCall) -> None:
         """Take it as far as it goes now. Raises LedgerFailed, LedgerConflict; nothing that comes from the station."""
         office, demand = self._office, await self._whole(call)
-        if office.clock.now() >= call.expires_at:
+        if call.has_left and isinstance(call.demand, _NEVER_TWICE):
+            await self._conclude(call)
+        elif office.clock.now() >= call.expires_at:
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_EXPIRED, "its time is over"))
         elif demand is None:
             detail = "its secret was kept in memory alone, and the process that held it has ended; order it anew"
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_SECRET_LOST, detail))
-        elif call.state is CallState.SENT and isinstance(call.demand, _NEVER_TWICE):
-            await self._conclude(call)
         elif not office.links.connected(call.station_id):
             await self._wait_for_station(call, call.attempts - 1)
         else:
-            await self._converse(Conversation(office, call), demand)
+            is_secret = call.is_withheld or isinstance(demand, d.ChangePassword)
+            await self._converse(Conversation(office, call, is_secret=is_secret), demand)
 
     async def _whole(self, call: StationCall) -> d.Demand | None:
         """The demand with its secrets; None where they are gone."""
@@ -135,10 +143,10 @@ class CallDesk:
             return self._secrets.get(call.call_id)
 
     async def _conclude(self, call: StationCall) -> None:
-        """The process that sent it ended before it had drawn a conclusion from what stands in the record."""
+        """It was sent and is never repeated: what stands in the record is all there is."""
         answer = call.exchanges[-1].answer
         if answer is None:
-            await self._lose(call, "the process ended before the station's answer was written down")
+            await self._lose(call, "no answer of the station was written down")
         elif native.is_yes(answer):
             await self._end(replace(call, findings={"status": answer}), CallEvent.FINISH, None)
         else:
@@ -149,13 +157,13 @@ class CallDesk:
             await self._judge_again(talk, demand)
             findings = await _ACTS[type(demand)](talk, demand)
         except StationRefused as refused:
-            await self._end(talk.call, CallEvent.REFUSE, CallEnd(Reason.CALL_REFUSED, refused.why))
+            await self._end(talk.call, CallEvent.REFUSE, CallEnd(Reason.CALL_REFUSED, talk.shown(refused.why)))
         except Hopeless as hopeless:
             await self._end(talk.call, CallEvent.REFUSE, CallEnd(hopeless.reason, hopeless.detail))
-        except (NotSpoken, UnwritableFrameError, UnwritableMessageError) as unsaid:
+        except NotSpoken as unsaid:
             await self._end(talk.call, CallEvent.REFUSE, CallEnd(Reason.CALL_NOT_SPOKEN, str(unsaid)))
         except StationUndecided as doubt:
-            await self._try_later(talk.call, doubt)
+            await self._try_later(talk, doubt)
         else:
             await self._end(replace(talk.call, findings=findings), CallEvent.FINISH, None)
 
@@ -167,20 +175,20 @@ class CallDesk:
         if why is not None:
             raise Hopeless(Reason.CALL_UNFIT, why)
 
-    async def _try_later(self, call: StationCall, doubt: StationUndecided) -> None:
+    async def _try_later(self, talk: Conversation, doubt: StationUndecided) -> None:
         """Tries that may have reached the station are counted, whether it is still there or not."""
-        office = self._office
-        if doubt.sent and isinstance(call.demand, _NEVER_TWICE):
-            await self._lose(call, doubt.why)
+        office, call, why = self._office, talk.call, talk.shown(doubt.why)
+        if call.has_left and isinstance(call.demand, _NEVER_TWICE):
+            await self._conclude(call)
         elif doubt.sent and call.attempts >= office.policy.call_attempts:
-            detail = f"no usable answer {call.attempts} times: {doubt.why}"
+            detail = f"no usable answer {call.attempts} times: {why}"
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.STATION_SILENT, detail))
         elif not office.links.connected(call.station_id):
             await self._wait_for_station(call, call.attempts if doubt.sent else call.attempts - 1)
         else:
-            await self._put_off(call, office.clock.now() + wait_after(call.attempts), doubt.why)
+            await self._put_off(call, office.clock.now() + wait_after(call.attempts), why)
 
-    async def stumble(self, call_id: CallId, *, conflict: bool) -> None:
+    async def stumble(self, call_id: CallId) -> None:
         """Carrying it out failed in a way that nobody expected, or met a change by someone else.
 
         Raises LedgerFailed, LedgerConflict.
@@ -189,13 +197,14 @@ class CallDesk:
         call = await office.ledger.call(call_id)
         if call is None or not call.is_open:
             return
-        if conflict:
-            await self._put_off(call, office.clock.now(), "it was changed meanwhile")
+        if call.has_left and isinstance(call.demand, _NEVER_TWICE):
+            await self._conclude(call)
         elif call.attempts >= office.policy.call_attempts:
             detail = f"it broke {call.attempts} times for a fault of ours; the log has it"
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_BROKEN, detail))
         else:
-            await self._put_off(call, office.clock.now() + wait_after(call.attempts), "a fault of ours")
+            why = "a fault of ours, or a change by someone else"
+            await self._put_off(call, office.clock.now() + wait_after(call.attempts), why)
 
     async def _wait_for_station(self, call: StationCall, attempts: int) -> None:
         """The gateway wakes what waits when the station connects; one that connected meanwhile was missed: look again.
@@ -235,8 +244,10 @@ class CallDesk:
         if not 0 < request_id < 1 << 31:
             return
         office = self._office
-        progress = CallProgress(status, office.clock.now())
-        if await office.ledger.note_progress(station_id, CallId(request_id), progress):
-            call = await office.ledger.call(CallId(request_id))
-            if call is not None:
-                tell_call(office, Step.CALL_PROGRESS, call, answer=status)
+        call = await office.ledger.call(CallId(request_id))
+        if call is None or call.station_id != station_id or not isinstance(call.demand, _TOLD_OF_LATER):
+            return
+        if call.progress is not None and call.progress.status == status:
+            return  # told before; a station may repeat itself as often as it likes
+        await office.ledger.note_progress(station_id, call.call_id, CallProgress(status, office.clock.now()))
+        tell_call(office, Step.CALL_PROGRESS, call, answer=status)

@@ -23,6 +23,7 @@ from chainpilot.cpms.model.demands import (
     SetVariables,
     SignedUpdateFirmware,
     TriggerMessage,
+    VariableValue,
 )
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
@@ -138,10 +139,20 @@ def _judge_setting(demand: Demand, station: StationRecord) -> str | None:
             return "a password is made here and never told to anybody: use ChangePassword"
         case ChangeConfiguration() if demand.key.lower() == "securityprofile":
             return _judge_profile(demand.value, station)
-        case SetVariables() if any(one.name.variable.lower() == "basicauthpassword" for one in demand.variables):
-            return "a password is made here and never told to anybody: use ChangePassword"
+        case SetVariables():
+            return next(filter(None, (_judge_variable(one, station) for one in demand.variables)), None)
         case SetNetworkProfile():
             return _judge_profile(str(demand.connection_data.security_profile), station)
+        case _:
+            return None
+
+
+def _judge_variable(one: VariableValue, station: StationRecord) -> str | None:
+    match one.name.variable.lower():
+        case "basicauthpassword":
+            return "a password is made here and never told to anybody: use ChangePassword"
+        case "securityprofile":
+            return _judge_profile(one.value, station)
         case _:
             return None
 

@@ -3,12 +3,13 @@
 `messages` makes what is sent; it is called when a call is ordered too, so that what can't be written is refused then.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from chainpilot.cpms.calls.conversation import Conversation
 from chainpilot.cpms.calls.facts import answer_of
-from chainpilot.cpms.calls.secrecy import WITHHELD, is_harmless_key, is_harmless_variable
+from chainpilot.cpms.calls.secrecy import WITHHELD, file_name, is_harmless_key, is_harmless_variable
 from chainpilot.cpms.model.calls import CallId
 from chainpilot.cpms.model.demands import (
     ChangeConfiguration,
@@ -25,7 +26,7 @@ from chainpilot.cpms.model.demands import (
     VariableValue,
 )
 from chainpilot.cpms.passwords import NewKey
-from chainpilot.cpms.ports import NotSpoken, StationRefused
+from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.schema import Message
 from chainpilot.wire.version import OcppVersion
@@ -123,14 +124,35 @@ async def tell(talk: Conversation, demand: Native) -> Mapping[str, object]:
     message = messages(demand, talk.call.call_id).get(version)
     if message is None:
         raise NotSpoken(f"the station speaks {version.value}, which has no {type(demand).__name__}")
-    response = await talk.tell(message)
-    if not _is_yes(response):
-        raise StationRefused(_refusal(response))
-    return _findings(response)
+    return _findings(message, await _told(talk, message))
+
+
+async def _told(talk: Conversation, message: Message, **facts: str) -> Message:
+    """The answer, if it says yes to all that was asked.
+
+    Raises StationRefused if it says no to any of it, StationUndecided if it leaves something out, NotSpoken.
+    """
+    response = await talk.tell(message, **facts)
+    match message, response:
+        case ocpp201.SetVariables(data), ocpp201.SetVariablesResponse(results):
+            said = {str(_name(one)): result.attribute_status.value for one, result in _matched(data, results)}
+            refused = [f"{name} {status}" for name, status in said.items() if status not in _YES]
+            if refused:
+                raise StationRefused(", ".join(refused))
+        case ocpp16.GetConfiguration() | ocpp201.GetVariables(), _:
+            pass  # what could not be told stands among the findings
+        case _ if not is_yes(answer_of(response)):
+            raise StationRefused(answer_of(response))
+        case _:
+            pass
+    return response
 
 
 _YES: Final = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled"})
 """Words of any of these answers that say that it is done, or will be."""
+
+_Q = TypeVar("_Q", ocpp201.SetVariableData, ocpp201.GetVariableData)
+_R = TypeVar("_R", ocpp201.SetVariableResult, ocpp201.GetVariableResult)
 
 
 def is_yes(answer: str) -> bool:
@@ -138,54 +160,47 @@ def is_yes(answer: str) -> bool:
     return answer.partition(":")[0] in _YES
 
 
-def _is_yes(response: Message) -> bool:
-    match response:
-        case ocpp16.GetConfigurationResponse() | ocpp201.GetVariablesResponse():
-            return True  # what could not be told stands among the findings
-        case ocpp201.SetVariablesResponse():
-            return all(one.attribute_status.value in _YES for one in response.set_variable_result)
-        case _:
-            return is_yes(answer_of(response))
+def _matched(asked: tuple[_Q, ...], results: tuple[_R, ...]) -> list[tuple[_Q, _R]]:
+    """Each question with its one result; the names are ours. Raises StationUndecided where one has none or several."""
+    pairs = []
+    for one in asked:
+        mine = [result for result in results if str(_name(result)).lower() == str(_name(one)).lower()]
+        if len(mine) != 1:
+            raise StationUndecided(f"its answer has {len(mine)} results for {_name(one)}", sent=True)
+        pairs.append((one, mine[0]))
+    return pairs
 
 
-def _refusal(response: Message) -> str:
-    if isinstance(response, ocpp201.SetVariablesResponse):
-        return ", ".join(
-            f"{_name(one)} {one.attribute_status.value}"
-            for one in response.set_variable_result
-            if one.attribute_status.value not in _YES
-        )
-    return answer_of(response)
-
-
-def _findings(response: Message) -> Mapping[str, object]:
+def _findings(message: Message, response: Message) -> Mapping[str, object]:
     """Values are kept of what is known to be harmless alone: a station may tell what it should keep to itself."""
-    match response:
-        case ocpp16.GetConfigurationResponse():
+    match message, response:
+        case ocpp16.GetConfiguration(), ocpp16.GetConfigurationResponse():
             told = {
                 one.key: one.value if one.value is None or is_harmless_key(one.key) else WITHHELD
                 for one in response.configuration_key
             }
             return {"keys": told, "unknown": list(response.unknown_key)}
-        case ocpp201.GetVariablesResponse():
-            return {"variables": {str(_name(one)): _told(one) for one in response.get_variable_result}}
-        case ocpp201.SetVariablesResponse():
-            results = response.set_variable_result
-            return {"variables": {str(_name(one)): one.attribute_status.value for one in results}}
-        case ocpp16.GetLogResponse() | ocpp201.GetLogResponse() if response.filename is not None:
-            return {"status": response.status.value, "filename": response.filename}
+        case ocpp201.GetVariables(data), ocpp201.GetVariablesResponse(told_of):
+            return {"variables": {str(_name(one)): _value(one, result) for one, result in _matched(data, told_of)}}
+        case ocpp201.SetVariables(values), ocpp201.SetVariablesResponse(results):
+            done = {str(_name(one)): result.attribute_status.value for one, result in _matched(values, results)}
+            return {"variables": done}
+        case _, ocpp16.GetLogResponse() | ocpp201.GetLogResponse() if response.filename is not None:
+            return {"status": response.status.value, "filename": file_name(response.filename)}
         case _:
-            return {"status": answer_of(response)}
+            return {"status": answer_of(response).partition(":")[0]}
 
 
-def _told(one: ocpp201.GetVariableResult) -> dict[str, str]:
-    status = {"status": one.attribute_status.value}
-    if one.attribute_value is None:
+def _value(asked: ocpp201.GetVariableData, result: ocpp201.GetVariableResult) -> dict[str, str]:
+    status = {"status": result.attribute_status.value}
+    if result.attribute_value is None:
         return status
-    return {**status, "value": one.attribute_value if is_harmless_variable(_name(one)) else WITHHELD}
+    return {**status, "value": result.attribute_value if is_harmless_variable(_name(asked)) else WITHHELD}
 
 
-def _name(one: ocpp201.SetVariableResult | ocpp201.GetVariableResult) -> VariableName:
+def _name(
+    one: ocpp201.SetVariableData | ocpp201.GetVariableData | ocpp201.SetVariableResult | ocpp201.GetVariableResult,
+) -> VariableName:
     return VariableName(one.component.name, one.variable.name, one.component.instance, one.variable.instance)
 
 
@@ -201,6 +216,9 @@ async def change_password(talk: Conversation, demand: ChangePassword) -> Mapping
     """
     del demand
     ledger, station_id = talk.office.ledger, talk.call.station_id
+    taken = _mark((await talk.station()).password_hash)
+    if any(taken in one.sent.get(_OFFER, "").split() for one in talk.call.exchanges):
+        return {"in_force": "at once"}  # an earlier try's answer got lost, and the station came in with its password
     key = NewKey.make()
     message: Message
     if talk.version is V16:
@@ -209,14 +227,19 @@ async def change_password(talk: Conversation, demand: ChangePassword) -> Mapping
         message, hashes = ocpp201.SetVariables((_set(VariableValue(_PASSWORD_201, key.text)),)), key.hashes[:1]
     await ledger.offer_password(station_id, hashes)
     try:
-        response = await talk.tell(message)
+        response = await _told(talk, message, **{_OFFER: " ".join(map(_mark, hashes))})
     except StationRefused:
         await ledger.withdraw_password(station_id, hashes)
         raise
-    if not _is_yes(response):
-        await ledger.withdraw_password(station_id, hashes)
-        raise StationRefused(_refusal(response))
     needs_reboot = "RebootRequired" in answer_of(response)
     if not needs_reboot:
         await ledger.set_password(station_id, hashes[0], hashes[1:])
     return {"in_force": "after a reset" if needs_reboot else "at once"}
+
+
+_OFFER: Final = "offer"
+
+
+def _mark(password_hash: str) -> str:
+    """What tells one stored hash from another and nothing of the password."""
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ from chainpilot.cpms.model.demands import (
 )
 from chainpilot.wire import ocpp201
 
-__all__ = ["WITHHELD", "is_harmless_key", "is_harmless_variable", "without_secrets"]
+__all__ = ["WITHHELD", "file_name", "is_harmless_key", "is_harmless_variable", "without_secrets"]
 
 WITHHELD: Final = "(withheld)"
 """Stands in records for what is not written down."""
@@ -106,9 +106,15 @@ def _open_connection(data: ocpp201.ConnectionData) -> ocpp201.ConnectionData:
 
 
 def _bare(url: str) -> str:
-    """The URL if it has neither user, query nor fragment, where secrets travel."""
+    """The URL if it plainly is one, with neither user, parameters, query nor fragment, where secrets travel."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return WITHHELD
-    return url if not (parts.query or parts.fragment or "@" in parts.netloc) else WITHHELD
+    is_plain = parts.scheme and parts.netloc and not (parts.query or parts.fragment) and not set("@;\\") & set(url)
+    return url if is_plain else WITHHELD
+
+
+def file_name(told: str) -> str:
+    """A file's name that a station told; of a path or URL the last part alone."""
+    return told.partition("?")[0].partition("#")[0].replace("\\", "/").rpartition("/")[2]

@@ -113,6 +113,8 @@ class Exchange:
     answered_at: datetime | None = None
     answer: str | None = None
     """The status, and the station's reason where it gave one; None: none came."""
+    is_unsent: bool = False
+    """It provably never left; `answer` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,9 @@ class StationCall:
         return self.state in OPEN_CALL_STATES
 
     @property
-    def is_unanswered(self) -> bool:
-        """Whether its last message may have arrived without an answer that reached us."""
-        return self.state is CallState.SENT and bool(self.exchanges) and self.exchanges[-1].answer is None
+    def has_left(self) -> bool:
+        """Whether the station may have its last message and no conclusion was drawn from that yet."""
+        return self.state is CallState.SENT and bool(self.exchanges) and not self.exchanges[-1].is_unsent
 
     def after(self, event: CallEvent, at: datetime) -> "StationCall":
         """This call in the state that `event` leads to. Raises ImpossibleCallTransition."""

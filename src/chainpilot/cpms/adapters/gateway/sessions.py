@@ -16,14 +16,15 @@ from chainpilot.cpms.ports import NotSpoken, StationRefused, StationUndecided
 from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
 from chainpilot.wire import ocpp16, ocpp201
-from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.jsontext import UnwritableJsonError
+from chainpilot.wire.ocppj.frames import ErrorCode, UnwritableFrameError
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.codec import CarrierRefusal, OcppCall, decode_response, encode_request
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
 from chainpilot.wire.pnc.fields import NO_QUIRKS, InexpressibleError, Quirk
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
-from chainpilot.wire.schema import Message, SchemaBreach, read_answer, write_message
+from chainpilot.wire.schema import Message, SchemaBreach, UnwritableMessageError, read_answer, write_message
 from chainpilot.wire.version import OcppVersion
 
 __all__ = ["QUIET", "Session", "Sessions"]
@@ -168,13 +169,12 @@ class Sessions:
     ) -> PncResponse:
         """Ask in `dialect` or else in the station's own, in the quirks' spellings, and return its answer.
 
-        Raises StationRefused, StationUndecided, NotSpoken, and what framing raises for a request that can't be written,
-        which is our own fault.
+        Raises StationRefused, StationUndecided, NotSpoken.
         """
         session, link = self._online(station_id)
         try:
             spoken, call = _worded(request, (dialect,) if dialect is not None else session.dialects, quirks)
-        except InexpressibleError as error:
+        except (InexpressibleError, UnwritableJsonError) as error:
             raise NotSpoken(str(error)) from error
         response = decode_response(request, spoken, await _call(link, call.action, call.payload))
         if isinstance(response, CarrierRefusal):
@@ -188,14 +188,18 @@ class Sessions:
     async def tell(self, station_id: StationId, message: Message) -> Message:
         """Send one of OCPP's own messages and return its answer.
 
-        Raises StationRefused, StationUndecided, NotSpoken, UnwritableMessageError.
+        Raises StationRefused, StationUndecided, NotSpoken.
         """
         session, link = self._online(station_id)
         action = type(message).__name__
         answer = _ANSWERS.get(session.version, {}).get(type(message))
         if answer is None:
             raise NotSpoken(f"it speaks {session.version.value}, which has no such {action}")
-        payload = await _call(link, action, write_message(message))
+        try:
+            written = write_message(message)
+        except UnwritableMessageError as error:
+            raise NotSpoken(str(error)) from error
+        payload = await _call(link, action, written)
         try:
             return read_answer(payload, answer, session.version)
         except SchemaBreach as breach:
@@ -209,18 +213,20 @@ class Sessions:
 
 
 async def _call(link: OcppLink, action: str, payload: Mapping[str, object]) -> object:
-    """The answer's payload. Raises StationRefused, StationUndecided."""
+    """The answer's payload. Raises StationRefused, StationUndecided, NotSpoken."""
     try:
         return await link.call(action, payload)
     except CallRefused as error:
         said = f"CALLERROR {error.code.value}: {error.description}"
         if error.code in _NEVER_SERVED:
             raise StationRefused(said, is_unserved=True) from error
-        raise StationUndecided(said, sent=True) from error
+        raise StationUndecided(said, sent=True, is_error=True) from error
     except (CallTimedOut, LinkClosed) as error:
         raise StationUndecided(str(error), sent=error.sent) from error
     except QueueFullError as error:
         raise StationUndecided(str(error), sent=False) from error
+    except (UnwritableFrameError, UnwritableJsonError) as error:
+        raise NotSpoken(str(error)) from error
 
 
 def _can_say(request: PncRequest, dialect: Dialect) -> bool:
@@ -228,6 +234,8 @@ def _can_say(request: PncRequest, dialect: Dialect) -> bool:
         encode_request(request, dialect)
     except InexpressibleError:
         return False
+    except UnwritableJsonError:  # asking tells what is wrong
+        return True
     return True
 
 

@@ -6,11 +6,12 @@ The oldest open call of a station is the one whose turn it is; the others wait b
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from chainpilot.cpms.adapters.sql.call_rows import call_from, call_row, new_call_row
 from chainpilot.cpms.adapters.sql.schema import calls
-from chainpilot.cpms.model import CallId, CallProgress, NewCall, StationCall
+from chainpilot.cpms.model import CallId, CallProgress, CallState, NewCall, Reason, StationCall
 from chainpilot.cpms.ports import LedgerConflict, TooManyCalls
 from chainpilot.pki.identity import StationId
 
@@ -18,6 +19,16 @@ __all__ = ["next_due", "note_progress", "order_call", "release_leases", "take_ca
 
 _KEPT: Final = 500
 """Ended calls kept of a station, newest first."""
+
+
+_UNREADABLE: Final = {
+    "is_open": False,
+    "state": CallState.FAILED.value,
+    "due": None,
+    "lease_until": None,
+    "end_reason": Reason.CALL_BROKEN.value,
+    "end_detail": "its record can't be read",
+}
 
 
 def order_call(connection: sa.Connection, call: NewCall, most: int) -> StationCall:
@@ -39,30 +50,43 @@ def write_call(connection: sa.Connection, call: StationCall) -> None:
         raise LedgerConflict(f"call {call.call_id}")
 
 
-def _heads() -> sa.Select[Any]:
-    """The oldest open call of each station."""
-    oldest = sa.select(sa.func.min(calls.c.call_id)).where(calls.c.is_open).group_by(calls.c.station_id)
-    return sa.select(calls).where(calls.c.call_id.in_(oldest), calls.c.due.is_not(None))
-
-
 def take_calls(connection: sa.Connection, at: datetime, lease_until: datetime, limit: int) -> tuple[StationCall, ...]:
-    """Due calls that nobody holds, longest due first; one of a station."""
+    """Due calls that nobody holds, longest due first; one of a station, and whatever has expired, to be given up.
+
+    A row that can't be read holds up nobody: it is given up here.
+    """
     free = sa.or_(calls.c.lease_until.is_(None), calls.c.lease_until <= at)
-    due = _heads().where(calls.c.due <= at, free).order_by(calls.c.due).limit(limit)
+    its_turn = sa.and_(calls.c.call_id.in_(_oldest()), calls.c.due <= at)
+    due = sa.select(calls).where(calls.c.is_open, sa.or_(its_turn, calls.c.expires_at <= at), free)
+    due = due.order_by(calls.c.due).limit(limit)
     taken = []
     for row in connection.execute(due).mappings().all():
         leased = {"lease_until": lease_until, "attempts": row["attempts"] + 1}
-        connection.execute(sa.update(calls).where(calls.c.call_id == row["call_id"]).values(leased))
-        taken.append(call_from({**row, **leased}))
+        mine = sa.update(calls).where(calls.c.call_id == row["call_id"])
+        try:
+            call = call_from({**row, **leased})
+        except (ValueError, msgspec.MsgspecError):
+            connection.execute(mine.values(_UNREADABLE))
+            continue
+        connection.execute(mine.values(leased))
+        taken.append(call)
     return tuple(taken)
 
 
+def _oldest() -> sa.Select[Any]:
+    """The oldest open call of each station."""
+    return sa.select(sa.func.min(calls.c.call_id)).where(calls.c.is_open).group_by(calls.c.station_id)
+
+
 def next_due(connection: sa.Connection) -> datetime | None:
-    """The earliest moment at which a call whose turn it is is due and free."""
-    heads = _heads().subquery()
-    moment = sa.func.max(heads.c.due, sa.func.coalesce(heads.c.lease_until, heads.c.due), type_=calls.c.due.type)
-    due: datetime | None = connection.execute(sa.select(sa.func.min(moment, type_=calls.c.due.type))).scalar_one()
-    return due
+    """The earliest moment at which a call whose turn it is is due and free, or one has expired."""
+    kind = calls.c.due.type
+    free_at = sa.func.coalesce(calls.c.lease_until, "")
+    turn = sa.select(sa.func.min(sa.func.max(calls.c.due, free_at, type_=kind), type_=kind))
+    heads = turn.where(calls.c.is_open, calls.c.call_id.in_(_oldest()))
+    over = sa.select(sa.func.min(sa.func.max(calls.c.expires_at, free_at, type_=kind), type_=kind))
+    moments = (connection.execute(one).scalar_one() for one in (heads, over.where(calls.c.is_open)))
+    return min((one for one in moments if one is not None), default=None)
 
 
 def wake(connection: sa.Connection, station_id: StationId, at: datetime) -> int:

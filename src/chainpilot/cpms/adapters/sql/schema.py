@@ -154,7 +154,7 @@ calls: Final = sa.Table(
     sa.Column("progress", sa.String(50)),
     sa.Column("progress_at", UtcText),
     sa.Index("calls_of_station", "station_id", "call_id"),
-    sa.Index("open_calls", "station_id", "call_id", sqlite_where=sa.text("is_open")),
+    sa.Index("open_calls", "station_id", "call_id", sqlite_where=sa.text("is_open = 1")),
     sqlite_autoincrement=True,
 )
 """A call's turn comes when it is the oldest open one of its station; its time is in the row itself. A number is never

@@ -45,8 +45,8 @@ __all__ = [
     "write_entry",
 ]
 
-_OFFERED: Final = 12
-"""Passwords that a station may have taken without our knowing: two forms each of the tries that a call has."""
+_OFFERED: Final = 256
+"""Password hashes on offer, the newest: more than two for each of the hundred tries that a policy may give a call."""
 _KEPT_REFUSALS: Final = 100
 """Per station, newest first: a station that asks for nonsense every minute must not fill the disk."""
 
@@ -131,8 +131,11 @@ def put_station(connection: sa.Connection, record: StationRecord, *, reset_profi
     changed: dict[str, Any] = {column.name: column for column in statement.excluded if not column.primary_key}
     if not reset_profile:
         changed["minimum_profile"] = sa.func.max(stations.c.minimum_profile, changed["minimum_profile"])
-    for shown in ("csr_encoding", "dialects", "quirks", "next_password_hashes"):
+    for shown in ("csr_encoding", "dialects", "quirks"):
         changed[shown] = sa.func.coalesce(changed[shown], stations.c[shown])
+    same_password = stations.c.password_hash == changed["password_hash"]  # else what was on offer ends with it
+    offered = sa.func.coalesce(changed["next_password_hashes"], stations.c.next_password_hashes)
+    changed["next_password_hashes"] = sa.case((same_password, offered), else_=changed["next_password_hashes"])
     connection.execute(statement.on_conflict_do_update(index_elements=["station_id"], set_=changed))
 
 

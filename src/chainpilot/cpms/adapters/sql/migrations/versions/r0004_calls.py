@@ -39,4 +39,4 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("calls_of_station", "calls", ["station_id", "call_id"])
-    op.create_index("open_calls", "calls", ["station_id", "call_id"], sqlite_where=sa.text("is_open"))
+    op.create_index("open_calls", "calls", ["station_id", "call_id"], sqlite_where=sa.text("is_open = 1"))
