@@ -13,6 +13,7 @@ from chainpilot.cpms.adapters.gateway.answers import SERVED
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
 from chainpilot.cpms.calls import CallDesk
+from chainpilot.cpms.config import ServerConfig
 from chainpilot.cpms.contracts import NoContracts, NoStatuses
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
 from chainpilot.cpms.ports import TokenJudge
@@ -60,12 +61,17 @@ class Counter:
         return [taken for taken in self.scene.watcher.steps if taken.step is Step.CHARGING_REFUSED]
 
 
+SERVER = ServerConfig()
+"""The defaults: a heartbeat every 300 s."""
+
+
 @asynccontextmanager
 async def open_desk(
     folder: Path,
     version: OcppVersion,
     tokens: TokenJudge | None = None,
     transactions: TransactionNumbers | None = None,
+    server: ServerConfig = SERVER,
 ) -> AsyncIterator[Counter]:
     """A station connected to a desk that speaks this version."""
     async with open_scene(folder) as scene:
@@ -73,7 +79,7 @@ async def open_desk(
         desk = Desk(
             scene.office,
             session,
-            300,
+            server,
             calls=CallDesk(scene.office),
             judges=Judges(tokens or NoTokens(), NoContracts(), NoStatuses()),
             transactions=transactions or TransactionNumbers(7),

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
 from backoffice import EVSE, STATION, open_back_office
+from chainpilot.cpms.config import ServerConfig
 from chainpilot.cpms.model import Reason, Step
 from chainpilot.pki.encoding import PemLabel, recognise
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
@@ -46,6 +47,7 @@ from chainpilot.wire.pnc.words import (
     Iso15118EvCertificateStatus,
     MessageTrigger,
 )
+from chainpilot.wire.version import OcppVersion
 from desks import Counter, open_desk
 from sims import csr_text
 
@@ -222,3 +224,17 @@ async def test_what_only_a_csms_says_is_not_served(tmp_path: Path, dialect: Dial
         else:
             assert answer[:3] == [4, "1", "NotSupported"]
         assert [taken.step for taken in counter.scene.watcher.steps] == [Step.MESSAGE_REFUSED]
+
+
+@pytest.mark.parametrize("dialect", [Dialect.H, Dialect.O], ids=lambda value: value.value)
+@pytest.mark.parametrize("data", ["{}", "no JSON", None], ids=["readable", "unreadable", "missing"])
+@pytest.mark.parametrize("message", ["SignCertificate", "Authorize", "NeverHeardOf"])
+async def test_an_extension_that_is_switched_off_has_an_unknown_vendor(
+    tmp_path: Path, dialect: Dialect, message: str, data: str | None
+) -> None:
+    """pnc-messages.md section 2, error layers; a payload that breaks OCPP's own schema is a CALLERROR all the same."""
+    async with open_desk(tmp_path, OcppVersion.V16, server=ServerConfig(data_transfer=False)) as counter:
+        payload = {"vendorId": DIALECTS[dialect].vendor_id, "messageId": message}
+        answer = await counter.told("DataTransfer", {**payload, **({"data": data} if data is not None else {})})
+        assert answer == {"status": "UnknownVendorId"}
+        assert (await counter.ask("DataTransfer", {"vendorId": 1}))[2] == "TypeConstraintViolation"

@@ -40,6 +40,7 @@ class ServerInput(_Section):
     heartbeat_interval: int = Field(default=300, ge=1, le=86400)
     max_frame: int = Field(default=65536, ge=16384, le=1 << 20)
     ping_interval: float = Field(default=60.0, ge=1, le=3600)
+    data_transfer: bool = True
     call_timeout: float = Field(default=30.0, gt=0, le=300)
 
 

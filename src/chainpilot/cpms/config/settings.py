@@ -41,6 +41,8 @@ class ServerConfig:
     """Seconds; pings are most of the steady load, so 60 to 120."""
     call_timeout: float = 30.0
     """Seconds a station has for an answer."""
+    data_transfer: bool = True
+    """Serve the two extensions that OCPP 1.6 carries in DataTransfer; False: their vendors are unknown here."""
 
 
 @dataclass(frozen=True, slots=True)

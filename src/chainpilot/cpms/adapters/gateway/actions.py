@@ -8,6 +8,7 @@ from chainpilot.cpms.adapters.gateway.answers import SERVED, Asked
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
 from chainpilot.cpms.calls import CallDesk
+from chainpilot.cpms.config import ServerConfig
 from chainpilot.cpms.enrolment import Office, accept, with_use
 from chainpilot.cpms.model import Step, StepTaken
 from chainpilot.cpms.ports import ContractOffice, StatusSource, TokenJudge, TokenVerdict
@@ -16,6 +17,7 @@ from chainpilot.wire.ocpp201 import IdTokenType
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.codec import (
     DATA_TRANSFER,
+    DecodedRequest,
     DecodeRefusal,
     carrier_answer,
     decode_request,
@@ -53,7 +55,7 @@ class Desk:
     Args:
         office: the use cases' surroundings.
         session: the connection.
-        heartbeat_interval: seconds, told at boot.
+        server: what holds for every connection.
         calls: told how far the work is that they began.
         judges: who decides what is not an enrolment's.
         transactions: the process's numbers.
@@ -63,7 +65,7 @@ class Desk:
         self,
         office: Office,
         session: Session,
-        heartbeat_interval: int,
+        server: ServerConfig,
         *,
         calls: CallDesk,
         judges: Judges,
@@ -71,7 +73,7 @@ class Desk:
     ) -> None:
         self._office = office
         self._session = session
-        self._heartbeat_interval = heartbeat_interval
+        self._server = server
         self._calls = calls
         self._judges = judges
         self._transactions = transactions
@@ -107,7 +109,7 @@ class Desk:
         return Asked(
             station_id=self._session.station_id,
             at=self._office.clock.now().astimezone(UTC).replace(microsecond=0),
-            heartbeat_interval=self._heartbeat_interval,
+            heartbeat_interval=self._server.heartbeat_interval,
             tokens=self._judges.tokens,
             transactions=self._transactions,
             token_refused=token_refused,
@@ -123,6 +125,10 @@ class Desk:
 
     async def _plug_and_charge(self, action: str, payload: object) -> Answer:
         decoded = decode_request(action, payload, self._session.version)
+        is_whole = isinstance(decoded, DecodedRequest) or decoded.fault is None
+        if action == DATA_TRANSFER and is_whole and not self._server.data_transfer:
+            self._tell_refusal(action, CarrierStatus.UNKNOWN_VENDOR_ID.value, "DataTransfer is switched off")
+            return Answer(carrier_answer(CarrierStatus.UNKNOWN_VENDOR_ID))
         if isinstance(decoded, DecodeRefusal):
             reason = decoded.fault.value if decoded.fault is not None else str(decoded.answer.get("status"))
             self._tell_refusal(action, reason, decoded.why)

@@ -191,7 +191,7 @@ class Gateway:
         desk = Desk(
             self._office,
             session,
-            self._server.heartbeat_interval,
+            self._server,
             calls=self._calls,
             judges=self._judges,
             transactions=self._transactions,
