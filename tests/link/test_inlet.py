@@ -66,8 +66,24 @@ class Peer:
 
 
 @asynccontextmanager
-async def connected(early: bytes = b"") -> AsyncIterator[Peer]:
-    """A connection that has just been opened; `early` is sent together with the request."""
+async def connected(early: bytes = b"", *, meanwhile: bytes = b"") -> AsyncIterator[Peer]:
+    """A connection just opened; `early` came with the request, `meanwhile` while it was being answered."""
+    everything = asyncio.Event()
+    size = len(REQUEST + early + meanwhile)
+
+    class Counting(Inlet):
+        come = 0
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self.come += len(data)
+            if self.come >= size:
+                everything.set()
+
+    async def admit(connection: ServerConnection, request: object) -> None:
+        writer.write(meanwhile)
+        await everything.wait()
+
     sockets: asyncio.Queue[InletSocket] = asyncio.Queue()
     done = asyncio.Event()
 
@@ -77,7 +93,14 @@ async def connected(early: bytes = b"") -> AsyncIterator[Peer]:
         await done.wait()
 
     async with serve(
-        work, "127.0.0.1", 0, create_connection=Inlet, compression=None, max_size=LONGEST, close_timeout=1
+        work,
+        "127.0.0.1",
+        0,
+        create_connection=Counting,
+        process_request=admit,
+        compression=None,
+        max_size=LONGEST,
+        close_timeout=1,
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -259,3 +282,24 @@ async def test_a_reader_that_is_cancelled_loses_nothing() -> None:
             await waiting
         peer.writer.write(frame(b"one"))
         assert await received(peer, 1) == ["one"]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, len(frame(b"one"))])
+async def test_frames_that_came_while_the_request_was_being_answered_are_read_in_their_order(cut: int) -> None:
+    both = frame(b"one") + frame(b"two")
+    async with connected(meanwhile=both[:cut]) as peer:
+        peer.writer.write(both[cut:])
+        assert await received(peer, 2) == ["one", "two"]
+
+
+async def test_a_broken_frame_beside_the_request_is_refused_though_it_ends_as_a_request_does() -> None:
+    broken = bytes((TEXT, 0x80 | 10)) + MASK + b"\xff\xfe\xfd\xfc\xfb\xfa\r\n\r\n"
+    async with connected(early=broken) as peer:
+        assert (await end(peer)).code == 1007
+
+
+@pytest.mark.parametrize("opcode", [0x83, 0x87, 0x8B, 0x8F])
+async def test_an_opcode_that_nobody_knows_is_refused_before_its_frame_is_whole(opcode: int) -> None:
+    async with connected() as peer:
+        peer.writer.write(bytes((opcode, 0x80 | 100)))
+        assert await peer.close_code() == 1002

@@ -562,6 +562,58 @@ async def test_a_peer_that_never_reads_is_not_read_for_ever() -> None:
         await answers(socket, 200)
 
 
+async def test_nor_if_every_call_of_it_has_to_wait_a_little() -> None:
+    """Fewer calls at a time than are turned away, each answered by whoever read it before the next reader looks."""
+
+    async def handler(action: str, payload: object) -> Answer:
+        await asyncio.sleep(0)
+        return Answer({})
+
+    async with alone(handler) as (_, socket, _):
+        socket.hold()
+        for number in range(200):
+            socket.put(f'[2,"{number}","A",{{}}]')
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert socket.waiting() > 100
+        socket.release()
+        await answers(socket, 200)
+
+
+async def test_a_handler_that_cancels_its_own_task_takes_nobody_s_call_with_it() -> None:
+    async def handler(action: str, payload: object) -> Answer:
+        task = asyncio.current_task()
+        if action == "Cancel" and task is not None:
+            task.cancel()
+        return Answer({"said": action})
+
+    async with alone(handler) as (_, socket, _):
+        socket.put('[2,"1","Cancel",{}]')
+        socket.put('[2,"2","Next",{}]')
+        assert await answers(socket, 2) == [[3, "1", {"said": "Cancel"}], [3, "2", {"said": "Next"}]]
+
+
+class Odd(BaseException):
+    """Nothing that a supervisor of exceptions expects."""
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_no_exception_of_a_handler_ends_the_connection(waits: bool) -> None:
+    async def handler(action: str, payload: object) -> Answer:
+        if waits:
+            await asyncio.sleep(0)
+        if action == "Odd":
+            raise Odd
+        return Answer({})
+
+    async with alone(handler) as (_, socket, _):
+        socket.put('[2,"1","Odd",{}]')
+        [[kind, number, code, *_]] = await answers(socket, 1)
+        assert (kind, number, code) == (4, "1", "InternalError")
+        socket.put('[2,"2","Even",{}]')
+        assert (await answers(socket, 2))[1:] == [[3, "2", {}]]
+
+
 async def test_frames_leave_in_the_order_they_were_made() -> None:
     async with alone() as (_, socket, _):
         socket.hold()

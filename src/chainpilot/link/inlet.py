@@ -22,12 +22,14 @@ __all__ = ["MAX_UNREAD", "Inlet"]
 MAX_UNREAD: Final = 16
 """Messages that wait to be taken before no more are read from the peer, as `websockets` has it."""
 _FEW: Final = 4
-"""Messages left when reading goes on."""
+"""Messages left when reading goes on, as `websockets` has it."""
 _TEXT: Final = 0x81
 """The first byte of a text's only frame, without extensions (RFC 6455 section 5.2)."""
 _PINGS: Final = frozenset({0x89, 0x8A})
 """Those of a ping and of a pong."""
 _HEAD_END: Final = b"\r\n\r\n"
+"""Behind an HTTP request's head (RFC 9112 section 2.1)."""
+_NOWHERE: Final = sys.maxsize
 
 
 class Inlet(ServerConnection):
@@ -37,14 +39,18 @@ class Inlet(ServerConnection):
         super().__init__(*args, **options)
         self._longest: int | None = None
         self._tail = b""
+        self._is_early = False
+        """Whether `websockets` had frames before `take_over`."""
+        self._is_settled = False
         self._rest = b""
         self._messages: deque[str] = deque()
         self._taker: asyncio.Future[None] | None = None
         self._is_full = False
 
     def take_over(self, longest: int) -> None:
-        """Read texts of up to `longest` bytes from here on; to be called where the handshake has just ended."""
-        if self._tail == _HEAD_END:  # else the peer sent frames before it had its answer, and `websockets` has them
+        """Read texts of up to `longest` bytes from here on, unless the peer has sent frames already."""
+        self._is_settled = True
+        if not self._is_early:  # else they, and all behind them, are `websockets`'
             self._longest = longest
 
     async def next_message(self) -> str | bytes:
@@ -80,8 +86,8 @@ class Inlet(ServerConnection):
     def data_received(self, data: bytes) -> None:
         """Take what the peer sent."""
         if self._longest is None:
-            if self.request is None:
-                self._tail = (self._tail + data)[-len(_HEAD_END) :]
+            if not self._is_settled:
+                self._look_for_early_frames(data)
             super().data_received(data)
             return
         if self._rest:
@@ -90,6 +96,16 @@ class Inlet(ServerConnection):
             self._read(data, self._longest)
         else:
             self._hand_back(data)
+
+    def _look_for_early_frames(self, data: bytes) -> None:
+        """Whatever stands behind the request's head, or comes while it is being answered, is one."""
+        if self.request is not None:
+            self._is_early = True
+            return
+        head = self._tail + data
+        end = head.find(_HEAD_END)
+        self._is_early = self._is_early or 0 <= end < len(head) - len(_HEAD_END)
+        self._tail = head[-len(_HEAD_END) + 1 :]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended; what was read before is given out first."""
@@ -118,18 +134,15 @@ class Inlet(ServerConnection):
 
     def _take(self, data: bytes, start: int, body: int, stop: int) -> bool:
         """Take one whole frame; False: it isn't ours to read."""
-        first = data[start]
-        if first == _TEXT:
-            payload = apply_mask(data[body:stop], data[body - 4 : body])
-            try:
-                self._messages.append(payload.decode())
-            except UnicodeDecodeError:
-                return False
-            return True
-        if first in _PINGS:
+        if data[start] != _TEXT:  # a ping or a pong
             super().data_received(data[start:stop])
             return self.protocol.state is State.OPEN  # else it was a bad one, and the rest is thrown away
-        return False
+        payload = apply_mask(data[body:stop], data[body - 4 : body])
+        try:
+            self._messages.append(payload.decode())
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def _hand_back(self, data: bytes) -> None:
         """From this frame on all are `websockets`' to read."""
@@ -143,16 +156,18 @@ class Inlet(ServerConnection):
 
 
 def _extent(data: bytes, start: int) -> tuple[int, int] | None:
-    """Where a frame's payload begins and ends (RFC 6455 section 5.2); None if its size has not come yet.
+    """Where a frame's payload begins and ends (RFC 6455 section 5.2); None if that has not come yet.
 
-    A frame without a mask, which a client must not send, has no end that any data could reach.
+    A frame that is not ours to read, or has no mask, which a client must not send, ends where no data could reach.
     """
     have = len(data) - start
+    if have and data[start] != _TEXT and data[start] not in _PINGS:
+        return start, _NOWHERE
     if have < 2:
         return None
     size = data[start + 1] - 0x80
     if size < 0:
-        return start, sys.maxsize
+        return start, _NOWHERE
     head = 6 if size < 126 else 8 if size == 126 else 14
     if have < head - 4:  # the mask stands behind the size
         return None

@@ -217,19 +217,23 @@ class OcppLink:
 
     async def _read(self) -> None:
         """Read and handle; ends with a handler that had to wait."""
+        task = asyncio.current_task()
         count = 0
         while True:
+            if self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
+                await self._outbox.until_room()
             asked = self._receive(await self._socket.recv())
             rest = None if asked is None else self._begin(asked)
             if rest is not None:
                 self._hand_over()
                 await rest
                 return
+            if task is not None and task.cancelling() and task is self._reader:
+                self._read_on()  # a handler cancelled the task it ran in, and the next one must not pay for it
+                return
             count += 1
             if count % MAX_AT_A_STRETCH == 0:  # a socket with messages at hand need not suspend
                 await asyncio.sleep(0)
-            if self._rpc.unsent_answers >= MAX_UNSENT_ANSWERS:
-                await self._outbox.until_room()
 
     def _receive(self, text: str | bytes) -> CallReceived | None:
         """Take a message; the call that it is, if it is one that has to be answered."""
@@ -337,7 +341,9 @@ class OcppLink:
             if not answered:  # else its id may be in use again
                 self._refuse(asked, ErrorCode.INTERNAL_ERROR, "the work was cancelled")
             raise
-        except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
+        except (GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
             self._on_failure(asked, error, answered=answered)
 
     def _refuse(self, asked: CallReceived, code: ErrorCode, description: str) -> None:
@@ -346,7 +352,7 @@ class OcppLink:
             self._rpc.refuse(asked.message_id, code, writable)
             self._outbox.flush()
 
-    def _on_failure(self, asked: CallReceived, error: Exception, *, answered: bool) -> None:
+    def _on_failure(self, asked: CallReceived, error: BaseException, *, answered: bool) -> None:
         if isinstance(error, RpcFault) and not answered:
             _LOG.info("%s: %s was answered with %s", self._name, asked.action, error.code.value)
             self._refuse(asked, error.code, error.description)

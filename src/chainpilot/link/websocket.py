@@ -12,7 +12,7 @@ from chainpilot.link.inlet import Inlet
 __all__ = ["InletSocket", "WebSocket"]
 
 _FULL: Final = 2**15
-"""Bytes that wait for the peer to read them; beyond it our own writing waits too, as `websockets` does by itself."""
+"""Bytes that wait for the peer to read them; beyond it our own writing waits too. It is `websockets`' number."""
 
 
 class WebSocket:
