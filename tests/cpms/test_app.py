@@ -166,3 +166,11 @@ async def test_a_station_that_no_password_can_let_in_is_not_added_with_one(tmp_p
         assert await office.cpms.ledger.station(station) is None
         await office.cpms.add_station(StationRecord(station, ""))
         assert await office.cpms.ledger.station(StationId(station)) is not None
+
+
+async def test_a_password_that_is_no_hash_is_refused_and_not_written(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        with pytest.raises(StationRecordError, match="hash_password"):
+            await office.cpms.add_station(StationRecord(StationId("BER-9"), "plainpassword"))
+        written = b"".join(path.read_bytes() for path in tmp_path.glob("cpms.sqlite*"))
+        assert b"plainpassword" not in written

@@ -380,7 +380,7 @@ async def test_of_a_log_s_name_the_last_part_alone_is_kept(tmp_path: Path, told:
 @pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(seconds=-1), timedelta(days=366), timedelta.max])
 async def test_a_call_s_life_has_bounds(tmp_path: Path, lifetime: timedelta) -> None:
     async with open_back_office(tmp_path) as office:
-        with pytest.raises(DemandRefused, match="lives"):
+        with pytest.raises(DemandRefused, match="lifetime"):
             await office.cpms.calls.order(STATION, RENEW, lifetime=lifetime)
         await office.cpms.calls.order(STATION, RENEW, lifetime=timedelta(days=365))
 
@@ -389,3 +389,67 @@ async def test_text_that_is_no_unicode_is_refused(tmp_path: Path) -> None:
     async with open_back_office(tmp_path) as office:
         with pytest.raises(DemandRefused, match="Unicode"):
             await office.cpms.calls.order(STATION, ChangeConfiguration("CpoName", "\ud800"))
+
+
+WRONG: list[tuple[Any, str]] = [
+    (Reset, "no demand"),
+    ("Reset", "no demand"),
+    (Reset("Hard"), "Invalid enum value 'Hard'"),  # type: ignore[arg-type]  # - as people write it
+    (TriggerMessage("Bogus"), "Invalid enum value 'Bogus'"),  # type: ignore[arg-type]  # - as people write it
+    (ChangeConfiguration("Key", 300), "Expected `str`, got `int`"),  # type: ignore[arg-type]  # - as people write it
+    (InstallCertificate(CSMS_ROOT, Path("/x")), "another type"),  # type: ignore[arg-type]  # - as people write it
+]
+
+
+@pytest.mark.parametrize(("demand", "why"), WRONG, ids=[why for _, why in WRONG])
+async def test_what_is_of_another_type_is_refused_in_words(tmp_path: Path, demand: Any, why: str) -> None:
+    async with open_back_office(tmp_path) as office:
+        with pytest.raises(DemandRefused, match=why):
+            await office.cpms.calls.order(STATION, demand)
+        with pytest.raises(DemandRefused, match="lifetime"):
+            await office.cpms.calls.order(STATION, RENEW, lifetime=60)  # type: ignore[arg-type]  # - as people write it
+
+
+async def test_a_word_may_stand_for_the_member_of_an_enumeration(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        demand: Any = TriggerMessage("SignV2GCertificate")  # type: ignore[arg-type]  # - as people write it
+        call = await office.cpms.calls.order(STATION, demand)
+        assert call.demand == TriggerMessage(MessageTrigger.SIGN_V2G_CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ([3], "its answer cannot be read"),
+        ({"status": "Foo"}, "status is no word of its enumeration"),
+        ([4, "InternalError", "try later", {}], "CALLERROR InternalError: try later"),
+    ],
+    ids=["no-frame", "no-word", "error"],
+)
+async def test_what_is_no_answer_stands_in_the_record_and_a_reset_s_outcome_is_unknown(
+    tmp_path: Path, reply: Any, said: str
+) -> None:
+    async with open_back_office(tmp_path) as office, answering(office, [Dialect.S], always(reply)) as station:
+        call = await carried_out(office, Reset())
+        assert call.state is CallState.OUTCOME_UNKNOWN
+        assert said in (call.exchanges[-1].answer or "")
+        assert len(station.frames) == 1
+
+
+async def test_of_several_settings_the_record_tells_each(tmp_path: Path) -> None:
+    names = [VariableName("SecurityCtrlr", "OrganizationName"), VariableName("Other", "Thing")]
+
+    def knows_one(said: Said, text: str) -> Reply:
+        assert isinstance(said, ocpp201.SetVariables)
+        statuses = ("Accepted", "UnknownComponent")
+        results = [
+            {"attributeStatus": status, "component": {"name": name.component}, "variable": {"name": name.variable}}
+            for name, status in zip(names, statuses, strict=True)
+        ]
+        return {"setVariableResult": results}
+
+    async with open_back_office(tmp_path) as office, answering(office, [Dialect.V201], knows_one):
+        call = await carried_out(office, SetVariables(tuple(VariableValue(name, "x") for name in names)))
+        assert call.state is CallState.REFUSED
+        told = {"SecurityCtrlr.OrganizationName": "Accepted", "Other.Thing": "UnknownComponent"}
+        assert call.findings == {"variables": told}

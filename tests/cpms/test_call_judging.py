@@ -35,7 +35,7 @@ from chainpilot.pki.trust import LeafUse
 from chainpilot.wire import ocpp201
 from chainpilot.wire.pnc.words import CertificateUse, MessageTrigger
 from chainpilot.wire.security import LogType
-from forge import NOON
+from forge import NOON, forge
 from sims import csms_ladder
 
 __all__: list[str] = []
@@ -93,12 +93,16 @@ REFUSED: list[tuple[Demand, str]] = [
     (SetNetworkProfile(1, connection(1)), "never lowered"),
     (SetNetworkProfile(1, connection(7)), "0, 1, 2 or 3"),
     (SetNetworkProfile(1, connection(3, "wss://" + "h" * 510)), "longer than 512"),
-    (GetLog(LogType.SECURITY_LOG, "x" * 513), "longer than 512"),
+    (GetLog(LogType.SECURITY_LOG, "https://" + "x" * 513), "longer than 512"),
     (GetLog(LogType.SECURITY_LOG, "ftp://h", NOON, NOON - timedelta(days=1)), "before its beginning"),
+    (GetLog(LogType.SECURITY_LOG, "not a url"), "no URL"),
+    (GetLog(LogType.SECURITY_LOG, ""), "no URL"),
+    (GetLog(LogType.SECURITY_LOG, "https://h/", retries=-1), "not negative"),
+    (ChangeConfiguration("", ""), "no name"),
     (SignedUpdateFirmware("https://h", NOON, "nonsense", SIGNATURE), "signing certificate: .* can't be read"),
     (SignedUpdateFirmware("https://h", NOON, ROOT_PEM, "*"), "not base64"),
     (SignedUpdateFirmware("https://h", NOON.replace(tzinfo=None), ROOT_PEM, SIGNATURE), "offset"),
-    (SignedUpdateFirmware("h" * 513, NOON, ROOT_PEM, SIGNATURE), "longer than 512"),
+    (SignedUpdateFirmware("https://" + "h" * 513, NOON, ROOT_PEM, SIGNATURE), "longer than 512"),
 ]
 TAKEN: list[Demand] = [
     TriggerMessage(MessageTrigger.SIGN_V2G_CERTIFICATE),
@@ -142,6 +146,15 @@ def test_a_certificate_that_is_not_in_force_is_refused(demand: Demand, at: datet
     said = judge(demand, STATION, None, at)
     assert said is not None
     assert why in said
+
+
+def test_a_test_pki_s_root_is_installed_only_where_that_is_allowed() -> None:
+    pem = forge("TEST V2G Root", ca=True, test=True).certificate.to_pem()
+    demand = InstallCertificate(CertificateUse.V2G_ROOT_CERTIFICATE, pem)
+    said = judge(demand, STATION, None, NOON)
+    assert said is not None
+    assert "allow_test_pki" in said
+    assert judge(demand, STATION, None, NOON, allow_test_pki=True) is None
 
 
 def test_a_station_with_a_colon_in_its_id_gets_no_password() -> None:

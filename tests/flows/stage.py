@@ -239,6 +239,7 @@ def _config(folder: Path, pki: TestPki) -> CpmsConfig:
             for label in _LABELS.values()
         },
         issue=_LABELS,
+        allow_test_pki=True,
         anchors={TrustDomain.V2G: anchors("v2g"), TrustDomain.CSMS: anchors("csms")},
     )
 

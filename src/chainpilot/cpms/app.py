@@ -19,7 +19,7 @@ from chainpilot.cpms.contracts import NoContracts, NoStatuses
 from chainpilot.cpms.enrolment import Office
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
-from chainpilot.cpms.passwords import PasswordChecker
+from chainpilot.cpms.passwords import PasswordChecker, is_password_hash
 from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.cpms.tokens import NoTokens
 from chainpilot.cpms.worker import Worker
@@ -118,10 +118,17 @@ class Cpms:
                 write are kept.
             reset_profile: the station was replaced or starts anew: it may come on the record's minimum profile again.
 
+        Dialects, spellings and passwords on offer are kept too; a password of another hash ends the offers, so read the
+        record anew before it is changed.
+
         Raises:
             StationRecordError: no station could ever log in with this record.
             LedgerFailed: it could not be written.
         """
+        if record.password_hash and not is_password_hash(record.password_hash):
+            raise StationRecordError(
+                record.station_id, "its password_hash is no hash: make it with chainpilot.cpms.passwords.hash_password"
+            )
         if record.password_hash and ":" in record.station_id:
             raise StationRecordError(
                 record.station_id,
@@ -185,6 +192,7 @@ class Cpms:
             issue_at=config.issue,
             anchors={use: config.anchors.get(use.domain, TrustAnchors()) for use in LeafUse},
             policy=config.policy,
+            allow_test_pki=config.allow_test_pki,
             clock=self._clock,
             watch=self._note,
             nudge=self._nudged.set,

@@ -29,6 +29,7 @@ __all__ = [
     "PasswordFormatError",
     "PasswordVerdict",
     "hash_password",
+    "is_password_hash",
     "new_key",
 ]
 
@@ -99,6 +100,18 @@ def hash_password(password: str, *, generated: bool) -> str:
     if generated:
         return f"sha256${salt.hex()}${_sha256(salt, password).hex()}"
     return f"scrypt${salt.hex()}${_scrypt(salt, password).hex()}"
+
+
+def is_password_hash(stored: str) -> bool:
+    """Whether it is of a form that `hash_password` writes."""
+    kind, _, rest = stored.partition("$")
+    sizes = {"sha256": 64, "scrypt": 128}
+    salt, dollar, digest = rest.partition("$")
+    return bool(dollar) and kind in sizes and len(digest) == sizes[kind] and _is_hex(salt) and _is_hex(digest)
+
+
+def _is_hex(text: str) -> bool:
+    return bool(text) and not set(text) - set("0123456789abcdef")
 
 
 def _sha256(salt: bytes, password: str) -> bytes:

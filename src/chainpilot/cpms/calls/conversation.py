@@ -59,6 +59,8 @@ class Conversation:
         self._is_secret = is_secret
         self.asked_in: Dialect | None = None
         """The dialect of the last question."""
+        self.findings: Mapping[str, object] = {}
+        """What was found so far, for a call that does not end well."""
         self._strange: set[Dialect] = set()
 
     async def station(self) -> StationRecord:
@@ -105,7 +107,7 @@ class Conversation:
                     self._strange.add(dialect)
                 refused.append(error)
             except StationUndecided as doubt:
-                if not doubt.is_error or dialect in heard:
+                if not doubt.is_answered or dialect in heard:
                     raise
                 doubts.append(doubt)
         if doubts:
@@ -183,8 +185,8 @@ class Conversation:
             await self._answered(refused.why)
             raise
         except StationUndecided as doubt:
-            if doubt.is_error:
-                await self._answered(doubt.why)
+            if doubt.is_answered:
+                await self._answered(doubt.why, is_unusable=True)
             elif not doubt.sent:
                 await self._answered(f"not sent: {doubt.why}", is_unsent=True)
             raise
@@ -194,10 +196,10 @@ class Conversation:
         await self._answered(answer_of(response))
         return response
 
-    async def _answered(self, said: str, *, is_unsent: bool = False) -> None:
+    async def _answered(self, said: str, *, is_unsent: bool = False, is_unusable: bool = False) -> None:
         at, said = self.office.clock.now(), self.shown(said)
         *others, last = self.call.exchanges
-        answered = replace(last, answered_at=at, answer=said, is_unsent=is_unsent)
+        answered = replace(last, answered_at=at, answer=said, is_unsent=is_unsent, is_unusable=is_unusable)
         await self._record(replace(self.call.after(CallEvent.ANSWER, at), exchanges=(*others, answered)))
         tell_call(self.office, Step.CALL_ANSWERED, self.call, action=last.action, answer=said)
 

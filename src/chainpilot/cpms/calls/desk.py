@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from chainpilot.cpms.calls import certificates, native
 from chainpilot.cpms.calls.conversation import Conversation, Hopeless, tell_call
 from chainpilot.cpms.calls.judging import DemandRefused, judge
@@ -81,23 +83,16 @@ class CallDesk:
             LedgerFailed: it could not be written.
         """
         office, at = self._office, self._office.clock.now()
+        demand, lifetime = _typed(station_id, demand), _bounded(station_id, lifetime, office.policy.call_days)
         station = await office.ledger.station(station_id)
         if station is None:
-            raise DemandRefused(station_id, "there is no such station")
-        enrolment = (
-            await office.ledger.enrolment(demand.enrolment_id) if isinstance(demand, d.SendCertificate) else None
-        )
-        why = judge(demand, station, enrolment, at)
+            raise DemandRefused(station_id, "there is no such station; add_station writes its record")
+        named = demand.enrolment_id if isinstance(demand, d.SendCertificate) else None
+        enrolment = await office.ledger.enrolment(named) if named is not None else None
+        why = judge(demand, station, enrolment, at, allow_test_pki=office.allow_test_pki)
         if why is not None:
             raise DemandRefused(station_id, why)
         shown = without_secrets(demand)
-        try:
-            d.demand_to_json(shown)
-        except UnicodeError:
-            raise DemandRefused(station_id, "it holds text that is no Unicode") from None
-        lifetime = timedelta(days=office.policy.call_days) if lifetime is None else lifetime
-        if not timedelta(0) < lifetime <= _LONGEST:
-            raise DemandRefused(station_id, f"a call lives for more than no time and at most {_LONGEST.days} days")
         if shown != demand and len(self._secrets) >= _SECRETS:
             raise DemandRefused(station_id, "too many calls with secrets wait already; they are kept in memory alone")
         new = NewCall(station_id, shown, at, at + lifetime, is_withheld=shown != demand)
@@ -125,7 +120,11 @@ class CallDesk:
         if call.has_left and isinstance(call.demand, _NEVER_TWICE):
             await self._conclude(call)
         elif office.clock.now() >= call.expires_at:
-            await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_EXPIRED, "its time is over"))
+            told = sum(not one.is_unsent for one in call.exchanges)
+            detail = f"its time is over, and the station was sent {told} messages" if told else "it was never sent"
+            await self._end(
+                replace(call, attempts=call.attempts - 1), CallEvent.GIVE_UP, CallEnd(Reason.CALL_EXPIRED, detail)
+            )
         elif demand is None:
             detail = "its secret was kept in memory alone, and the process that held it has ended; order it anew"
             await self._end(call, CallEvent.GIVE_UP, CallEnd(Reason.CALL_SECRET_LOST, detail))
@@ -147,6 +146,8 @@ class CallDesk:
         answer = call.exchanges[-1].answer
         if answer is None:
             await self._lose(call, "no answer of the station was written down")
+        elif call.exchanges[-1].is_unusable:
+            await self._lose(call, f"what came back is no answer: {answer}")
         elif native.is_yes(answer):
             await self._end(replace(call, findings={"status": answer}), CallEvent.FINISH, None)
         else:
@@ -157,7 +158,8 @@ class CallDesk:
             await self._judge_again(talk, demand)
             findings = await _ACTS[type(demand)](talk, demand)
         except StationRefused as refused:
-            await self._end(talk.call, CallEvent.REFUSE, CallEnd(Reason.CALL_REFUSED, talk.shown(refused.why)))
+            found = replace(talk.call, findings=talk.findings)
+            await self._end(found, CallEvent.REFUSE, CallEnd(Reason.CALL_REFUSED, talk.shown(refused.why)))
         except Hopeless as hopeless:
             await self._end(talk.call, CallEvent.REFUSE, CallEnd(hopeless.reason, hopeless.detail))
         except NotSpoken as unsaid:
@@ -171,7 +173,8 @@ class CallDesk:
         """It may have waited for days: certificates end, profiles rise. Raises Hopeless, LedgerFailed."""
         if isinstance(demand, d.SendCertificate):
             return  # its delivery judges the chain
-        why = judge(demand, await talk.station(), None, self._office.clock.now())
+        at, allow_test_pki = self._office.clock.now(), self._office.allow_test_pki
+        why = judge(demand, await talk.station(), None, at, allow_test_pki=allow_test_pki)
         if why is not None:
             raise Hopeless(Reason.CALL_UNFIT, why)
 
@@ -251,3 +254,29 @@ class CallDesk:
             return  # told before; a station may repeat itself as often as it likes
         await office.ledger.note_progress(station_id, call.call_id, CallProgress(status, office.clock.now()))
         tell_call(office, Step.CALL_PROGRESS, call, answer=status)
+
+
+def _typed(station_id: StationId, demand: object) -> d.Demand:
+    """The demand with every field of its type; a word of an enumeration may stand for the member.
+
+    Raises DemandRefused.
+    """
+    if not isinstance(demand, d.Demand):
+        kinds = ", ".join(sorted(kind.__name__ for kind in _ACTS))
+        raise DemandRefused(station_id, f"that is no demand; there are {kinds}")
+    try:
+        return d.demand_from_json(d.demand_to_json(demand))
+    except UnicodeError:
+        raise DemandRefused(station_id, "it holds text that is no Unicode") from None
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise DemandRefused(station_id, f"{type(demand).__name__} has a field of another type: {error}") from None
+
+
+def _bounded(station_id: StationId, lifetime: object, days: int) -> timedelta:
+    """A call's life. Raises DemandRefused."""
+    given = timedelta(days=days) if lifetime is None else lifetime
+    if not isinstance(given, timedelta) or not timedelta(0) < given <= _LONGEST:
+        raise DemandRefused(
+            station_id, f"its lifetime is to be a timedelta of more than 0 and at most {_LONGEST.days} days"
+        )
+    return given

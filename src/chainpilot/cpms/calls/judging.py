@@ -7,6 +7,7 @@ import base64
 import binascii
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from chainpilot.cpms.calls.native import messages
 from chainpilot.cpms.model import CallId, Enrolment, StationRecord
@@ -57,7 +58,14 @@ class DemandRefused(OwnError):
         super().__init__(f"not asked of the station {station_id}: {why}")
 
 
-def judge(demand: Demand, station: StationRecord, enrolment: Enrolment | None, at: datetime) -> str | None:
+def judge(
+    demand: Demand,
+    station: StationRecord,
+    enrolment: Enrolment | None,
+    at: datetime,
+    *,
+    allow_test_pki: bool = False,
+) -> str | None:
     """Why it is refused, as a sentence; None if it is not.
 
     Args:
@@ -65,10 +73,11 @@ def judge(demand: Demand, station: StationRecord, enrolment: Enrolment | None, a
         station: of whom.
         enrolment: the one that the demand names, if it names one and it exists.
         at: the present moment, UTC.
+        allow_test_pki: roots that anybody may hold the keys of are wanted, too.
     """
     match demand:
         case InstallCertificate():
-            return _judge_root(demand, at)
+            return _judge_root(demand, at, allow_test_pki=allow_test_pki)
         case DeleteCertificate():
             return _judge_deletion(demand)
         case SendCertificate():
@@ -82,7 +91,7 @@ def judge(demand: Demand, station: StationRecord, enrolment: Enrolment | None, a
             return _judge_setting(demand, station) or _judge_writing(demand) or _judge_files(demand, at)
 
 
-def _judge_root(demand: InstallCertificate, at: datetime) -> str | None:
+def _judge_root(demand: InstallCertificate, at: datetime, *, allow_test_pki: bool) -> str | None:
     if demand.certificate_type not in _ROOTS:
         return f"InstallCertificate installs roots, and {demand.certificate_type.value} is none"
     certificate = _only(demand.certificate)
@@ -91,6 +100,10 @@ def _judge_root(demand: InstallCertificate, at: datetime) -> str | None:
     found = lint(certificate, ROOT_CA)
     if found:
         return f"the certificate can't be a root: {found[0].detail}"
+    if certificate.is_test and not allow_test_pki:
+        return (
+            "the certificate belongs to a test PKI, whose keys anybody may hold; only [trust] allow_test_pki admits it"
+        )
     return _judge_times(certificate, at)
 
 
@@ -135,6 +148,8 @@ def _judge_enrolment(enrolment: Enrolment | None, station: StationRecord) -> str
 def _judge_setting(demand: Demand, station: StationRecord) -> str | None:
     """Passwords are ChangePassword's to set, and a security profile is never lowered over OCPP (A00.005)."""
     match demand:
+        case ChangeConfiguration() if not demand.key.strip():
+            return "the key has no name"
         case ChangeConfiguration() if demand.key.lower() == "authorizationkey":
             return "a password is made here and never told to anybody: use ChangePassword"
         case ChangeConfiguration() if demand.key.lower() == "securityprofile":
@@ -161,7 +176,8 @@ def _judge_profile(value: str, station: StationRecord) -> str | None:
     if value not in {"0", "1", "2", "3"}:
         return "a security profile is 0, 1, 2 or 3"
     if int(value) < station.minimum_profile:
-        return f"a security profile is never lowered over OCPP; the station has reached {station.minimum_profile.value}"
+        lowest = station.minimum_profile.value
+        return f"a security profile is never lowered over OCPP; the station's record demands at least {lowest}"
     return None
 
 
@@ -185,11 +201,31 @@ def _judge_writing(demand: Demand) -> str | None:
     return None
 
 
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.scheme and parts.netloc)
+
+
 def _judge_files(demand: Demand, at: datetime) -> str | None:
-    if isinstance(demand, GetLog) and demand.oldest_timestamp and demand.latest_timestamp:
-        return "the log's end lies before its beginning" if demand.latest_timestamp < demand.oldest_timestamp else None
-    if not isinstance(demand, SignedUpdateFirmware):
+    if not isinstance(demand, GetLog | SignedUpdateFirmware):
         return None
+    where = demand.remote_location if isinstance(demand, GetLog) else demand.location
+    if not _is_url(where):
+        return "its location is no URL: a scheme, ://, and a host are wanted"
+    if any(number is not None and number < 0 for number in (demand.retries, demand.retry_interval)):
+        return "retries and the seconds between them are not negative"
+    return _judge_span(demand) if isinstance(demand, GetLog) else _judge_image(demand, at)
+
+
+def _judge_span(demand: GetLog) -> str | None:
+    oldest, latest = demand.oldest_timestamp, demand.latest_timestamp
+    return "the log's end lies before its beginning" if oldest and latest and latest < oldest else None
+
+
+def _judge_image(demand: SignedUpdateFirmware, at: datetime) -> str | None:
     certificate = _only(demand.signing_certificate)
     if isinstance(certificate, str):
         return f"the image's signing certificate: {certificate}"

@@ -136,6 +136,7 @@ async def _told(talk: Conversation, message: Message, **facts: str) -> Message:
     match message, response:
         case ocpp201.SetVariables(data), ocpp201.SetVariablesResponse(results):
             said = {str(_name(one)): result.attribute_status.value for one, result in _matched(data, results)}
+            talk.findings = {"variables": said}
             refused = [f"{name} {status}" for name, status in said.items() if status not in _YES]
             if refused:
                 raise StationRefused(", ".join(refused))

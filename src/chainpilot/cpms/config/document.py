@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 __all__ = ["Document", "IssueInput", "ListenerInput", "PkiInput", "PolicyInput", "ServerInput", "TrustInput"]
 
@@ -57,7 +57,7 @@ class ListenerInput(_Section):
 
     name: str = Field(min_length=1, max_length=64)
     profile: Literal[0, 1, 2, 3]
-    allow_insecure: bool = False
+    allow_insecure: StrictBool = False
     host: str = "0.0.0.0"  # noqa: S104 - stations come from outside; one without TLS needs allow_insecure
     port: int = Field(default=8443, ge=0, le=65535)
     certificate: OneOrTwo = []
@@ -104,7 +104,7 @@ class TrustInput(_Section):
     mo: list[Path] = []
     csms: list[Path] = []
     mf: list[Path] = []
-    allow_test_pki: bool = False
+    allow_test_pki: StrictBool = False
 
 
 class PolicyInput(_Section):
@@ -113,7 +113,7 @@ class PolicyInput(_Section):
     requests_per_hour: int = Field(default=20, ge=1, le=1000)
     csr_per_station_per_day: int = Field(default=50, ge=1, le=10_000)
     csr_fleet_per_hour: int = Field(default=1000, ge=1, le=1_000_000)
-    allow_insecure_csr: bool = False
+    allow_insecure_csr: StrictBool = False
     issue_attempts: int = Field(default=60, ge=1, le=1000)
     deliver_attempts: int = Field(default=8, ge=1, le=100)
     read_back_attempts: int = Field(default=3, ge=1, le=100)

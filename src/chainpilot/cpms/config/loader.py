@@ -60,6 +60,7 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
         anchors=_anchors(given.trust, folder),
         server=ServerConfig(**given.server.model_dump()),
         policy=Policy(**given.policy.model_dump()),
+        allow_test_pki=given.trust.allow_test_pki,
     )
 
 

@@ -107,3 +107,5 @@ class CpmsConfig:
     anchors: Mapping[TrustDomain, TrustAnchors] = field(default_factory=dict)
     server: ServerConfig = field(default_factory=ServerConfig)
     policy: Policy = field(default_factory=Policy)
+    allow_test_pki: bool = False
+    """Roots of a test PKI may be put into stations; those among the anchors were admitted before."""

@@ -80,6 +80,8 @@ class Office:
     """Called right after each step; what it raises is the step's failure."""
     nudge: Callable[[], None]
     """Tells the worker that a job became due."""
+    allow_test_pki: bool = False
+    """Roots of a test PKI may be put into stations."""
     shelf: CacertsShelf = field(default_factory=CacertsShelf)
     turnstile: Turnstile = field(default_factory=Turnstile)
 

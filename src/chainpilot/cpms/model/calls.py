@@ -115,6 +115,8 @@ class Exchange:
     """The status, and the station's reason where it gave one; None: none came."""
     is_unsent: bool = False
     """It provably never left; `answer` says why."""
+    is_unusable: bool = False
+    """What came back is no answer: a CALLERROR that may pass, or what can't be read; `answer` tells it."""
 
 
 @dataclass(frozen=True, slots=True)

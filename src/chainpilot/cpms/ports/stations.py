@@ -33,13 +33,14 @@ class StationRefused(PeerError):
 class StationUndecided(UndecidedError):
     """No usable answer from the station.
 
-    Fields: `sent` the message may have reached it (False also when it is offline), `is_error` it answered a CALLERROR.
+    Fields: `sent` the message may have reached it (False also when it is offline), `is_answered` something came back
+    that is no answer: a CALLERROR, or what can't be read.
     """
 
-    def __init__(self, why: str, *, sent: bool, is_error: bool = False) -> None:
+    def __init__(self, why: str, *, sent: bool, is_answered: bool = False) -> None:
         self.why = why
         self.sent = sent
-        self.is_error = is_error
+        self.is_answered = is_answered
         super().__init__(why)
 
 

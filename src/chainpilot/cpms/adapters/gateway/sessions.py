@@ -17,7 +17,7 @@ from chainpilot.link.ocpp import CallRefused, CallTimedOut, LinkClosed, OcppLink
 from chainpilot.pki.identity import StationId
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.jsontext import UnwritableJsonError
-from chainpilot.wire.ocppj.frames import ErrorCode, UnwritableFrameError
+from chainpilot.wire.ocppj.frames import ErrorCode, FrameError, UnwritableFrameError
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.codec import CarrierRefusal, OcppCall, decode_response, encode_request
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
@@ -181,7 +181,7 @@ class Sessions:
             said = f"{response.status}: {response.why}"
             status = _SAID_NO.get(response.status)
             if status is None:
-                raise StationUndecided(said, sent=True)
+                raise StationUndecided(response.why, sent=True, is_answered=True)
             raise StationRefused(said, status, is_unserved=status is not CarrierStatus.REJECTED)
         return response
 
@@ -203,7 +203,8 @@ class Sessions:
         try:
             return read_answer(payload, answer, session.version)
         except SchemaBreach as breach:
-            raise StationUndecided(f"its answer to {action} can't be read: {breach.why}", sent=True) from breach
+            why = f"its answer to {action} can't be read: {breach.why}"
+            raise StationUndecided(why, sent=True, is_answered=True) from breach
 
     def _online(self, station_id: StationId) -> tuple[Session, OcppLink]:
         session = self._by_station.get(station_id)
@@ -217,10 +218,12 @@ async def _call(link: OcppLink, action: str, payload: Mapping[str, object]) -> o
     try:
         return await link.call(action, payload)
     except CallRefused as error:
-        said = f"CALLERROR {error.code.value}: {error.description}"
+        if isinstance(error.__cause__, FrameError):
+            raise StationUndecided(error.description, sent=True, is_answered=True) from error
+        said = f"CALLERROR {error.code.value}" + (f": {error.description}" if error.description else "")
         if error.code in _NEVER_SERVED:
             raise StationRefused(said, is_unserved=True) from error
-        raise StationUndecided(said, sent=True, is_error=True) from error
+        raise StationUndecided(said, sent=True, is_answered=True) from error
     except (CallTimedOut, LinkClosed) as error:
         raise StationUndecided(str(error), sent=error.sent) from error
     except QueueFullError as error:
