@@ -1,5 +1,6 @@
 """What the store tells of itself, and how little one broken file matters."""
 
+import gc
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 
-from certs import FROM, UNTIL, Pki, csms_pki, key_pem, v2g_pki
+from certs import FROM, UNTIL, Pki, csms_pki, key_pem, root, v2g_pki
 from chainpilot.pki.certificate import Certificate, load_certificates
+from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,
@@ -19,8 +21,10 @@ from chainpilot.station.model import (
     GetInstalledCertificatesStatus,
     LeafCertificateType,
 )
+from chainpilot.station.store import Bundle
 from clocks import SetClock
 from forge import forge
+from stock import info, place, put
 from stores import EVSE, enrol, open_store, store_with
 
 V2G = LeafCertificateType.V2G
@@ -116,6 +120,24 @@ def test_files_changed_behind_our_back_are_seen_at_once(tmp_path: Path, v2g: Pki
         assert not store.is_ca_certificate_installed(CaCertificateType.V2G)
         bundle.write_bytes(held)
         assert store.is_ca_certificate_installed(CaCertificateType.V2G)
+
+
+def test_roots_that_were_replaced_stay_nowhere(tmp_path: Path, v2g: Pki) -> None:
+    """A station runs for years: what it remembers of a root goes with the root."""
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    key = generate_private_key(KeySpec.P256)
+    place(store, v2g, forge(EVSE, root("Root", key=key), begin=FROM, end=UNTIL))
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    kept = []
+    for _ in range(10):
+        installed = root("Root", key=key).certificate.to_pem()
+        put(bundle.with_name("new"), installed).replace(bundle)
+        assert info(store).certificate_root == installed
+        kept.append(len(store._vault._memory._derived))
+    assert kept == kept[:1] * 10
+    gc.collect()
+    roots = [one for one in gc.get_objects() if isinstance(one, Bundle) and one.path == bundle and one.roots]
+    assert len(roots) == 1, "of the bundles read before nothing is held"
 
 
 def test_a_store_written_by_everest_is_read_as_it_is(tmp_path: Path, v2g: Pki) -> None:

@@ -261,10 +261,9 @@ def _told(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
 
 def _info(look: Look, layout: Layout, keyed: _Keyed, at: datetime, *, include_ocsp: bool) -> CertificateInfo:
     stored, key = keyed
-    root = links_of(look, layout, stored).root
     return CertificateInfo(
         key=str(key),
-        certificate_root=look.derive(("pem", root), (root,), root.to_pem) if root is not None else None,
+        certificate_root=links_of(look, layout, stored).root_pem,
         certificate_count=len(stored.stack),
         certificate=str(stored.chain_path) if stored.chain_path else None,
         certificate_single=str(stored.single_path) if stored.single_path else None,
