@@ -120,6 +120,31 @@ def test_many_files_are_recalled_at_once_only_as_they_were(tmp_path: Path) -> No
     assert memory.recall_all(tmp_path, paths, reader)[0] is None
 
 
+def test_a_file_that_went_and_came_back_is_recalled_with_the_others_again(tmp_path: Path) -> None:
+    memory, reader = Memory(), Reader()
+    directory = tmp_path / "d"
+    directory.mkdir()
+    for number in range(3):
+        (directory / str(number)).write_bytes(b"x")
+    age(directory / "2")
+
+    def recalled() -> tuple[str | None, ...]:
+        paths = memory.listing(directory).where(str.isdigit)
+        together = memory.recall_all(directory, paths, reader)
+        for path in paths:
+            memory.recall(path, reader, LIMIT)
+        return together
+
+    recalled()
+    values = recalled()
+    (directory / "1").rename(tmp_path / "away")
+    assert len(memory.listing(directory).names) == 2, "it is seen to be gone, and nobody asks for the files"
+    (tmp_path / "away").rename(directory / "1")
+    age(directory / "1")
+    assert recalled() == (values[0], None, values[2]), "what was made of it went with it"
+    assert [recalled() for _ in range(2)] == [values] * 2
+
+
 def test_a_listing_follows_what_comes_and_goes_and_keeps_its_paths(tmp_path: Path) -> None:
     memory = Memory()
     directory = tmp_path / "d"

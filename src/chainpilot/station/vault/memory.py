@@ -64,11 +64,14 @@ class _Cell:
 
 @dataclass(slots=True)
 class _Batch:
-    """The files of a directory, each with its cell."""
+    """The files of a directory that one `make` is asked for, all three in the same order."""
 
     paths: tuple[Path, ...]
+    """As they were asked for: other paths, if only another object, are another batch."""
     texts: tuple[str, ...]
+    """The same as text, which is what the system is asked with."""
     cells: list[_Cell | None]
+    """None, or the cell of a file that is gone, where nothing is known; looked for again at every call then."""
     whole: tuple[list[_Stamp | None], tuple[Any, ...]] | None = None
     """The stamps and values of all of them, from when every one was remembered: while those stamps are told, it is."""
 
@@ -183,12 +186,15 @@ class Memory:
         whole = batch.whole
         if whole is not None and whole[0] == stamps:
             return whole[1]
-        if None in batch.cells:  # they may have come to be known since
-            batch.cells = [cell or made.get(path) for cell, path in zip(batch.cells, paths, strict=True)]
-        values = tuple([_value(cell, stamp) for cell, stamp in zip(batch.cells, stamps, strict=True)])
-        if all(value is not None for value in values):
-            batch.whole = stamps, values
-        return values
+        values = [_value(cell, stamp) for cell, stamp in zip(batch.cells, stamps, strict=True)]
+        for number, value in enumerate(values):
+            if value is None:  # it may have come to be known since, or have gone and come back with another cell
+                batch.cells[number] = cell = made.get(paths[number])
+                values[number] = _value(cell, stamps[number])
+        told = tuple(values)
+        if all(value is not None for value in told):
+            batch.whole = stamps, told
+        return told
 
     def listing(self, directory: Path) -> Listing:
         """The files in a directory, directories and hidden files left out; none when it isn't there.
