@@ -1,9 +1,14 @@
 """What is remembered of files: it serves while they are as they were, and never a moment longer."""
 
+import itertools
 import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
 
 import pytest
 
@@ -11,6 +16,7 @@ from chainpilot.station.vault import VaultReadError
 from chainpilot.station.vault.memory import Memory, file_digest
 
 LIMIT = 1000
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 class Reader:
@@ -177,6 +183,55 @@ def test_a_link_in_a_listing_is_asked_at_every_call(tmp_path: Path) -> None:
     (tmp_path / "target").rmdir()
     (tmp_path / "target").write_bytes(b"")
     assert [path.name for path in memory.listing(directory).names] == ["link"]
+
+
+def between_lines(code: CodeType, place: int, meanwhile: Callable[[], None]) -> TraceFunction:
+    """Traces this thread so that before that line of `code` something else happens, as when another has its turn."""
+    counted = itertools.count()
+
+    def trace(frame: FrameType, event: str, arg: object) -> TraceFunction | None:
+        if frame.f_code is not code:
+            return None
+        if event == "line" and next(counted) == place:
+            sys.settrace(None)
+            meanwhile()
+        return trace
+
+    return trace
+
+
+def test_a_listing_is_of_what_its_own_caller_saw_wherever_another_thread_comes_between(tmp_path: Path) -> None:
+    """Links that led to directories for a moment, in which somebody else listed, lead to files here."""
+    memory = Memory()
+    directory, shelf = tmp_path / "d", tmp_path / "shelf"
+    for made in (directory, shelf, shelf / "one", shelf / "other"):
+        made.mkdir()
+    for name in ("one", "other"):
+        (directory / name).symlink_to(shelf / name)
+    age(directory)
+
+    def listed() -> list[str]:
+        return [path.name for path in memory.listing(directory).names]
+
+    def meanwhile() -> None:
+        (shelf / "other").unlink()
+        (shelf / "other").mkdir()
+        seen.append(listed())
+        (shelf / "other").rmdir()
+        (shelf / "other").write_bytes(b"")
+
+    (shelf / "other").rmdir()
+    (shelf / "other").write_bytes(b"")
+    seen: list[list[str]] = []
+    told: list[list[str]] = []
+    before = sys.gettrace()
+    while len(seen) == len(told):
+        sys.settrace(between_lines(Memory.listing.__code__, len(told), meanwhile))
+        told.append(listed())
+        sys.settrace(before)
+    assert told == [["other"]] * len(told)
+    assert seen == [[]] * len(seen)
+    assert len(seen) > 5, "it came between often enough"
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

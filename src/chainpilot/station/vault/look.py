@@ -62,7 +62,7 @@ class Look:
 
     def once(self, key: object, factory: Callable[[], T]) -> T:
         """What `factory` answers the first time in this look."""
-        value: T = self._once.get(key, self)
+        value: T = self._once.get(key, self)  # None may be the answer; the look itself never is
         if value is self:
             value = self._once[key] = factory()
         return value

@@ -83,16 +83,16 @@ class Listing:
     names: tuple[Path, ...]
     texts: tuple[str, ...]
     """The last part of each: asking a thousand paths for theirs takes a millisecond."""
-    chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
+    _chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
     """What was chosen, behind the names that it was chosen from."""
 
     def where(self, choice: Choice) -> tuple[Path, ...]:
         """Those of `names` that `choice` takes; the same object while it would be equal."""
-        known = self.chosen.get(choice)
+        known = self._chosen.get(choice)
         if known is None or known[0] is not self.names:
             taken = tuple([path for text, path in zip(self.texts, self.names, strict=True) if choice(text)])
             known = self.names, known[1] if known is not None and known[1] == taken else taken
-            self.chosen[choice] = known
+            self._chosen[choice] = known
         return known[1]
 
     @cached_property
@@ -103,7 +103,11 @@ class Listing:
     def without(self, paths: frozenset[Path]) -> "Listing":
         """The listing as if some of its files weren't there."""
         kept = [(path, text) for path, text in zip(self.names, self.texts, strict=True) if path not in paths]
-        return Listing(tuple([path for path, _ in kept]), tuple([text for _, text in kept]), dict(self.chosen))
+        return self.followed_by(tuple([path for path, _ in kept]), tuple([text for _, text in kept]))
+
+    def followed_by(self, names: tuple[Path, ...], texts: tuple[str, ...]) -> "Listing":
+        """The listing of these, which knows what was chosen here: a choice that is equal stays the same object."""
+        return Listing(names, texts, dict(self._chosen))
 
 
 @dataclass(slots=True)
@@ -216,9 +220,10 @@ class Memory:
         elsewhere = frozenset(path for path in known.links if _leads_to_directory(path))
         if not elsewhere:
             return known.listing
-        if known.filtered is None or known.filtered[0] != elsewhere:
-            known.filtered = elsewhere, known.listing.without(elsewhere)
-        return known.filtered[1]
+        filtered = known.filtered
+        if filtered is None or filtered[0] != elsewhere:
+            filtered = known.filtered = elsewhere, known.listing.without(elsewhere)
+        return filtered[1]
 
     def _listed(self, directory: Path, stamp: _Stamp, before: _Listed | None) -> _Listed:
         settled = _is_settled(stamp, file_clock())
@@ -246,7 +251,7 @@ class Memory:
         known = before.listing.by_name
         names = tuple([known.get(name) or directory / name for name in texts])
         self._forget(known.values(), names)
-        return Listing(names, texts, dict(before.listing.chosen))
+        return before.listing.followed_by(names, texts)
 
     def _forget(self, before: Iterable[Path], now: tuple[Path, ...]) -> None:
         gone = set(before).difference(now)
