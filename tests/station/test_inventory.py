@@ -24,7 +24,7 @@ from chainpilot.station.model import (
 from chainpilot.station.store import Bundle
 from clocks import SetClock
 from forge import forge
-from stock import info, place, put
+from stock import info, leaf, place, put
 from stores import EVSE, enrol, open_store, store_with
 
 V2G = LeafCertificateType.V2G
@@ -88,6 +88,30 @@ def test_a_corrupt_file_is_passed_over_and_told_of(tmp_path: Path, v2g: Pki) -> 
     enrol(store, v2g, common="DE*CHP*E1234*2")
     told = {Path(finding.path).name for finding in store.findings()}
     assert {"V2G_ROOT_CA.pem", "a.pem", "b.pem", "c.der", "circle.pem", "MO_ROOT_CA.pem"} <= told
+
+
+@pytest.mark.parametrize("is_link", [False, True], ids=["a directory", "a link to one"])
+def test_a_directory_in_a_key_s_place_is_told_of(tmp_path: Path, v2g: Pki, *, is_link: bool) -> None:
+    """While another file is the leaf's key as well as when none is; then it isn't lost among others that don't open."""
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    key = place(store, v2g, leaf(v2g)).key
+    spare = key.rename(key.with_name("spare.key"))
+    if is_link:
+        (tmp_path / "elsewhere").mkdir()
+        key.symlink_to(tmp_path / "elsewhere")
+    else:
+        key.mkdir()
+    for asked in (store, open_store(tmp_path)):
+        assert info(asked).key == str(spare)
+        assert [(finding.path, finding.why) for finding in asked.findings()] == [(str(key), "is not a regular file")]
+    spare.unlink()
+    for number in range(5):
+        put(key.with_name(f"AAA_{number}.key"), b"junk")
+    reason = store.get_leaf_certificate_info(V2G).reason or ""
+    assert "SECC_LEAF.key is not a regular file" in reason
+    assert "and 3 more" in reason
+    key.unlink() if is_link else key.rmdir()
+    assert len(store.findings()) == 6, "five that don't open, and a leaf without a key"
 
 
 def test_an_unreadable_pending_record_is_passed_over(tmp_path: Path, v2g: Pki) -> None:

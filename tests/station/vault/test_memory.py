@@ -163,6 +163,9 @@ def test_a_listing_follows_what_comes_and_goes_and_keeps_its_paths(tmp_path: Pat
     first = memory.listing(directory).names
     assert [path.name for path in first] == ["b"]
     assert memory.listing(directory).names is first
+    (directory / "more").mkdir()
+    assert memory.listing(directory).names is first
+    assert memory.listing(directory).directories == {"sub", "more"}
     (directory / "a").write_bytes(b"")
     assert [path.name for path in memory.listing(directory).names] == ["a", "b"]
     (directory / "a").unlink()
@@ -180,6 +183,7 @@ def test_a_link_in_a_listing_is_asked_at_every_call(tmp_path: Path) -> None:
     assert [path.name for path in memory.listing(directory).names] == ["link"], "it leads nowhere, which reading tells"
     (tmp_path / "target").mkdir()
     assert memory.listing(directory).names == ()
+    assert memory.listing(directory).directories == {"link"}
     (tmp_path / "target").rmdir()
     (tmp_path / "target").write_bytes(b"")
     assert [path.name for path in memory.listing(directory).names] == ["link"]

@@ -80,9 +80,11 @@ class _Batch:
 class Listing:
     """The files of a directory at one moment, by name."""
 
-    names: tuple[Path, ...]
-    texts: tuple[str, ...]
+    names: tuple[Path, ...] = ()
+    texts: tuple[str, ...] = ()
     """The last part of each: asking a thousand paths for theirs takes a millisecond."""
+    directories: frozenset[str] = frozenset()
+    """The directories beside them, and links to some: they stand where a file might."""
     _chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
     """What was chosen, behind the names that it was chosen from."""
 
@@ -100,14 +102,15 @@ class Listing:
         """Every one of `names` by its last part."""
         return dict(zip(self.texts, self.names, strict=True))
 
-    def without(self, paths: frozenset[Path]) -> "Listing":
-        """The listing as if some of its files weren't there."""
+    def with_directories(self, paths: frozenset[Path]) -> "Listing":
+        """The listing with some of its names as directories."""
         kept = [(path, text) for path, text in zip(self.names, self.texts, strict=True) if path not in paths]
-        return self.followed_by(tuple([path for path, _ in kept]), tuple([text for _, text in kept]))
+        directories = self.directories.union(path.name for path in paths)
+        return self.followed_by(tuple([path for path, _ in kept]), tuple([text for _, text in kept]), directories)
 
-    def followed_by(self, names: tuple[Path, ...], texts: tuple[str, ...]) -> "Listing":
+    def followed_by(self, names: tuple[Path, ...], texts: tuple[str, ...], directories: frozenset[str]) -> "Listing":
         """The listing of these, which knows what was chosen here: a choice that is equal stays the same object."""
-        return Listing(names, texts, dict(self._chosen))
+        return Listing(names, texts, directories, dict(self._chosen))
 
 
 @dataclass(slots=True)
@@ -118,7 +121,7 @@ class _Listed:
     links: frozenset[Path]
     """Those that are symbolic links: what they lead to may change while the directory doesn't."""
     filtered: tuple[frozenset[Path], Listing] | None = None
-    """The links that lead to directories, and the listing without them."""
+    """The links that lead to directories, and the listing with those as such."""
 
 
 class Memory:
@@ -209,7 +212,7 @@ class Memory:
         try:
             stamp = _stamp(os.stat(directory))  # noqa: PTH116 - see recall
         except (FileNotFoundError, NotADirectoryError):
-            return Listing((), ())
+            return Listing()
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
         known = self._listings.get(directory)
@@ -222,19 +225,21 @@ class Memory:
             return known.listing
         filtered = known.filtered
         if filtered is None or filtered[0] != elsewhere:
-            filtered = known.filtered = elsewhere, known.listing.without(elsewhere)
+            filtered = known.filtered = elsewhere, known.listing.with_directories(elsewhere)
         return filtered[1]
 
     def _listed(self, directory: Path, stamp: _Stamp, before: _Listed | None) -> _Listed:
         settled = _is_settled(stamp, file_clock())
         try:
             with os.scandir(directory) as entries:
-                found = sorted((entry.name, entry.is_symlink()) for entry in entries if not _is_passed_over(entry))
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
+                directories = frozenset([entry.name for entry in shown if entry.is_dir(follow_symlinks=False)])
+                found = sorted((entry.name, entry.is_symlink()) for entry in shown if entry.name not in directories)
         except (FileNotFoundError, NotADirectoryError):
-            found = []
+            found, directories = [], frozenset()
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
-        listing = self._followed(directory, tuple([name for name, _ in found]), before)
+        listing = self._followed(directory, tuple([name for name, _ in found]), directories, before)
         links = frozenset(path for path, (_, is_link) in zip(listing.names, found, strict=True) if is_link)
         listed = _Listed(stamp, settled, listing, links)
         if len(self._listings) >= MAX_REMEMBERED:
@@ -242,16 +247,20 @@ class Memory:
         self._listings[directory] = listed
         return listed
 
-    def _followed(self, directory: Path, texts: tuple[str, ...], before: _Listed | None) -> Listing:
+    def _followed(
+        self, directory: Path, texts: tuple[str, ...], directories: frozenset[str], before: _Listed | None
+    ) -> Listing:
         """The listing of these files, with the paths and choices of the one before."""
         if before is None:
-            return Listing(tuple([directory / name for name in texts]), texts)
-        if before.listing.texts == texts:
-            return before.listing
-        known = before.listing.by_name
+            return Listing(tuple([directory / name for name in texts]), texts, directories)
+        listing = before.listing
+        if listing.texts == texts:
+            is_same = listing.directories == directories
+            return listing if is_same else listing.followed_by(listing.names, texts, directories)
+        known = listing.by_name
         names = tuple([known.get(name) or directory / name for name in texts])
         self._forget(known.values(), names)
-        return before.listing.followed_by(names, texts)
+        return listing.followed_by(names, texts, directories)
 
     def _forget(self, before: Iterable[Path], now: tuple[Path, ...]) -> None:
         gone = set(before).difference(now)
@@ -367,10 +376,6 @@ def _is_settled(stamp: _Stamp, now: int) -> bool:
     *_, mtime, ctime = stamp
     keeps_seconds = not mtime % _SECOND and not ctime % _SECOND
     return now - ctime > (_UNSETTLED_SECONDS if keeps_seconds else _UNSETTLED)
-
-
-def _is_passed_over(entry: os.DirEntry[str]) -> bool:
-    return entry.name.startswith(".") or entry.is_dir(follow_symlinks=False)
 
 
 def _leads_to_directory(path: Path) -> bool:
