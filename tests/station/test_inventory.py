@@ -114,6 +114,22 @@ def test_a_directory_in_a_key_s_place_is_told_of(tmp_path: Path, v2g: Pki, *, is
     assert len(store.findings()) == 6, "five that don't open, and a leaf without a key"
 
 
+@pytest.mark.parametrize("name", ["AAA.key", "zzz.key"])
+def test_findings_are_the_same_whatever_was_asked_before(tmp_path: Path, v2g: Pki, name: str) -> None:
+    """A key that doesn't open, before or behind the one that fits."""
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    key = place(store, v2g, leaf(v2g)).key
+    key.rename(key.with_name("SPARE.key"))
+    put(key.with_name(name), b"junk")
+    expected = [(str(key.with_name(name)), "holds no private key")]
+    for number in range(3):
+        asked = open_store(tmp_path)
+        for _ in range(number):
+            assert info(asked).certificate_count == 3
+        for _ in range(2):
+            assert [(finding.path, finding.why) for finding in asked.findings()] == expected
+
+
 def test_an_unreadable_pending_record_is_passed_over(tmp_path: Path, v2g: Pki) -> None:
     store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
     pending = tmp_path / ".chainpilot/pending"

@@ -172,6 +172,7 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
         leaves = read_leaves(look, layout, kind)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)
         found.extend(Finding(str(stored.paths[0]), "no private key fits this leaf") for stored in keyless)
+        leaves.keys.open_all()
         found.extend((*leaves.findings, *leaves.keys.findings))
         found.extend(_nameless(layout.leaves[kind].certificates, leaves.held))
     if layout.crls is not None:

@@ -86,8 +86,13 @@ class KeyRing:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Key files that could not be opened so far."""
+        """Key files that could not be opened so far, in the order in which they were tried."""
         return tuple(self._findings)
+
+    def open_all(self) -> None:
+        """Try every key file of the directory: what `findings` tells then doesn't hang on who looked for which key."""
+        for path in self.paths():
+            self.public_half(path)
 
     def trouble(self) -> str:
         """Which key files could not be opened so far and why, as a sentence for people; empty when all could."""
