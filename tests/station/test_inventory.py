@@ -216,6 +216,19 @@ def test_leaf_info_tells_missing_expired_and_keyless_leaves_apart(tmp_path: Path
     assert not store.get_installed_certificates([CertificateType.V2G_CERTIFICATE_CHAIN]).certificate_hash_data_chain
 
 
+def test_leaves_in_pem_and_in_der_are_told_apart_in_one_store(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    other = leaf(v2g, "DE*CHP*E1234*2")
+    in_pem = place(store, v2g, leaf(v2g)).single
+    in_der = put(tmp_path / "client/cso/other.der", other.certificate.der)
+    put(tmp_path / "client/cso/other.key", key_pem(other.key))
+    for _ in range(2):
+        for encoding, expected in ((EncodingFormat.PEM, in_pem), (EncodingFormat.DER, in_der)):
+            assert info(store, encoding=encoding).certificate_single == str(expected)
+            told = store.get_all_valid_certificates_info(V2G, encoding).info
+            assert [one.certificate_single for one in told] == [str(expected)]
+
+
 def test_one_chain_is_judged_at_a_time_ten_years_later_and_again(tmp_path: Path, v2g: Pki) -> None:
     clock = SetClock()
     store = open_store(tmp_path, clock=clock)
