@@ -240,9 +240,10 @@ def _offered(
     if common_name is None and kind is LeafCertificateType.V2G:
         common_name = layout.config.secc_common_name
     leaves = read_leaves(look, layout, kind)
-    told = look.derive(("told", kind, encoding), (leaves.leaves,), lambda: _told(leaves, encoding))
+    told = look.derive(("in encoding", kind, encoding), (leaves.leaves,), lambda: _in_encoding(leaves, encoding))
     if common_name:
-        told = tuple([stored for stored in told if stored.slot.name == slot_name(common_name)])
+        name = slot_name(common_name)
+        told = tuple([stored for stored in told if stored.slot.name == name])
     if not told:
         return _no_info(_STATUS.NOT_FOUND, "no leaf is installed")
     valid = [stored for stored in told if stored.leaf.valid_at(at)]
@@ -255,7 +256,8 @@ def _offered(
     return itertools.chain((first,), usable)
 
 
-def _told(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
+def _in_encoding(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
+    """The leaves as their files of that encoding tell them; those without one are left out."""
     told = (stored.in_encoding(encoding) for stored in leaves.leaves)
     return tuple(stored for stored in told if stored is not None)
 
