@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from certs import FROM, Pki, csms_pki, issue, stack, v2g_pki
+from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.station import EvseSecurity
 from chainpilot.station.layout import ProfilePolicy
 from chainpilot.station.model import (
@@ -24,6 +25,7 @@ from chainpilot.station.model import (
 from chainpilot.station.store.requests import MAX_SUPERSEDED
 from clocks import SetClock
 from forge import forge
+from stock import leaf, place
 from stores import EVSE, assert_store_unchanged, enrol, leaf_files, open_store, store_with, tree
 
 V2G = LeafCertificateType.V2G
@@ -318,6 +320,25 @@ def test_a_leaf_bears_the_names_that_were_asked_for_at_first_and_ever_after(
     assert outcome.result is expected, outcome.reason
     if expected is not InstallCertificateResult.ACCEPTED:
         assert store.get_leaf_certificate_info(V2G).info == before, "the leaf in use stays the one it was"
+
+
+@pytest.mark.parametrize("files", [("A", "B"), ("B", "A")], ids=["older name first", "newer name first"])
+def test_of_several_leaves_of_a_key_the_newest_tells_the_name_of_the_next(
+    store: EvseSecurity, v2g: Pki, files: tuple[str, str]
+) -> None:
+    """A leaf of another name was put there by hand; what the files are called says nothing."""
+    key = generate_private_key(KeySpec.P256)
+    names = ("DE*CHP*E1", "DE*CHP*E2")
+    for year, (file, common) in enumerate(zip(files, names, strict=True)):
+        held = leaf(v2g, common, key=key, begin=FROM + timedelta(days=365 * year))
+        place(store, v2g, held, name=file)
+    results = [
+        store.update_leaf(
+            v2g.stack(leaf(v2g, common, key=key, begin=FROM + timedelta(days=500)).certificate), V2G
+        ).result
+        for common in names
+    ]
+    assert results == [InstallCertificateResult.INVALID_COMMON_NAME, InstallCertificateResult.ACCEPTED]
 
 
 def test_the_use_is_known_from_the_open_request_when_the_message_names_none(store: EvseSecurity, v2g: Pki) -> None:

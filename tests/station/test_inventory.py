@@ -1,5 +1,6 @@
 """What the store tells of itself, and how little one broken file matters."""
 
+import gc
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 
-from certs import FROM, UNTIL, Pki, csms_pki, key_pem, v2g_pki
+from certs import FROM, UNTIL, Pki, csms_pki, key_pem, root, v2g_pki
 from chainpilot.pki.certificate import Certificate, load_certificates
+from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,
@@ -19,8 +21,10 @@ from chainpilot.station.model import (
     GetInstalledCertificatesStatus,
     LeafCertificateType,
 )
+from chainpilot.station.store import Bundle
 from clocks import SetClock
 from forge import forge
+from stock import info, leaf, place, put
 from stores import EVSE, enrol, open_store, store_with
 
 V2G = LeafCertificateType.V2G
@@ -86,6 +90,46 @@ def test_a_corrupt_file_is_passed_over_and_told_of(tmp_path: Path, v2g: Pki) -> 
     assert {"V2G_ROOT_CA.pem", "a.pem", "b.pem", "c.der", "circle.pem", "MO_ROOT_CA.pem"} <= told
 
 
+@pytest.mark.parametrize("is_link", [False, True], ids=["a directory", "a link to one"])
+def test_a_directory_in_a_key_s_place_is_told_of(tmp_path: Path, v2g: Pki, *, is_link: bool) -> None:
+    """While another file is the leaf's key as well as when none is; then it isn't lost among others that don't open."""
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    key = place(store, v2g, leaf(v2g)).key
+    spare = key.rename(key.with_name("spare.key"))
+    if is_link:
+        (tmp_path / "elsewhere").mkdir()
+        key.symlink_to(tmp_path / "elsewhere")
+    else:
+        key.mkdir()
+    for asked in (store, open_store(tmp_path)):
+        assert info(asked).key == str(spare)
+        assert [(finding.path, finding.why) for finding in asked.findings()] == [(str(key), "is not a regular file")]
+    spare.unlink()
+    for number in range(5):
+        put(key.with_name(f"AAA_{number}.key"), b"junk")
+    reason = store.get_leaf_certificate_info(V2G).reason or ""
+    assert "SECC_LEAF.key is not a regular file" in reason
+    assert "and 3 more" in reason
+    key.unlink() if is_link else key.rmdir()
+    assert len(store.findings()) == 6, "five that don't open, and a leaf without a key"
+
+
+@pytest.mark.parametrize("name", ["AAA.key", "zzz.key"])
+def test_findings_are_the_same_whatever_was_asked_before(tmp_path: Path, v2g: Pki, name: str) -> None:
+    """A key that doesn't open, before or behind the one that fits."""
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    key = place(store, v2g, leaf(v2g)).key
+    key.rename(key.with_name("SPARE.key"))
+    put(key.with_name(name), b"junk")
+    expected = [(str(key.with_name(name)), "holds no private key")]
+    for number in range(3):
+        asked = open_store(tmp_path)
+        for _ in range(number):
+            assert info(asked).certificate_count == 3
+        for _ in range(2):
+            assert [(finding.path, finding.why) for finding in asked.findings()] == expected
+
+
 def test_an_unreadable_pending_record_is_passed_over(tmp_path: Path, v2g: Pki) -> None:
     store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
     pending = tmp_path / ".chainpilot/pending"
@@ -116,6 +160,24 @@ def test_files_changed_behind_our_back_are_seen_at_once(tmp_path: Path, v2g: Pki
         assert not store.is_ca_certificate_installed(CaCertificateType.V2G)
         bundle.write_bytes(held)
         assert store.is_ca_certificate_installed(CaCertificateType.V2G)
+
+
+def test_roots_that_were_replaced_stay_nowhere(tmp_path: Path, v2g: Pki) -> None:
+    """A station runs for years: what it remembers of a root goes with the root."""
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    key = generate_private_key(KeySpec.P256)
+    place(store, v2g, forge(EVSE, root("Root", key=key), begin=FROM, end=UNTIL))
+    bundle = tmp_path / "ca/v2g/V2G_ROOT_CA.pem"
+    kept = []
+    for _ in range(10):
+        installed = root("Root", key=key).certificate.to_pem()
+        put(bundle.with_name("new"), installed).replace(bundle)
+        assert info(store).certificate_root == installed
+        kept.append(len(store._vault._memory._derived))
+    assert kept == kept[:1] * 10
+    gc.collect()
+    roots = [one for one in gc.get_objects() if isinstance(one, Bundle) and one.path == bundle and one.roots]
+    assert len(roots) == 1, "of the bundles read before nothing is held"
 
 
 def test_a_store_written_by_everest_is_read_as_it_is(tmp_path: Path, v2g: Pki) -> None:
@@ -152,6 +214,19 @@ def test_leaf_info_tells_missing_expired_and_keyless_leaves_apart(tmp_path: Path
     next((tmp_path / "client/cso").glob("*.key")).unlink()
     assert store.get_leaf_certificate_info(V2G).status is GetCertificateInfoStatus.PRIVATE_KEY_NOT_FOUND
     assert not store.get_installed_certificates([CertificateType.V2G_CERTIFICATE_CHAIN]).certificate_hash_data_chain
+
+
+def test_leaves_in_pem_and_in_der_are_told_apart_in_one_store(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    other = leaf(v2g, "DE*CHP*E1234*2")
+    in_pem = place(store, v2g, leaf(v2g)).single
+    in_der = put(tmp_path / "client/cso/other.der", other.certificate.der)
+    put(tmp_path / "client/cso/other.key", key_pem(other.key))
+    for _ in range(2):
+        for encoding, expected in ((EncodingFormat.PEM, in_pem), (EncodingFormat.DER, in_der)):
+            assert info(store, encoding=encoding).certificate_single == str(expected)
+            told = store.get_all_valid_certificates_info(V2G, encoding).info
+            assert [one.certificate_single for one in told] == [str(expected)]
 
 
 def test_one_chain_is_judged_at_a_time_ten_years_later_and_again(tmp_path: Path, v2g: Pki) -> None:

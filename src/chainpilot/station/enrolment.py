@@ -152,7 +152,7 @@ def complete(
     2. the chain leads to an anchor of the use's domain at `at`, or at the leaf's notBefore where that is later: a
        future leaf is accepted and becomes active then;
     3. the leaf fits its profile (InvalidCommonName, InvalidCertificateChain), and its common name (InvalidCommonName)
-       and organization (InvalidCertificateChain) are those that were asked for, else those of the leaf that was
+       and organization (InvalidCertificateChain) are those that were asked for, else those of the newest leaf that is
        installed for that key;
     4. the store holds the leaf's private key (WriteError);
     5. the same leaf isn't there already with the same chain (Accepted, only the request is closed);
@@ -215,7 +215,11 @@ def _replaceable(file: CertificateFile | None) -> Path | None:
 
 
 def _installed_names(leaves: Leaves, leaf: Certificate) -> DistinguishedName | None:
-    """The names of the installed leaf that has the same key; None when that key has none yet."""
+    """The names of the installed leaf that has the same key; None when that key has none yet.
+
+    Where several have it, those of the one to use first: a station that was renamed with its key kept, by hand, keeps
+    its newer name, whatever the files are called.
+    """
     return next((held.leaf.subject for held in leaves.leaves if held.leaf.spki_hash == leaf.spki_hash), None)
 
 

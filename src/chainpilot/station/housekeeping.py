@@ -83,10 +83,11 @@ def _old_leaves(look: Look, layout: Layout, at: datetime) -> tuple[StoredLeaf, .
     """The newest leaf of a slot never goes: a clock that jumps ahead makes everything look ended at once."""
     found: list[StoredLeaf] = []
     for kind in LEAF_TYPES:
+        leaves = read_leaves(look, layout, kind).leaves
         newest: dict[Slot, StoredLeaf] = {}
-        for stored in read_leaves(look, layout, kind).leaves:
+        for stored in leaves:
             newest.setdefault(stored.slot, stored)
-        others = [one for one in read_leaves(look, layout, kind).leaves if newest[one.slot] is not one]
+        others = [one for one in leaves if newest[one.slot] is not one]
         kept = max(0, layout.config.kept_leaves - len(newest))
         found.extend(one for one in others[kept:] if at > one.leaf.not_after)
     return tuple(found)

@@ -172,6 +172,7 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
         leaves = read_leaves(look, layout, kind)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)
         found.extend(Finding(str(stored.paths[0]), "no private key fits this leaf") for stored in keyless)
+        leaves.keys.open_all()
         found.extend((*leaves.findings, *leaves.keys.findings))
         found.extend(_nameless(layout.leaves[kind].certificates, leaves.held))
     if layout.crls is not None:
@@ -239,9 +240,10 @@ def _offered(
     if common_name is None and kind is LeafCertificateType.V2G:
         common_name = layout.config.secc_common_name
     leaves = read_leaves(look, layout, kind)
-    told = look.derive(("told", kind, encoding), (leaves.leaves,), lambda: _told(leaves, encoding))
+    told = look.derive(("in encoding", kind, encoding), (leaves.leaves,), lambda: _in_encoding(leaves, encoding))
     if common_name:
-        told = tuple([stored for stored in told if stored.slot.name == slot_name(common_name)])
+        name = slot_name(common_name)
+        told = tuple([stored for stored in told if stored.slot.name == name])
     if not told:
         return _no_info(_STATUS.NOT_FOUND, "no leaf is installed")
     valid = [stored for stored in told if stored.leaf.valid_at(at)]
@@ -254,17 +256,17 @@ def _offered(
     return itertools.chain((first,), usable)
 
 
-def _told(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
+def _in_encoding(leaves: Leaves, encoding: EncodingFormat) -> tuple[StoredLeaf, ...]:
+    """The leaves as their files of that encoding tell them; those without one are left out."""
     told = (stored.in_encoding(encoding) for stored in leaves.leaves)
     return tuple(stored for stored in told if stored is not None)
 
 
 def _info(look: Look, layout: Layout, keyed: _Keyed, at: datetime, *, include_ocsp: bool) -> CertificateInfo:
     stored, key = keyed
-    root = links_of(look, layout, stored).root
     return CertificateInfo(
         key=str(key),
-        certificate_root=look.derive(("pem", root), (root,), root.to_pem) if root is not None else None,
+        certificate_root=links_of(look, layout, stored).root_pem,
         certificate_count=len(stored.stack),
         certificate=str(stored.chain_path) if stored.chain_path else None,
         certificate_single=str(stored.single_path) if stored.single_path else None,

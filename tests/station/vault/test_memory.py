@@ -1,9 +1,14 @@
 """What is remembered of files: it serves while they are as they were, and never a moment longer."""
 
+import itertools
 import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
 
 import pytest
 
@@ -11,6 +16,7 @@ from chainpilot.station.vault import VaultReadError
 from chainpilot.station.vault.memory import Memory, file_digest
 
 LIMIT = 1000
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 class Reader:
@@ -120,6 +126,31 @@ def test_many_files_are_recalled_at_once_only_as_they_were(tmp_path: Path) -> No
     assert memory.recall_all(tmp_path, paths, reader)[0] is None
 
 
+def test_a_file_that_went_and_came_back_is_recalled_with_the_others_again(tmp_path: Path) -> None:
+    memory, reader = Memory(), Reader()
+    directory = tmp_path / "d"
+    directory.mkdir()
+    for number in range(3):
+        (directory / str(number)).write_bytes(b"x")
+    age(directory / "2")
+
+    def recalled() -> tuple[str | None, ...]:
+        paths = memory.listing(directory).where(str.isdigit)
+        together = memory.recall_all(directory, paths, reader)
+        for path in paths:
+            memory.recall(path, reader, LIMIT)
+        return together
+
+    recalled()
+    values = recalled()
+    (directory / "1").rename(tmp_path / "away")
+    assert len(memory.listing(directory).names) == 2, "it is seen to be gone, and nobody asks for the files"
+    (tmp_path / "away").rename(directory / "1")
+    age(directory / "1")
+    assert recalled() == (values[0], None, values[2]), "what was made of it went with it"
+    assert [recalled() for _ in range(2)] == [values] * 2
+
+
 def test_a_listing_follows_what_comes_and_goes_and_keeps_its_paths(tmp_path: Path) -> None:
     memory = Memory()
     directory = tmp_path / "d"
@@ -132,6 +163,9 @@ def test_a_listing_follows_what_comes_and_goes_and_keeps_its_paths(tmp_path: Pat
     first = memory.listing(directory).names
     assert [path.name for path in first] == ["b"]
     assert memory.listing(directory).names is first
+    (directory / "more").mkdir()
+    assert memory.listing(directory).names is first
+    assert memory.listing(directory).directories == {"sub", "more"}
     (directory / "a").write_bytes(b"")
     assert [path.name for path in memory.listing(directory).names] == ["a", "b"]
     (directory / "a").unlink()
@@ -149,9 +183,59 @@ def test_a_link_in_a_listing_is_asked_at_every_call(tmp_path: Path) -> None:
     assert [path.name for path in memory.listing(directory).names] == ["link"], "it leads nowhere, which reading tells"
     (tmp_path / "target").mkdir()
     assert memory.listing(directory).names == ()
+    assert memory.listing(directory).directories == {"link"}
     (tmp_path / "target").rmdir()
     (tmp_path / "target").write_bytes(b"")
     assert [path.name for path in memory.listing(directory).names] == ["link"]
+
+
+def between_lines(code: CodeType, place: int, meanwhile: Callable[[], None]) -> TraceFunction:
+    """Traces this thread so that before that line of `code` something else happens, as when another has its turn."""
+    counted = itertools.count()
+
+    def trace(frame: FrameType, event: str, arg: object) -> TraceFunction | None:
+        if frame.f_code is not code:
+            return None
+        if event == "line" and next(counted) == place:
+            sys.settrace(None)
+            meanwhile()
+        return trace
+
+    return trace
+
+
+def test_a_listing_is_of_what_its_own_caller_saw_wherever_another_thread_comes_between(tmp_path: Path) -> None:
+    """Links that led to directories for a moment, in which somebody else listed, lead to files here."""
+    memory = Memory()
+    directory, shelf = tmp_path / "d", tmp_path / "shelf"
+    for made in (directory, shelf, shelf / "one", shelf / "other"):
+        made.mkdir()
+    for name in ("one", "other"):
+        (directory / name).symlink_to(shelf / name)
+    age(directory)
+
+    def listed() -> list[str]:
+        return [path.name for path in memory.listing(directory).names]
+
+    def meanwhile() -> None:
+        (shelf / "other").unlink()
+        (shelf / "other").mkdir()
+        seen.append(listed())
+        (shelf / "other").rmdir()
+        (shelf / "other").write_bytes(b"")
+
+    (shelf / "other").rmdir()
+    (shelf / "other").write_bytes(b"")
+    seen: list[list[str]] = []
+    told: list[list[str]] = []
+    before = sys.gettrace()
+    while len(seen) == len(told):
+        sys.settrace(between_lines(Memory.listing.__code__, len(told), meanwhile))
+        told.append(listed())
+        sys.settrace(before)
+    assert told == [["other"]] * len(told)
+    assert seen == [[]] * len(seen)
+    assert len(seen) > 5, "it came between often enough"
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

@@ -222,6 +222,7 @@ def read_bundle_about(
     """
     path = layout.bundles[kind]
     last = look.memory.noted(("bundle", path))
+    # all empty listings are one object: they don't tell an empty directory from none, or from a file in its place
     if not isinstance(last, _LastBundle) or not last.paths:
         return read_bundle(look, layout, kind)
     try:

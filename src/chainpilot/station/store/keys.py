@@ -86,8 +86,13 @@ class KeyRing:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Key files that could not be opened so far."""
+        """Key files that could not be opened so far, in the order in which they were tried."""
         return tuple(self._findings)
+
+    def open_all(self) -> None:
+        """Try every key file of the directory: what `findings` tells then doesn't hang on who looked for which key."""
+        for path in self.paths():
+            self.public_half(path)
 
     def trouble(self) -> str:
         """Which key files could not be opened so far and why, as a sentence for people; empty when all could."""
@@ -114,12 +119,13 @@ class KeyRing:
         found = next((path for path in paths if self.holds(path, wanted)), None)
         if found is not None:
             self.look.memory.note((self.directory, wanted), _Place(found, paths))
-            return found
-        # no listing names what stands in a key's place and is no file: asked for, it is told of
-        return next((place / name for place, name in named if self.holds(place / name, wanted)), None)
+        return found
 
     def _named(self, place: Path, name: str) -> Path | None:
-        """The key file of that name; one of a directory that can't be listed may be there all the same."""
+        """What has that name, a directory in the key's place too, for opening it tells that it is no file.
+
+        Of a place that can't be listed anything may be there all the same.
+        """
         try:
             return self.look.named(place, name)
         except VaultReadError:

@@ -5,6 +5,7 @@ The links are facts about bytes: a name and a signature. Whether a path holds at
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate
@@ -20,7 +21,7 @@ Way = tuple[tuple[Certificate, Certificate], ...]
 """Each certificate with its issuer, the leaf first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Links:
     """The way from a leaf upwards."""
 
@@ -32,6 +33,11 @@ class Links:
     def is_whole(self) -> bool:
         """Whether it ends at a root of the bundle."""
         return self.root is not None
+
+    @cached_property
+    def root_pem(self) -> str | None:
+        """The root as PEM, encoded once; it goes with the links, and so with the bundle that holds the root."""
+        return self.root.to_pem() if self.root is not None else None
 
 
 _MAX_LINKS: Final = 11

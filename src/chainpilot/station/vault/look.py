@@ -62,7 +62,7 @@ class Look:
 
     def once(self, key: object, factory: Callable[[], T]) -> T:
         """What `factory` answers the first time in this look."""
-        value: T = self._once.get(key, self)
+        value: T = self._once.get(key, self)  # None may be the answer; the look itself never is
         if value is self:
             value = self._once[key] = factory()
         return value
@@ -88,12 +88,13 @@ class Look:
         return self._listing(directory).where(choice)
 
     def named(self, directory: Path, name: str) -> Path | None:
-        """The one of `names` whose last part is `name`.
+        """What stands in a directory under that name, be it a directory itself; what is hidden is left out.
 
         Raises:
             VaultReadError: the directory can't be listed.
         """
-        return self._listing(directory).by_name.get(name)
+        listing = self._listing(directory)
+        return listing.by_name.get(name) or (directory / name if name in listing.directories else None)
 
     def _listing(self, directory: Path) -> Listing:
         known = self._listings.get(directory)

@@ -64,11 +64,14 @@ class _Cell:
 
 @dataclass(slots=True)
 class _Batch:
-    """The files of a directory, each with its cell."""
+    """The files of a directory that one `make` is asked for, all three in the same order."""
 
     paths: tuple[Path, ...]
+    """As they were asked for: other paths, if only another object, are another batch."""
     texts: tuple[str, ...]
+    """The same as text, which is what the system is asked with."""
     cells: list[_Cell | None]
+    """None, or the cell of a file that is gone, where nothing is known; looked for again at every call then."""
     whole: tuple[list[_Stamp | None], tuple[Any, ...]] | None = None
     """The stamps and values of all of them, from when every one was remembered: while those stamps are told, it is."""
 
@@ -77,19 +80,21 @@ class _Batch:
 class Listing:
     """The files of a directory at one moment, by name."""
 
-    names: tuple[Path, ...]
-    texts: tuple[str, ...]
+    names: tuple[Path, ...] = ()
+    texts: tuple[str, ...] = ()
     """The last part of each: asking a thousand paths for theirs takes a millisecond."""
-    chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
+    directories: frozenset[str] = frozenset()
+    """The directories beside them, and links to some: they stand where a file might."""
+    _chosen: dict[Choice, tuple[tuple[Path, ...], tuple[Path, ...]]] = field(default_factory=dict)
     """What was chosen, behind the names that it was chosen from."""
 
     def where(self, choice: Choice) -> tuple[Path, ...]:
         """Those of `names` that `choice` takes; the same object while it would be equal."""
-        known = self.chosen.get(choice)
+        known = self._chosen.get(choice)
         if known is None or known[0] is not self.names:
             taken = tuple([path for text, path in zip(self.texts, self.names, strict=True) if choice(text)])
             known = self.names, known[1] if known is not None and known[1] == taken else taken
-            self.chosen[choice] = known
+            self._chosen[choice] = known
         return known[1]
 
     @cached_property
@@ -97,10 +102,15 @@ class Listing:
         """Every one of `names` by its last part."""
         return dict(zip(self.texts, self.names, strict=True))
 
-    def without(self, paths: frozenset[Path]) -> "Listing":
-        """The listing as if some of its files weren't there."""
+    def with_directories(self, paths: frozenset[Path]) -> "Listing":
+        """The listing with some of its names as directories."""
         kept = [(path, text) for path, text in zip(self.names, self.texts, strict=True) if path not in paths]
-        return Listing(tuple([path for path, _ in kept]), tuple([text for _, text in kept]), dict(self.chosen))
+        directories = self.directories.union(path.name for path in paths)
+        return self.followed_by(tuple([path for path, _ in kept]), tuple([text for _, text in kept]), directories)
+
+    def followed_by(self, names: tuple[Path, ...], texts: tuple[str, ...], directories: frozenset[str]) -> "Listing":
+        """The listing of these, which knows what was chosen here: a choice that is equal stays the same object."""
+        return Listing(names, texts, directories, dict(self._chosen))
 
 
 @dataclass(slots=True)
@@ -111,7 +121,7 @@ class _Listed:
     links: frozenset[Path]
     """Those that are symbolic links: what they lead to may change while the directory doesn't."""
     filtered: tuple[frozenset[Path], Listing] | None = None
-    """The links that lead to directories, and the listing without them."""
+    """The links that lead to directories, and the listing with those as such."""
 
 
 class Memory:
@@ -183,12 +193,15 @@ class Memory:
         whole = batch.whole
         if whole is not None and whole[0] == stamps:
             return whole[1]
-        if None in batch.cells:  # they may have come to be known since
-            batch.cells = [cell or made.get(path) for cell, path in zip(batch.cells, paths, strict=True)]
-        values = tuple([_value(cell, stamp) for cell, stamp in zip(batch.cells, stamps, strict=True)])
-        if all(value is not None for value in values):
-            batch.whole = stamps, values
-        return values
+        values = [_value(cell, stamp) for cell, stamp in zip(batch.cells, stamps, strict=True)]
+        for number, value in enumerate(values):
+            if value is None:  # it may have come to be known since, or have gone and come back with another cell
+                batch.cells[number] = cell = made.get(paths[number])
+                values[number] = _value(cell, stamps[number])
+        told = tuple(values)
+        if all(value is not None for value in told):
+            batch.whole = stamps, told
+        return told
 
     def listing(self, directory: Path) -> Listing:
         """The files in a directory, directories and hidden files left out; none when it isn't there.
@@ -199,7 +212,7 @@ class Memory:
         try:
             stamp = _stamp(os.stat(directory))  # noqa: PTH116 - see recall
         except (FileNotFoundError, NotADirectoryError):
-            return Listing((), ())
+            return Listing()
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
         known = self._listings.get(directory)
@@ -210,20 +223,23 @@ class Memory:
         elsewhere = frozenset(path for path in known.links if _leads_to_directory(path))
         if not elsewhere:
             return known.listing
-        if known.filtered is None or known.filtered[0] != elsewhere:
-            known.filtered = elsewhere, known.listing.without(elsewhere)
-        return known.filtered[1]
+        filtered = known.filtered
+        if filtered is None or filtered[0] != elsewhere:
+            filtered = known.filtered = elsewhere, known.listing.with_directories(elsewhere)
+        return filtered[1]
 
     def _listed(self, directory: Path, stamp: _Stamp, before: _Listed | None) -> _Listed:
         settled = _is_settled(stamp, file_clock())
         try:
             with os.scandir(directory) as entries:
-                found = sorted((entry.name, entry.is_symlink()) for entry in entries if not _is_passed_over(entry))
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
+                directories = frozenset([entry.name for entry in shown if entry.is_dir(follow_symlinks=False)])
+                found = sorted((entry.name, entry.is_symlink()) for entry in shown if entry.name not in directories)
         except (FileNotFoundError, NotADirectoryError):
-            found = []
+            found, directories = [], frozenset()
         except OSError as error:
             raise VaultReadError(directory, f"can't be listed: {error.strerror}") from error
-        listing = self._followed(directory, tuple([name for name, _ in found]), before)
+        listing = self._followed(directory, tuple([name for name, _ in found]), directories, before)
         links = frozenset(path for path, (_, is_link) in zip(listing.names, found, strict=True) if is_link)
         listed = _Listed(stamp, settled, listing, links)
         if len(self._listings) >= MAX_REMEMBERED:
@@ -231,16 +247,20 @@ class Memory:
         self._listings[directory] = listed
         return listed
 
-    def _followed(self, directory: Path, texts: tuple[str, ...], before: _Listed | None) -> Listing:
+    def _followed(
+        self, directory: Path, texts: tuple[str, ...], directories: frozenset[str], before: _Listed | None
+    ) -> Listing:
         """The listing of these files, with the paths and choices of the one before."""
         if before is None:
-            return Listing(tuple([directory / name for name in texts]), texts)
-        if before.listing.texts == texts:
-            return before.listing
-        known = before.listing.by_name
+            return Listing(tuple([directory / name for name in texts]), texts, directories)
+        listing = before.listing
+        if listing.texts == texts:
+            is_same = listing.directories == directories
+            return listing if is_same else listing.followed_by(listing.names, texts, directories)
+        known = listing.by_name
         names = tuple([known.get(name) or directory / name for name in texts])
         self._forget(known.values(), names)
-        return Listing(names, texts, dict(before.listing.chosen))
+        return listing.followed_by(names, texts, directories)
 
     def _forget(self, before: Iterable[Path], now: tuple[Path, ...]) -> None:
         gone = set(before).difference(now)
@@ -356,10 +376,6 @@ def _is_settled(stamp: _Stamp, now: int) -> bool:
     *_, mtime, ctime = stamp
     keeps_seconds = not mtime % _SECOND and not ctime % _SECOND
     return now - ctime > (_UNSETTLED_SECONDS if keeps_seconds else _UNSETTLED)
-
-
-def _is_passed_over(entry: os.DirEntry[str]) -> bool:
-    return entry.name.startswith(".") or entry.is_dir(follow_symlinks=False)
 
 
 def _leads_to_directory(path: Path) -> bool:
