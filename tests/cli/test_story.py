@@ -95,6 +95,8 @@ async def test_a_step_that_does_not_come_is_waited_for_no_longer_than_asked() ->
 
 
 def test_every_step_of_the_cpms_is_told_or_left_out_on_purpose() -> None:
+    # the demo wants nothing of its station
+    of_calls = {step for step in Step if step.name.startswith("CALL_")} | {Step.PASSWORD_CHANGED}
     left_out = {
         Step.JOB_TAKEN,
         Step.POSTED,
@@ -104,5 +106,5 @@ def test_every_step_of_the_cpms_is_told_or_left_out_on_purpose() -> None:
         Step.PUT_OFF,
         Step.WAITS_FOR_STATION,
     }
-    assert set(Step) - set(_STEPS) - set(_GUEST_STEPS) == left_out
+    assert set(Step) - set(_STEPS) - set(_GUEST_STEPS) == left_out | of_calls
     assert len(SCRIPT) == len(set(SCRIPT))
