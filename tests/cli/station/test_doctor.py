@@ -142,6 +142,15 @@ def test_programs_get_one_object(bench: Bench) -> None:
     assert wide["steps"] == [{"kind": "shell", "line": f"chmod 600 {key}", "needs": {}}]
 
 
+def test_of_an_empty_store_it_says_that_it_is_empty_and_where_to_begin(tmp_path: Path) -> None:
+    run = station(tmp_path, "doctor")
+    assert run.code == 0
+    assert run.out.startswith(
+        "Nothing is wrong, and nothing is there: no root, no leaf, no key; begin with: chainpilot "
+    )
+    assert run.out.endswith("install-ca-certificate FILE V2G\n")
+
+
 def test_a_healthy_store_is_an_empty_list_for_programs(bench: Bench) -> None:
     run = station(bench.directory, "--config", config(bench), "doctor", "--json")
     assert (run.code, run.told["reason"], run.result["problems"]) == (0, None, [])

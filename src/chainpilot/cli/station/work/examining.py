@@ -49,7 +49,7 @@ def doctor(options: StoreOptions, *, as_json: bool) -> Exit:
         needed = any(one.severity is not Severity.NOTICE for one in found.problems)
         return Answer(
             _picture(store, found, program(options)),
-            _summary(found),
+            _summary(found, options),
             Exit.NEEDS_SOMEBODY if needed else Exit.DONE,
             show=lambda: _show(found, options),
         )
@@ -57,7 +57,10 @@ def doctor(options: StoreOptions, *, as_json: bool) -> Exit:
     return carry_out("doctor", options, ask, as_json=as_json)
 
 
-def _summary(found: Examination) -> str:
+def _summary(found: Examination, options: StoreOptions) -> str:
+    if not (found.problems or found.certificates or found.keys):
+        begin = f"{program(options)} install-ca-certificate FILE V2G"
+        return f"Nothing is wrong, and nothing is there: no root, no leaf, no key; begin with: {begin}"
     looked_at = f"{_counted(found.certificates, 'certificate')}, {_counted(found.keys, 'key')} looked at"
     counts = {kind: sum(one.severity is kind for one in found.problems) for kind in Severity}
     told = ", ".join(_counted(count, kind.value) for kind, count in counts.items() if count)
@@ -79,7 +82,7 @@ def _show(found: Examination, options: StoreOptions) -> None:
         for line in _block(problem, options, width):
             console.print(Text(line), soft_wrap=True)
         console.print()
-    console.print(Text(_summary(found), style="bold"), soft_wrap=True)
+    console.print(Text(_summary(found, options), style="bold"), soft_wrap=True)
 
 
 def _block(problem: Problem, options: StoreOptions, width: int | None) -> Iterator[str]:
