@@ -3,12 +3,16 @@
 `python tools/message_page.py` after a change of the tables; a test compares the page with them.
 """
 
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from chainpilot.wire.pnc.dialects import DialectRow, Field, MessageRow
+from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
+from chainpilot.wire.pnc.codec import encode_request, encode_response
+from chainpilot.wire.pnc.dialects import Dialect, DialectRow, Field, MessageRow
 from chainpilot.wire.pnc.fields import (
     MAX_ENTRIES,
     ChainObject,
@@ -24,13 +28,23 @@ from chainpilot.wire.pnc.fields import (
 )
 from chainpilot.wire.pnc.hashes import (
     MAX_ASKED,
+    MAX_CHILDREN,
+    MAX_HASH,
+    MAX_SERIAL,
+    MAX_URL,
     FlatHashes,
     HashChains,
     HashObject,
     OneOcspQuestion,
     SeveralOcspQuestions,
 )
+from chainpilot.wire.pnc.messages import (
+    CertificateHashDataChain,
+    GetInstalledCertificateIdsRequest,
+    GetInstalledCertificateIdsResponse,
+)
 from chainpilot.wire.pnc.tables import DIALECTS
+from chainpilot.wire.pnc.words import CertificateUse, GetInstalledCertificateStatus
 
 __all__ = ["PAGE", "main", "page"]
 
@@ -51,6 +65,39 @@ tables that do it (`python tools/message_page.py`).
 | dialect | OCPP | carried |
 |---|---|---|
 """
+HASHES: Final = f"""
+## Hash data
+
+Hash data name a certificate without showing it. Its members, wherever a table below says hash data:
+
+| member | what it is | written | read |
+|---|---|---|---|
+| `hashAlgorithm` | that of both hashes | {", ".join(one.value for one in HashAlgorithm)} | the same* |
+| `issuerNameHash` | hash of the issuer's name, as DER | every digit | up to {MAX_HASH} digits* |
+| `issuerKeyHash` | hash of the issuer's key: the BIT STRING's content | every digit | up to {MAX_HASH} digits* |
+| `serialNumber` | the certificate's own | no leading zeros; zero is `0` | up to {MAX_SERIAL} digits behind zeros* |
+| `responderURL` | whom to ask, in questions of OCSP alone | as the tables say | text up to {MAX_URL} |
+
+Digits are hexadecimal: written in lower case without `0x`, read in either case, with `0x` or without. What was read is
+kept letter by letter and sent back so, in DeleteCertificate for one. Names are compared without regard to case, `0x`
+and a serial number's leading zeros.
+
+A chain, where a table below says so, is an object around hash data:
+
+| member | what it is |
+|---|---|
+| `certificateType` | one of the types of GetInstalledCertificateIds* |
+| `certificateHashData` | hash data of the root or the leaf* |
+| `childCertificateHashData` | up to {MAX_CHILDREN} of hash data: the sub-CAs under a leaf, the leaf's issuer first |
+
+A chain that is read may lack its type. Flat hash data have neither type nor children: roots get the one type that was
+asked for, and of an SECC certificate's list nothing tells which entries are its sub-CAs.
+
+## A message in two dialects
+
+GetInstalledCertificateIds for the SECC certificate, and the answer of a station that holds it with one sub-CA. The
+hashes are of nobody's names and keys.
+"""
 
 
 def main() -> int:
@@ -65,7 +112,32 @@ def page() -> str:
     actions = sorted(
         {message.request.of.__name__.removesuffix("Request") for row in DIALECTS.values() for message in row.messages}
     )
-    return INTRODUCTION + carried + "".join("\n" + _message(action) for action in actions)
+    return INTRODUCTION + carried + HASHES + _examples() + "".join("\n" + _message(action) for action in actions)
+
+
+def _examples() -> str:
+    """The same question and answer in H and in OCPP 2.0.1, as the codec writes them."""
+    use = CertificateUse.V2G_CERTIFICATE_CHAIN
+    chain = CertificateHashDataChain(use, _named("CPO Sub2", "3a7f"), (_named("CPO Sub1", "1c"),))
+    question = GetInstalledCertificateIdsRequest((use,))
+    answer = GetInstalledCertificateIdsResponse(GetInstalledCertificateStatus.ACCEPTED, (chain,))
+    told = []
+    for dialect in (Dialect.H, Dialect.V201):
+        call = encode_request(question, dialect)
+        asked = f'[2, "17", "{call.action}", {_json(call.payload)}]'
+        answered = f'[3, "17", {_json(encode_response(answer, dialect))}]'
+        told.append(f"\nIn {dialect.value}:\n\n```json\n{asked}\n```\n\n```json\n{answered}\n```\n")
+    return "".join(told)
+
+
+def _named(issuer: str, serial: str) -> CertificateHashData:
+    """Hash data as they look, of no certificate that exists."""
+    name, key = (hashlib.sha256(f"{what} of {issuer}".encode()).hexdigest() for what in ("name", "key"))
+    return CertificateHashData(HashAlgorithm.SHA256, name, key, serial)
+
+
+def _json(payload: dict[str, object]) -> str:
+    return json.dumps(payload, indent=2)
 
 
 def _carrier(row: DialectRow) -> str:

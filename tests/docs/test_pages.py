@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import runpy
 import tomllib
@@ -13,6 +14,10 @@ from chainpilot.cpms.config.document import Document
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import inspect_csr
 from chainpilot.pki.encoding import PemLabel, recognise
+from chainpilot.wire.pnc.codec import DecodedRequest, decode_request, decode_response
+from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.messages import GetInstalledCertificateIdsResponse
+from chainpilot.wire.version import OcppVersion
 from forge import forge, v2g_hierarchy
 from tokens import PIN, soft_tokens
 
@@ -90,3 +95,19 @@ def test_the_readme_has_real_output_of_the_demo() -> None:
 def test_the_page_of_messages_is_that_of_the_tables() -> None:
     made = runpy.run_path(str(ROOT / "tools/message_page.py"))
     assert made["PAGE"].read_text(encoding="utf-8") == made["page"](), "python tools/message_page.py writes it anew"
+
+
+def test_the_page_of_messages_shows_frames_that_are_read_as_the_same_message() -> None:
+    asked_h, answered_h, asked, answered = map(json.loads, blocks("docs/reference/pnc-messages.md", "json"))
+    in_h = decode_request(asked_h[2], asked_h[3], OcppVersion.V16)
+    in_201 = decode_request(asked[2], asked[3], OcppVersion.V201)
+    assert isinstance(in_h, DecodedRequest)
+    assert isinstance(in_201, DecodedRequest)
+    assert in_h.request == in_201.request
+    said = decode_response(in_h.request, Dialect.H, answered_h[2])
+    assert isinstance(said, GetInstalledCertificateIdsResponse)
+    said_in_201 = decode_response(in_201.request, Dialect.V201, answered[2])
+    assert isinstance(said_in_201, GetInstalledCertificateIdsResponse)
+    (chain,) = said_in_201.chains
+    flat = [one.certificate_hash_data for one in said.chains]
+    assert flat == [chain.certificate_hash_data, *chain.child_certificate_hash_data]

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import dataclasses
+import importlib
 import io
 import json
 import re
@@ -10,24 +12,40 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
-from typing import get_args
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
+import msgspec
 import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from answering import answering, carried_out
+from backoffice import open_back_office
 from chainpilot.clock import SYSTEM
 from chainpilot.cpms import calls
 from chainpilot.cpms.app import Cpms
 from chainpilot.cpms.calls import desk
 from chainpilot.cpms.config import load_config
 from chainpilot.cpms.enrolment import Policy
-from chainpilot.cpms.model import CALL_TRANSITIONS, OPEN_CALL_STATES, CallState, Reason, SecurityProfile, StationRecord
-from chainpilot.cpms.model.demands import Demand
+from chainpilot.cpms.model import (
+    CALL_TRANSITIONS,
+    OPEN_CALL_STATES,
+    CallId,
+    CallState,
+    Reason,
+    SecurityProfile,
+    StationRecord,
+)
+from chainpilot.cpms.model import demands as demands_module
+from chainpilot.cpms.model.demands import Demand, GetLog, Reset, TriggerMessage
 from chainpilot.cpms.passwords import hash_password, new_key
 from chainpilot.pki.identity import parse_station_id
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.words import MessageTrigger
+from chainpilot.wire.security import LogType
 from forge import forge
 
 PAGE = (Path(__file__).parents[2] / "docs/howto/station-calls.md").read_text()
@@ -37,11 +55,17 @@ PATIENCE = 30.0
 ACCEPTED = {"status": "Accepted", "data": '{"status": "Accepted"}'}
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The rows of the table below a heading, without its head."""
+def tables(heading: str) -> list[list[list[str]]]:
+    """The rows of each table below a heading, without its head."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    lines = re.findall(r"^\|(.*)\|$", section, re.MULTILINE)
-    return [[cell.strip() for cell in line.split("|")] for line in lines[2:]]
+    found = re.findall(r"(?:^\|.*\|\n?)+", section, re.MULTILINE)
+    return [[[cell.strip() for cell in line.strip("|").split("|")] for line in one.splitlines()[2:]] for one in found]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Those of the only table below a heading."""
+    (table,) = tables(heading)
+    return table
 
 
 def words(cell: str) -> list[str]:
@@ -146,3 +170,60 @@ def test_the_bounds_are_the_policy_s() -> None:
     policy = Policy()
     assert f"`call_attempts` tries ({policy.call_attempts})" in PAGE
     assert f"`call_days` ({policy.call_days})" in PAGE
+
+
+def name_of(hint: Any) -> str:
+    """A type as the page writes it; what may be None has a default that says so."""
+    if get_origin(hint) is tuple:
+        return f"tuple[{name_of(get_args(hint)[0])}, ...]"
+    others = [one for one in get_args(hint) if one is not NoneType]
+    return name_of(others[0]) if others else str(hint.__name__)
+
+
+def fields_of(kind: type[Any]) -> list[str]:
+    hints = get_type_hints(kind)
+    if dataclasses.is_dataclass(kind):
+        return [f"{field.name}: {name_of(hints[field.name])}" for field in dataclasses.fields(kind)]
+    return [
+        f"{field.name}: {name_of(hints[field.name])}" + ("" if field.required else f" = {field.default}")
+        for field in msgspec.structs.fields(kind)
+    ]
+
+
+def test_the_fields_of_every_demand_are_those_of_the_table() -> None:
+    demands, values, places = tables("What each demand holds")
+    modules = {words(name)[0]: words(module)[0] for name, module, _ in places}
+    told = {words(row[0])[0]: words(row[1]) for row in (*demands, *values)}
+    assert [words(row[0])[0] for row in demands] == [kind.__name__ for kind in get_args(Demand)]
+    for name, fields in told.items():
+        module = modules.get(name, demands_module.__name__)
+        assert fields == fields_of(getattr(importlib.import_module(module), name)), name
+    mentioned = {word for fields in told.values() for field in fields for word in re.findall(r"\b[A-Z]\w+", field)}
+    assert mentioned - {"None", "IDLE"} <= set(modules)
+
+
+def test_the_names_of_the_table_are_where_it_says_with_their_members() -> None:
+    *_, places = tables("What each demand holds")
+    for name, module, members in places:
+        found = getattr(importlib.import_module(words(module)[0]), words(name)[0])
+        is_enumeration = isinstance(found, type) and issubclass(found, Enum)
+        assert words(members) == ([one.name for one in found] if is_enumeration else []), name
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("code", ["NotImplemented", "InternalError"])
+async def test_a_callerror_ends_calls_as_is_told_before_you_order(tmp_path: Path, code: str) -> None:
+    log = GetLog(LogType.SECURITY_LOG, "https://logs.example.org")
+    trigger = TriggerMessage(MessageTrigger.SIGN_CHARGING_STATION_CERTIFICATE)
+    asked = (Reset(), log, trigger) if code == "NotImplemented" else (Reset(),)
+    async with (
+        open_back_office(tmp_path) as office,
+        answering(office, [Dialect.S], lambda said, text: [4, code, "", {}]),
+    ):
+        for demand in asked:
+            call = await carried_out(office, demand)
+            assert call.state is CallState.REFUSED
+            assert call.end is not None
+            assert call.end.reason is Reason.CALL_REFUSED
+            assert f"CALLERROR {code}" in call.end.detail
+        assert await office.cpms.calls.cancel(CallId(99)) is None

@@ -72,7 +72,9 @@ again: a certificate that it no longer has was deleted. One that it never had en
         gist="asked in one dialect after the other, until one is served",
         text="""\
 A station of OCPP 1.6 that has sent no message of Plug & Charge yet may speak any dialect. It is asked in S, H and O, in
-this order; what it does not serve it refuses without doing anything, so nothing happens twice.
+this order; what it does not serve it refuses without doing anything, so nothing happens twice. A dialect in which it
+was never heard is passed over whichever CALLERROR it answers; if none is served, such an error counts as no answer, and
+all are tried again later.
 
 The dialect that it served is written to its record, and it is asked in that one first from then on. Every message and
 its answer are in the call's record, the refused ones too.
@@ -125,6 +127,59 @@ time. What has not been carried out after seven days (`call_days`) is given up w
             Cast(dialect=O, is_known=True, knows_v2g_root=False),
             Cast(dialect=S, is_known=True),
             Cast(dialect=V201, is_known=True, knows_v2g_root=False),
+        ),
+    ),
+    Flow(
+        name="station-silent",
+        title="A station that never answers",
+        gist="told five times, at growing distances, then given up",
+        text="""\
+The station is connected, and no answer comes. After 30 seconds (`call_timeout`) a try is over: the station may have the
+message or not. It is said again after 5 seconds, then after 10, 20 and 40; the wait doubles each time, up to an hour.
+
+After the fifth try (`call_attempts`) the call is given up as Failed with StationSilent. Saying it again does no harm: a
+root that is installed already stays installed. While the station is away no try is counted, and nobody dials.
+""",
+        play=scenarios.stay_silent,
+        casts=(
+            Cast(dialect=H, is_known=True, knows_v2g_root=False, manners=Manners(never_answers=True)),
+            Cast(dialect=V201, is_known=True, knows_v2g_root=False, manners=Manners(never_answers=True)),
+        ),
+    ),
+    Flow(
+        name="reset-unanswered",
+        title="A reset without an answer",
+        gist="said once, never again; its outcome is unknown",
+        text="""\
+A station that is told to reset once more starts once more, in the middle of a charge perhaps. So Reset is said once. If
+no answer comes within 30 seconds (`call_timeout`) the call ends as OutcomeUnknown: the station may start again or not.
+
+Here it does, and its return is a connection like any other: nothing is said again, and the record stays as it is. Who
+wants to know looks at the station, and orders another Reset if it is needed. A signed update goes the same way.
+""",
+        play=scenarios.reset_without_answer,
+        casts=(
+            Cast(dialect=S, is_known=True, manners=Manners(never_answers=True)),
+            Cast(dialect=V201, is_known=True, manners=Manners(never_answers=True)),
+        ),
+    ),
+    Flow(
+        name="certificate-sent-again",
+        title="A certificate is sent once more",
+        gist="the operator sends the certificate of an enrolment again; nothing is issued",
+        text="""\
+A station may have lost its certificate, or say that it never came. SendCertificate names an enrolment, and its chain is
+sent again as it was issued; the PKI is not asked, so it costs nothing. The chain is judged anew before it goes.
+
+The enrolment's own delivery does the work: the enrolment goes back to Issued, is Delivered, and is Installed once the
+station has accepted and, where its dialect has SECC certificates, lists it. Each message is in the call's record too.
+""",
+        play=scenarios.send_again,
+        casts=(
+            Cast(dialect=H, is_known=True),
+            Cast(dialect=O, is_known=True),
+            Cast(dialect=S, is_known=True),
+            Cast(dialect=V201, is_known=True),
         ),
     ),
     Flow(

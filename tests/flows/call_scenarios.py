@@ -8,6 +8,7 @@ from chainpilot.cpms.model.demands import (
     GetLog,
     InstallCertificate,
     Reset,
+    SendCertificate,
     SetNetworkProfile,
     SetVariables,
     TriggerMessage,
@@ -33,9 +34,14 @@ __all__ = [
     "install_roots",
     "meet",
     "raise_to_profile_3",
+    "reset_without_answer",
+    "send_again",
+    "stay_silent",
     "wait_for_station",
 ]
 
+_ANSWER_TIME = 30.0
+"""Seconds that a station has to answer, by default."""
 CSMS_ROOT, V2G_ROOT = CertificateUse.CSMS_ROOT_CERTIFICATE, CertificateUse.V2G_ROOT_CERTIFICATE
 
 
@@ -141,6 +147,47 @@ async def fetch_log(stage: Stage, cast: Cast) -> None:
     await stage.station.come()
     await _carry_out(stage, GetLog(LogType.SECURITY_LOG, "https://logs.example.org/stations"))
     await _by_hand(stage).upload_log()
+
+
+async def stay_silent(stage: Stage, cast: Cast) -> None:
+    """The station is there and answers nothing."""
+    await stage.station.come()
+    call = await stage.cpms.calls.order(STATION, _root_of(stage, cast))
+    for tries in range(1, 6):
+        await _let_answer_time_pass(stage, tries)
+        if tries < 5:
+            await stage.recorder.until(Step.CALL_PUT_OFF, tries)
+            wait = 5.0 * 2 ** (tries - 1)
+            await stage.clock.until_somebody_sleeps(until=wait)
+            stage.let_time_pass(wait, f"{wait:.0f} seconds pass")
+    await stage.recorder.until(Step.CALL_ENDED, call=str(call.call_id))
+
+
+async def reset_without_answer(stage: Stage, cast: Cast) -> None:
+    """The station starts again and has not answered."""
+    await stage.station.come()
+    call = await stage.cpms.calls.order(STATION, Reset())
+    await _let_answer_time_pass(stage, 1)
+    await stage.recorder.until(Step.CALL_ENDED, call=str(call.call_id))
+    await _start_again(stage)
+
+
+async def send_again(stage: Stage, cast: Cast) -> None:
+    """The station is sent the certificate that it was sent before."""
+    await stage.station.come()
+    await stage.station.enrol(LeafUse.CSMS if cast.dialect is Dialect.S else LeafUse.V2G)
+    await stage.recorder.until(Step.INSTALL_RECORDED)
+    await stage.recorder.leave_out("the station is connected, and has been sent its certificate before")
+    (enrolment,) = await stage.cpms.ledger.enrolments_of(STATION)
+    await _carry_out(stage, SendCertificate(enrolment.enrolment_id))
+
+
+async def _let_answer_time_pass(stage: Stage, times: int) -> None:
+    """Until a message that was sent counts as not answered."""
+    await stage.recorder.until(Step.CALL_SENT, times)
+    await stage.clock.until_somebody_sleeps(until=_ANSWER_TIME)
+    await stage.recorder.until_ends_agree()
+    stage.let_time_pass(_ANSWER_TIME, f"{_ANSWER_TIME:.0f} seconds pass, and no answer comes")
 
 
 async def _carry_out(stage: Stage, demand: Demand) -> None:

@@ -192,7 +192,8 @@ class Recorder:
             if taken.step is Step.CALL_ANSWERED:
                 self._calls[taken.facts["call"]] = answered
             return answered.after
-        if taken.step in AFTER_CALL and taken.facts["call"] in self._calls:
+        is_delivery = taken.facts.get("kind") == "SendCertificate"  # what its enrolment came to stands before it
+        if taken.step in AFTER_CALL and taken.facts["call"] in self._calls and not is_delivery:
             return self._calls[taken.facts["call"]].after
         return self._order
 

@@ -173,6 +173,8 @@ class DialectStation:
         self._unsubscribe: Callable[[], None] | None = None
         self._link: OcppLink | None = None
         self._running: asyncio.Task[None] | None = None
+        self._left = asyncio.Event()
+        """Set while there is no connection: what waited for its end may go."""
 
     @property
     def security(self) -> EvseSecurity:
@@ -238,6 +240,7 @@ class DialectStation:
         if self._link is None or self._running is None or self._unsubscribe is None:
             return
         await self._link.close()
+        self._left.set()
         await self._running
         self._unsubscribe()
         self._link = self._running = self._unsubscribe = None
@@ -266,6 +269,7 @@ class DialectStation:
         def pass_on(update: CertificateStoreUpdate) -> None:
             loop.call_soon_threadsafe(self._recorder.at_station, StoreUpdated(update))
 
+        self._left.clear()
         self._unsubscribe = self._security.subscribe(pass_on)
         self._link = OcppLink(
             socket, self._answer, clock=self._clock, watch=self._recorder.at_station, version=self._version
@@ -277,6 +281,9 @@ class DialectStation:
         await self._link.call("BootNotification", _BOOTS[self._version])
 
     async def _answer(self, action: str, payload: object) -> Answer:
+        if self._manners.never_answers:
+            await self._left.wait()
+            raise RpcFault(ErrorCode.INTERNAL_ERROR, "nobody is there to hear it")
         order = ORDERS[self._version].get(action)
         if order is not None:
             done = self._obedience.answer(read_message(payload, order, self._version))

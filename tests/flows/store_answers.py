@@ -68,6 +68,8 @@ class Manners:
     """It reads certificates as hexadecimal DER alone, as the text of H has it."""
     only_misspelt: bool = False
     """It knows the V2G trigger as the text of H spells it, and in no other way."""
+    never_answers: bool = False
+    """It reads what it is asked and says nothing."""
 
     def strange_word(self, text: str) -> str | None:
         """A word that it does not know, in a message that came as `text`."""
@@ -114,7 +116,9 @@ class StoreAnswers:
     async def _update_leaf(self, signed: CertificateSignedRequest) -> CertificateSignedResponse:
         use = signed.certificate_type or LeafUse.CSMS
         outcome = await asyncio.to_thread(self._security.update_leaf, signed.certificate_chain, LEAF_TYPES_OF[use])
-        self._recorder.at_station(CertificateReceived(use, outcome.result, outcome.reason))
+        self._recorder.at_station(
+            CertificateReceived(use, outcome.result, None if outcome.accepted else outcome.reason)
+        )
         status = GenericStatus.ACCEPTED if outcome.accepted else GenericStatus.REJECTED
         return CertificateSignedResponse(status, None if outcome.accepted else outcome.result.value)
 
