@@ -20,6 +20,7 @@ from chainpilot.clock import SYSTEM
 from chainpilot.cpms.app import Cpms
 from chainpilot.cpms.config import load_config
 from chainpilot.cpms.model import SecurityProfile, StationRecord
+from chainpilot.cpms.passwords import hash_password
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import parse_station_id
 from chainpilot.wire.pnc.dialects import Dialect
@@ -98,19 +99,20 @@ async def write(folder: Path, record: StationRecord, *, reset_profile: bool = Fa
 
 
 async def test_what_a_record_keeps_when_it_is_written_again(page_folder: Path) -> None:
+    first, second, offered = (hash_password(word, generated=True) for word in ("first", "second", "offered"))
     known = StationRecord(
         STATION,
-        "sha256$00$00",
+        first,
         SecurityProfile.MUTUAL_TLS,
         dialects=(Dialect.H,),
         csr_encoding=TextEncoding.HEX_DER,
         quirks=frozenset(Quirk),
-        next_password_hashes=("sha256$01$01",),
+        next_password_hashes=(offered,),
     )
     assert await write(page_folder, known) == known
     assert await write(page_folder, StationRecord(STATION, known.password_hash)) == known
-    other = dataclasses.replace(known, password_hash="sha256$02$02")
-    assert await write(page_folder, other) == other
+    other = dataclasses.replace(known, password_hash=second)
+    assert await write(page_folder, other) == dataclasses.replace(other, next_password_hashes=())
     silent = dataclasses.replace(other, password_hash="", next_password_hashes=())
     assert await write(page_folder, silent) == silent
     lowered = dataclasses.replace(silent, minimum_profile=SecurityProfile.TLS_BASIC)

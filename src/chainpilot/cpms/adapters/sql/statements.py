@@ -135,7 +135,7 @@ def put_station(connection: sa.Connection, record: StationRecord, *, reset_profi
         changed[shown] = sa.func.coalesce(changed[shown], stations.c[shown])
     same_password = stations.c.password_hash == changed["password_hash"]  # else what was on offer ends with it
     offered = sa.func.coalesce(changed["next_password_hashes"], stations.c.next_password_hashes)
-    changed["next_password_hashes"] = sa.case((same_password, offered), else_=changed["next_password_hashes"])
+    changed["next_password_hashes"] = sa.case((same_password, offered), else_=sa.null())
     connection.execute(statement.on_conflict_do_update(index_elements=["station_id"], set_=changed))
 
 
