@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from chainpilot.cpms.calls.conversation import Conversation, Hopeless
-from chainpilot.cpms.calls.facts import hash_facts
+from chainpilot.cpms.calls.facts import answer_of, hash_facts
 from chainpilot.cpms.enrolment import Office, deliver
 from chainpilot.cpms.model import Enrolment, EnrolmentEvent, EnrolmentState, Entry, Job, JobKind, JobOrder, Reason
 from chainpilot.cpms.model.demands import (
@@ -47,7 +47,7 @@ from chainpilot.wire.pnc.words import (
 from chainpilot.wire.schema import Message
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["delete", "find_installed", "install", "list_installed", "send", "trigger"]
+__all__ = ["delete", "install", "list_installed", "send", "trigger"]
 
 _ALL_USES: Final = (
     CertificateUse.CSMS_ROOT_CERTIFICATE,
@@ -83,7 +83,7 @@ async def trigger(talk: Conversation, demand: TriggerMessage) -> Mapping[str, ob
             return {"requested": "its answer got lost, and its request came"}
     response = await talk.ask(TriggerMessageRequest(demand.requested_message))
     if not isinstance(response, TriggerMessageResponse) or response.status is not TriggerMessageStatus.ACCEPTED:
-        raise StationRefused(_said(response))
+        raise StationRefused(answer_of(response))
     return {}
 
 
@@ -119,7 +119,7 @@ async def _install(talk: Conversation, use: CertificateUse, certificate: Certifi
     }
     response = await talk.ask(texts[TextEncoding.PEM], dict.fromkeys(_TEXT_OF_H, texts[encoding]))
     if not isinstance(response, InstallCertificateResponse) or response.status is not InstallCertificateStatus.ACCEPTED:
-        raise StationRefused(_said(response))
+        raise StationRefused(answer_of(response))
 
 
 def _may_read_hex(talk: Conversation, seen: TextEncoding | None, refused: StationRefused) -> bool:
@@ -131,7 +131,7 @@ async def list_installed(talk: Conversation, demand: GetInstalledCertificateIds)
 
     `refused` holds types that the station would not tell of. Raises StationRefused if it told of none.
     """
-    found = await find_installed(talk, demand.certificate_types)
+    found = await _find_installed(talk, demand.certificate_types)
     return {"certificates": [_plain(*one) for one in found.listed], "refused": dict(found.refused)}
 
 
@@ -145,7 +145,7 @@ class _Found:
     """Why it was not told, by type."""
 
 
-async def find_installed(talk: Conversation, uses: tuple[CertificateUse, ...]) -> _Found:
+async def _find_installed(talk: Conversation, uses: tuple[CertificateUse, ...]) -> _Found:
     """What the station lists of these types, of all if there is none; a flat list's entries have the type asked for.
 
     Raises StationRefused if it refused every question, StationUndecided.
@@ -168,7 +168,7 @@ async def find_installed(talk: Conversation, uses: tuple[CertificateUse, ...]) -
 async def _listed(talk: Conversation, uses: tuple[CertificateUse, ...], only: CertificateUse | None) -> list[_Listed]:
     response = await talk.ask(GetInstalledCertificateIdsRequest(uses))
     if not isinstance(response, GetInstalledCertificateIdsResponse):
-        raise StationRefused(_said(response))
+        raise StationRefused(answer_of(response))
     return [(chain.certificate_type or only, chain) for chain in response.chains]
 
 
@@ -185,7 +185,7 @@ async def delete(talk: Conversation, demand: DeleteCertificate) -> Mapping[str, 
     deletion and had no answer: then it is done. Raises StationRefused, Hopeless.
     """
     was_asked = any(one.action == "DeleteCertificate" and not one.is_unsent for one in talk.call.exchanges)
-    found = await find_installed(talk, (demand.certificate_type,) if demand.certificate_type else ())
+    found = await _find_installed(talk, (demand.certificate_type,) if demand.certificate_type else ())
     entry = next((chain.certificate_hash_data for _, chain in found.listed if _is_meant(demand, chain)), None)
     if entry is None:
         if was_asked:
@@ -193,7 +193,7 @@ async def delete(talk: Conversation, demand: DeleteCertificate) -> Mapping[str, 
         raise Hopeless(Reason.CERTIFICATE_NOT_LISTED, "the station does not list this certificate")
     response = await talk.ask(DeleteCertificateRequest(entry))
     if not isinstance(response, DeleteCertificateResponse) or response.status is not DeleteCertificateStatus.ACCEPTED:
-        raise StationRefused(_said(response))
+        raise StationRefused(answer_of(response))
     return {"deleted": hash_facts(entry)}
 
 
@@ -289,10 +289,3 @@ class _Overheard:
         """Say it as the call does."""
         del station_id
         return await self._talk.tell(message)
-
-
-def _said(response: PncResponse) -> str:
-    reason = getattr(response, "reason", None)
-    status = getattr(response, "status", None)
-    word = status.value if status is not None else type(response).__name__
-    return f"{word}: {reason}" if reason else word

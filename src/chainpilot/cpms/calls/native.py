@@ -124,7 +124,8 @@ async def tell(talk: Conversation, demand: Native) -> Mapping[str, object]:
     message = messages(demand, talk.call.call_id).get(version)
     if message is None:
         raise NotSpoken(f"the station speaks {version.value}, which has no {type(demand).__name__}")
-    return _findings(message, await _told(talk, message))
+    response = await _told(talk, message)
+    return talk.findings or _findings(message, response)
 
 
 async def _told(talk: Conversation, message: Message, **facts: str) -> Message:
@@ -183,9 +184,6 @@ def _findings(message: Message, response: Message) -> Mapping[str, object]:
             return {"keys": told, "unknown": list(response.unknown_key)}
         case ocpp201.GetVariables(data), ocpp201.GetVariablesResponse(told_of):
             return {"variables": {str(_name(one)): _value(one, result) for one, result in _matched(data, told_of)}}
-        case ocpp201.SetVariables(values), ocpp201.SetVariablesResponse(results):
-            done = {str(_name(one)): result.attribute_status.value for one, result in _matched(values, results)}
-            return {"variables": done}
         case _, ocpp16.GetLogResponse() | ocpp201.GetLogResponse() if response.filename is not None:
             return {"status": response.status.value, "filename": file_name(response.filename)}
         case _:
