@@ -18,6 +18,8 @@ ChainpilotError
 │   ├── OcspRequestError  (pki.ocsp.requests)
 │   ├── Pkcs7Error  (pki.pkcs7)
 │   ├── DialRefused  (station.adapters.ocpp_client)
+│   ├── NotUnderstood  (station.agent.ports)
+│   ├── TransferRefused  (station.agent.ports)
 │   ├── ShapeError  (station.schema)
 │   ├── IssueError  (testpki.issuer)
 │   ├── BodyError  (wire.est.bodies)
@@ -50,6 +52,8 @@ ChainpilotError
 │   ├── NotSpoken  (cpms.ports.stations)
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)
 │   ├── TokenUnusable  (station.adapters.pkcs11.settings)
+│   ├── InstallRefused  (station.agent.ports)
+│   ├── MemoryFault  (station.agent.ports)
 │   ├── CsrNotMade  (station.app)
 │   ├── StationConfigError  (station.app)
 │   ├── StoreConfigError  (station.layout)
@@ -81,6 +85,7 @@ ChainpilotError
     ├── LinkClosed  (link.faults)
     ├── SocketClosed  (link.faults)
     ├── DialUndecided  (station.adapters.ocpp_client)
+    ├── TransferUndecided  (station.agent.ports)
     └── VaultBusy  (station.vault.errors)
 
 A class stands in the room that raises it; this docstring lists them all, and a test compares it with the classes.

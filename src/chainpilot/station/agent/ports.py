@@ -1,0 +1,210 @@
+"""What the agent needs from the world, as Protocols: a conversation, a memory, and the station around it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from chainpilot.errors import OwnError, PeerError, UndecidedError
+from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.wire.pnc.messages import PncRequest, PncResponse
+from chainpilot.wire.version import OcppVersion
+
+__all__ = [
+    "FirmwareInstaller",
+    "InstallRefused",
+    "Installed",
+    "Line",
+    "Memory",
+    "MemoryFault",
+    "NotUnderstood",
+    "QueuedEvent",
+    "Report",
+    "TransferRefused",
+    "TransferUndecided",
+    "Transfers",
+    "Voice",
+]
+
+
+class Line(Protocol):
+    """An open conversation with the CSMS; `link.ocpp.OcppLink` is one once it runs."""
+
+    @property
+    def version(self) -> OcppVersion:
+        """Whose messages are spoken."""
+        ...
+
+    async def call(self, action: str, payload: Mapping[str, object], *, answer_timeout: float | None = None) -> object:
+        """Call the CSMS and return its answer's payload; `answer_timeout` (seconds) in place of the usual one.
+
+        Raises:
+            CallRefused: answered with CALLERROR or unreadably.
+            CallTimedOut: not answered, or not even sent, in time.
+            LinkClosed: the connection is, or was meanwhile, closed.
+        """
+        ...
+
+
+class NotUnderstood(PeerError):
+    """The CSMS knows a Plug & Charge message in no dialect of this connection; `why` says what it answered."""
+
+    def __init__(self, action: str, why: str) -> None:
+        super().__init__(f"{action} is not understood: {why}")
+        self.action = action
+        self.why = why
+
+
+class Voice(Protocol):
+    """Asks the CSMS in Plug & Charge's messages, in whatever dialect it understands over the open connection."""
+
+    async def ask(self, request: PncRequest, *, answer_timeout: float | None = None) -> PncResponse:
+        """The answer to `request`, of the type that belongs to it.
+
+        Raises:
+            NotUnderstood: refused or unreadable in every dialect.
+            CallRefused: answered with a CALLERROR that says nothing of the message being unknown.
+            CallTimedOut: not answered, or not even sent, in time.
+            LinkClosed: the connection is, or was meanwhile, closed.
+        """
+        ...
+
+
+class Report(Protocol):
+    """Tells the CSMS, and the security log, of a security event."""
+
+    async def __call__(self, kind: SecurityEventType, tech_info: str | None = None, *, once: bool = False) -> None:
+        """Note the event durably; it is sent when it can be. With `once` not while one of that type still waits.
+
+        Never raises: what can't be written down is logged.
+        """
+        ...
+
+
+class MemoryFault(OwnError):
+    """The agent's memory can't be read or written now: a full disk, a lock, a broken file; `why` says it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the agent's memory: {why}")
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """A security event that no CSMS has confirmed yet."""
+
+    number: int
+    """Its place in the queue; never used twice."""
+    event: SecurityEvent
+
+
+class Memory(Protocol):
+    """What the agent knows after a power cut. Synchronous and thread-safe: the agent calls it by `to_thread`.
+
+    Every method is one transaction: when it returns, what it wrote is durable. All raise MemoryFault.
+    """
+
+    def read(self, name: str) -> bytes | None:
+        """The document of that name; None where there is none."""
+        ...
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        """Replace documents, or remove them (None): all of them or none."""
+        ...
+
+    def add_event(self, event: SecurityEvent, *, queued: bool = True, once: bool = False) -> bool:
+        """Append to the security log and, where `queued`, to the queue; both or none.
+
+        With `once` nothing is added while an event of that type waits in the queue. Answers whether it was added.
+        """
+        ...
+
+    def queued_events(self, limit: int) -> tuple[QueuedEvent, ...]:
+        """The events that wait, the oldest first."""
+        ...
+
+    def settle_event(self, number: int) -> None:
+        """Take an event out of the queue: confirmed, or given up. It stays in the log."""
+        ...
+
+    def security_log(self, oldest: datetime | None, latest: datetime | None) -> Iterable[SecurityEvent]:
+        """The log's events between two moments (timezone-aware UTC, each included; None is open), oldest first."""
+        ...
+
+    def keep(self, key: str, data: bytes, until: datetime) -> None:
+        """Remember `data` for `key` until that moment; of too many the ones that end first are forgotten."""
+        ...
+
+    def kept(self, key: str, at: datetime) -> bytes | None:
+        """What was kept for `key` and hasn't ended at that moment."""
+        ...
+
+    def forget(self, key: str | None = None) -> None:
+        """Forget what was kept for `key`, or all that was kept."""
+        ...
+
+
+class TransferRefused(PeerError):
+    """A file can't be fetched from, or brought to, that place; `why` says it without the URL's user and query."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class TransferUndecided(UndecidedError):
+    """A file didn't come or go this time; trying again may help. `why` says it as TransferRefused's does."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Transfers(Protocol):
+    """Carries files to and from URLs that a CSMS named. Synchronous: the agent calls it by `to_thread`."""
+
+    def fetch(self, url: str, into: Path, *, limit: int) -> None:
+        """Write what lies at `url` into the new file `into`, at most `limit` bytes.
+
+        Raises:
+            TransferRefused: another scheme, refused, too large.
+            TransferUndecided: unreachable, broken off.
+            OSError: the file can't be written.
+        """
+        ...
+
+    def bring(self, url: str, content: Iterable[bytes], *, filename: str) -> None:
+        """Put `content` at `url`; where that names a folder, under `filename`.
+
+        Raises:
+            TransferRefused: another scheme, refused.
+            TransferUndecided: unreachable, broken off.
+        """
+        ...
+
+
+class Installed(Enum):
+    """How far an installation has come when `install` returns."""
+
+    RUNNING = "running"
+    """The new firmware is at work."""
+    REBOOTING = "rebooting"
+    """The station starts again now; the new firmware is at work when the agent runs next."""
+
+
+class InstallRefused(OwnError):
+    """The image was not installed; `why` says it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class FirmwareInstaller(Protocol):
+    """The station's own way to put a verified image to work. Synchronous: the agent calls it by `to_thread`."""
+
+    def install(self, image: Path) -> Installed:
+        """Install the image, whose signature was verified. Raises InstallRefused."""
+        ...
