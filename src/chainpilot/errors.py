@@ -54,7 +54,7 @@ ChainpilotError
 │   ├── TokenUnusable  (station.adapters.pkcs11.settings)
 │   ├── InstallRefused  (station.agent.ports)
 │   ├── MemoryFault  (station.agent.ports)
-│   ├── CsrNotMade  (station.app)
+│   ├── CsrNotMade  (station.agent.signing)
 │   ├── StationConfigError  (station.app)
 │   ├── StoreConfigError  (station.layout)
 │   ├── KeyFileError  (station.providers.errors)

@@ -26,6 +26,7 @@ from chainpilot.station.adapters.ocpp_client import (
     tls_context,
 )
 from chainpilot.station.adapters.ocpp_session import LEAF_TYPES_OF, Identity, Session
+from chainpilot.station.agent.signing import CsrNotMade
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CertificateStoreUpdate, Secret
 from chainpilot.station.service import EvseSecurity
@@ -56,14 +57,6 @@ class StationConfigError(OwnError):
     def __init__(self, key: str, why: str) -> None:
         super().__init__(f"{key}: {why}")
         self.key = key
-        self.why = why
-
-
-class CsrNotMade(OwnError):
-    """The store made no signing request; `why` is its reason."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"no signing request was made: {why}")
         self.why = why
 
 
