@@ -53,6 +53,7 @@ __all__ = [
     "installed_sub_cas",
     "leaf_info",
     "leaves_due",
+    "usable_infos",
 ]
 
 _ROOTS: Final = {
@@ -119,6 +120,14 @@ def all_valid_infos(
         newest.setdefault(links_of(look, layout, one.stored).root or one.stored.leaf, one)
     infos = (_info(look, layout, one, at, include_ocsp=include_ocsp) for one in newest.values())
     return GetCertificateFullInfoResult(_STATUS.ACCEPTED, tuple(infos))
+
+
+def usable_infos(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> tuple[CertificateInfo, ...]:
+    """Every valid leaf of that domain that has a key, the one in use first."""
+    offered = _offered(look, layout, kind, at)
+    if isinstance(offered, GetCertificateInfoResult):
+        return ()
+    return tuple(_info(look, layout, one, at, include_ocsp=False) for one in offered)
 
 
 def expiry_days(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> int:

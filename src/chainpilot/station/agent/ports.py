@@ -14,6 +14,7 @@ from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "FirmwareInstaller",
+    "Host",
     "InstallRefused",
     "Installed",
     "Line",
@@ -143,6 +144,18 @@ class Memory(Protocol):
 
     def forget(self, key: str | None = None) -> None:
         """Forget what was kept for `key`, or all that was kept."""
+        ...
+
+
+class Host(Protocol):
+    """What runs the agent: it holds the connection, and can start the station again."""
+
+    async def reconnect(self, why: str) -> None:
+        """End the connection and make a new one, with the passwords, roots and certificates that there are now."""
+        ...
+
+    async def reset(self, *, at_once: bool) -> None:
+        """Start the station again; unless `at_once` when nobody charges any more."""
         ...
 
 

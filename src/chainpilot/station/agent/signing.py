@@ -20,6 +20,7 @@ from chainpilot.station.agent.ports import Memory, MemoryFault, NotUnderstood
 from chainpilot.station.agent.repeats import Reply, Round, remaining, wait_after
 from chainpilot.station.agent.settings import Settings
 from chainpilot.station.agent.speech import Speech
+from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.store import PendingCsr
@@ -86,13 +87,23 @@ class Signing:
         self._news = asyncio.Event()
         self._making = asyncio.Lock()
 
-    async def enrol(
-        self, use: LeafUse, *, common_name: str | None = None, dialect: Dialect | None = None, again: bool = True
-    ) -> PendingCsr:
-        """Have a certificate: the open request of that slot, else a new key and request, durable when this returns.
+    async def enrol(self, use: LeafUse, *, common_name: str | None = None, again: bool = True) -> PendingCsr:
+        """Have a certificate: `prepare`, and send the request as soon as there is a connection.
 
-        It is sent as soon as there is a connection, and as often as the settings say. A request that is open already
-        begins a new round unless one is under way: with `again` at once, in any case.
+        Raises:
+            CsrNotMade: the store refused, or a name is missing.
+        """
+        made = await self.prepare(use, common_name=common_name, again=again)
+        self.wake()
+        return made
+
+    async def prepare(
+        self, use: LeafUse, *, common_name: str | None = None, dialect: Dialect | None = None, again: bool = False
+    ) -> PendingCsr:
+        """Have a request: the open one of that slot, else a new one with a new key, durable when this returns.
+
+        It is sent after the next `wake`, and then as often as the settings say. A request that is open already begins a
+        new round, unless one is under way: with `again` in any case.
 
         Args:
             use: what for.
@@ -126,7 +137,6 @@ class Signing:
             self._dialects[made.csr.spki_hash] = dialect
         if held is None:
             self._watch(CsrMade(use, name))
-        self._news.set()
         return made
 
     def wake(self) -> None:
@@ -144,7 +154,7 @@ class Signing:
                 if due is None:
                     await self._news.wait()
                 elif due[1] > 0:
-                    await self._pause(due[1])
+                    await sleep_or(self._clock, due[1], self._news)
                 else:
                     await self._send(speech, due[0])
         finally:
@@ -198,19 +208,6 @@ class Signing:
     def _wait(self, told: Round) -> int | None:
         settings = self._settings()
         return wait_after(told, settings.cert_signing_wait_minimum, settings.cert_signing_repeat_times)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait that long, or until something changed."""
-        waits = (
-            asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + seconds)),
-            asyncio.ensure_future(self._news.wait()),
-        )
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _send(self, speech: Speech, pending: PendingCsr) -> None:
         """Written down before it is sent: whatever breaks off after that, the CSMS may have it."""

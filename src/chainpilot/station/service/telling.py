@@ -9,6 +9,7 @@ from chainpilot.pki.trust import TrustAnchors
 from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
 from chainpilot.station.model import (
     CaCertificateType,
+    CertificateInfo,
     CertificateType,
     CertificateValidationResult,
     EncodingFormat,
@@ -140,6 +141,17 @@ class Telling(Access):
                 look, self._layout, kind, self._clock.now(), encoding=form, include_ocsp=include_ocsp
             ),
             lambda why: GetCertificateFullInfoResult(GetCertificateInfoStatus.NOT_FOUND, (), why),
+        )
+
+    def usable_leaves(self, certificate_type: LeafCertificateType) -> tuple[CertificateInfo, ...]:
+        """The leaf in use, then the other valid ones that have a key, the newest first.
+
+        A client certificate that the CSMS doesn't take has its predecessor to fall back to.
+        """
+        return self._look(
+            "usable_leaves",
+            lambda look: inventory.usable_infos(look, self._layout, certificate_type, self._clock.now()),
+            lambda _: (),
         )
 
     def get_leaf_expiry_days_count(self, certificate_type: LeafCertificateType | str) -> int:
