@@ -11,7 +11,7 @@ import msgspec
 
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["MAX_TECH_INFO", "SecurityEvent", "SecurityEventType", "word_of"]
+__all__ = ["MAX_TECH_INFO", "SecurityEvent", "SecurityEventType", "is_critical", "word_of"]
 
 MAX_TECH_INFO: Final = 255
 """Characters of techInfo."""
@@ -48,6 +48,28 @@ _WORDS_16: Final = {
     SecurityEventType.INVALID_CSMS_CERTIFICATE: "InvalidCentralSystemCertificate",
     SecurityEventType.INVALID_CHARGING_STATION_CERTIFICATE: "InvalidChargePointCertificate",
 }
+_CRITICAL_16: Final = frozenset(
+    {
+        SecurityEventType.FIRMWARE_UPDATED,
+        SecurityEventType.SETTING_SYSTEM_TIME,
+        SecurityEventType.STARTUP_OF_THE_DEVICE,
+        SecurityEventType.RESET_OR_REBOOT,
+        SecurityEventType.SECURITY_LOG_WAS_CLEARED,
+        SecurityEventType.MEMORY_EXHAUSTION,
+        SecurityEventType.TAMPER_DETECTION_ACTIVATED,
+    }
+)
+_CRITICAL: Final = _CRITICAL_16 | {
+    SecurityEventType.INVALID_FIRMWARE_SIGNATURE,
+    SecurityEventType.INVALID_FIRMWARE_SIGNING_CERTIFICATE,
+    SecurityEventType.INVALID_CSMS_CERTIFICATE,
+    SecurityEventType.INVALID_CHARGING_STATION_CERTIFICATE,
+    SecurityEventType.INVALID_TLS_VERSION,
+    SecurityEventType.INVALID_TLS_CIPHER_SUITE,
+    SecurityEventType.MAINTENANCE_LOGIN_ACCEPTED,
+    SecurityEventType.MAINTENANCE_LOGIN_FAILED,
+}
+"""OCPP 2.0.1 with its errata, and all of 1.6's."""
 
 
 class SecurityEvent(msgspec.Struct, frozen=True):
@@ -62,3 +84,8 @@ class SecurityEvent(msgspec.Struct, frozen=True):
 def word_of(kind: SecurityEventType, version: OcppVersion) -> str:
     """The type's word in that version of OCPP."""
     return _WORDS_16.get(kind, kind.value) if version is OcppVersion.V16 else kind.value
+
+
+def is_critical(kind: SecurityEventType, version: OcppVersion | None = None) -> bool:
+    """Whether a station of that version must tell its CSMS of the event (use case A04); None: of any version."""
+    return kind in (_CRITICAL_16 if version is OcppVersion.V16 else _CRITICAL)
