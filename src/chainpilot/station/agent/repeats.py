@@ -19,6 +19,9 @@ _UNANSWERED_WAIT: Final = 60
 """Seconds before a request is sent again over the same connection that was not answered at all, where W says less;
 doubled each time, without an end."""
 
+_MAX_DOUBLINGS: Final = 31
+"""After so many a second has become a lifetime."""
+
 
 class Reply(Enum):
     """What the CSMS said to the request that was sent last."""
@@ -40,13 +43,12 @@ class Round(msgspec.Struct, frozen=True):
 
 def wait_after(told: Round, wait_minimum: int, repeat_times: int) -> int | None:
     """Seconds from the last sending to the next one over the same connection; None: it is not sent again."""
-    if told.reply is Reply.REJECTED:
-        return None
+    doublings = min(max(told.count, 1) - 1, _MAX_DOUBLINGS)
     if told.reply is Reply.NONE:
-        return min(LONGEST_WAIT, max(wait_minimum, _UNANSWERED_WAIT) << min(max(told.count, 1) - 1, 31))
-    if wait_minimum == 0 or told.count > repeat_times + 1:
+        return min(LONGEST_WAIT, max(wait_minimum, _UNANSWERED_WAIT) << doublings)
+    if told.reply is Reply.REJECTED or wait_minimum == 0 or told.count > repeat_times + 1:
         return None
-    return min(LONGEST_WAIT, wait_minimum << min(told.count - 1, 31))
+    return min(LONGEST_WAIT, wait_minimum << doublings)
 
 
 def remaining(told: Round, wait: int, at: datetime) -> float:

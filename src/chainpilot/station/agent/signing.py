@@ -200,10 +200,10 @@ class Signing:
         wait = self._wait(told)
         if wait is None:
             return None
-        sent = self._sent_at.get(key)
-        if sent is None:
-            return remaining(told, wait, self._clock.now())
-        return max(0.0, sent + wait - self._clock.monotonic())
+        now = self._clock.monotonic()
+        if key not in self._sent_at:  # asked of the wall clock once: one that was set back would never get there
+            self._sent_at[key] = now + remaining(told, wait, self._clock.now()) - wait
+        return max(0.0, self._sent_at[key] + wait - now)
 
     def _wait(self, told: Round) -> int | None:
         settings = self._settings()
