@@ -31,6 +31,7 @@ from chainpilot.wire.pnc.dialects import Dialect
 from clocks import SetClock
 from flows.recorder import Recorder
 from flows.recording import Party, Recording
+from chainpilot.wire.version import OcppVersion
 from flows.station import AgentStation, DialectStation, FlowStation
 from flows.store_answers import PLAIN, Manners
 from forge import forge
@@ -268,4 +269,5 @@ def _settings(folder: Path, cpms: Cpms, password: str, cast: Cast) -> StationCon
         organisation=OPERATOR,
         country="DE",
         secc_name=EVSE,
+        versions=(OcppVersion.V16,),
     )

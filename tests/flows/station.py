@@ -19,7 +19,7 @@ from chainpilot.link.ocpp import Answer, MessageSocket, OcppLink, RpcFault
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import Target, tls_context
-from chainpilot.station.adapters.ocpp_session import LEAF_TYPES_OF
+from chainpilot.station.agent.signing import LEAF_TYPES_OF
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
@@ -102,7 +102,6 @@ class AgentStation:
         self._recorder = recorder
         self._station = Station(config, clock=clock, watch=self._hear)
         self._booted = asyncio.Event()
-        self._again = False
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -118,12 +117,13 @@ class AgentStation:
 
     async def enrol(self, use: LeafUse) -> None:
         """As an operator asks it to."""
-        self._again = await asyncio.to_thread(_is_open, self.security, LEAF_TYPES_OF[use])
+        if await asyncio.to_thread(_is_open, self.security, LEAF_TYPES_OF[use]):
+            self._recorder.note(Party.STATION, _SAME_CSR)
         await self._station.enrol(use)
 
     async def return_with_certificate(self) -> None:
         """As an operator asks it to."""
-        await self._station.reconnect(profile=3)
+        await self._station.step_up(3)
 
     async def leave(self) -> None:
         """Stop it."""
@@ -136,9 +136,6 @@ class AgentStation:
         match event:
             case Booted(accepted=True):
                 self._booted.set()
-            case CsrMade() if self._again:  # the event comes for a request that was open before, too
-                self._recorder.note(Party.STATION, _SAME_CSR)
-                return
             case SignCertificateAnswered():
                 self._recorder.said("SignCertificate", "Accepted" if event.accepted else "Rejected")
             case CertificateReceived():

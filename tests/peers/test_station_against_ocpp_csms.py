@@ -108,13 +108,13 @@ async def test_after_its_client_certificate_a_station_steps_up_to_mutual_tls(
         signs_with(csms, v2g, back)
         await running.until(Booted, accepted=True)
         with pytest.raises(ProfileNotReady, match="client certificate"):
-            await running.station.reconnect(profile=3)
+            await running.station.step_up(3)
         await enrolled(running, LeafUse.CSMS)
-        await running.station.reconnect(profile=3)
+        await running.station.step_up(3)
         await running.until(Connected, profile=3)
         assert running.station.profile == 3
         with pytest.raises(StationConfigError):
-            await running.station.reconnect(profile=2)
+            await running.station.step_up(2)
         assert csms.client_names == [None, STATION]
 
 
@@ -124,7 +124,7 @@ async def test_a_step_up_that_fails_falls_back_to_the_profile_that_worked(tmp_pa
         await running.until(Booted, accepted=True)
         await enrolled(running, LeafUse.CSMS)
         with pytest.raises(Exception, match="another name"):
-            await running.station.reconnect(profile=3, url=csms.url("127.0.0.1"))
+            await running.station.step_up(3, url=csms.url("127.0.0.1"))
         await running.until(ConnectFailed, profile=3)
         await running.until(Connected, profile=2)
         assert running.station.profile == 2

@@ -66,10 +66,13 @@ class Station:
         self._watcher = watch
         self._host = host
         self._security = EvseSecurity(config.store, clock=clock)
+        own = SqliteMemory.open(config.state_dir) if memory is None else None
+        self._opened_anew = own.opened_anew if own is not None else None
+        self._own_memory = own
         self._agent = Agent(
             config,
             security=self._security,
-            memory=memory or SqliteMemory.open(config.state_dir, clock=clock),
+            memory=memory or own or _none(),
             host=self,
             transfers=transfers or HttpTransfers(),
             clock=clock,
@@ -104,7 +107,7 @@ class Station:
             loop.call_soon_threadsafe(self._tell, StoreUpdated(update))
 
         unsubscribe = self._security.subscribe(pass_on)
-        await self._agent.begin()
+        await self._agent.begin(opened_anew=self._opened_anew)
         work = asyncio.create_task(self._agent.run(), name="agent")
         try:
             await self._connection.run()

@@ -12,6 +12,7 @@ from typing import Final
 
 from chainpilot.clock import Clock
 from chainpilot.errors import outline
+from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.certificates import CertificateDesk
 from chainpilot.station.agent.configuration import Configuration
@@ -28,6 +29,7 @@ from chainpilot.station.agent.renewal import Renewal
 from chainpilot.station.agent.reporting import Reporter
 from chainpilot.station.agent.revocation import OcspUpkeep
 from chainpilot.station.agent.roots import RootsInUse
+from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.agent.setup import StationConfig, initial_settings
 from chainpilot.station.agent.signing import Signing
 from chainpilot.station.agent.speech import Dialects
@@ -82,6 +84,7 @@ class Agent:
         """
         self._security = security
         self._clock = clock
+        self._reports: set[asyncio.Future[None]] = set()
         report = Reporter(memory, clock=clock)
         configuration = Configuration(
             initial_settings(config),
@@ -128,6 +131,20 @@ class Agent:
             upkeep=OcspUpkeep(security, clock, timekeeper),
             voices=voices,
         )
+
+    async def begin(self, *, opened_anew: str | None = None) -> None:
+        """Note that the station has started; `opened_anew` says why its memory knows nothing of before."""
+        if opened_anew is not None:
+            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
+        await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
+
+    def hear_frame(self, frame: FrameSeen) -> None:
+        """A frame went over the line: one that nobody can read is a security event, once until it was told."""
+        if frame.direction == "received" and frame.kind == "MALFORMED":
+            report = self.flows.report(SecurityEventType.INVALID_MESSAGES, frame.summary or "malformed", once=True)
+            task = asyncio.ensure_future(report)
+            self._reports.add(task)
+            task.add_done_callback(self._reports.discard)
 
     def converse(
         self, line: Line, *, boots: bool = True, on_accepted: Callable[[], Awaitable[None]] | None = None

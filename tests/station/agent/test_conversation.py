@@ -12,8 +12,10 @@ import pytest
 from certs import Pki, root, v2g_pki
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.station import EvseSecurity
-from chainpilot.station.adapters.ocpp_session import DEFAULT_INTERVAL, MAX_INTERVAL, Identity, Session
-from chainpilot.station.model import CaCertificateType, LeafCertificateType
+from chainpilot.station.agent.agent import Agent
+from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL
+from chainpilot.station.agent.setup import StationConfig
+from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.station.watch import Booted, InventoryAsked, SignCertificateAnswered, StationEvent
 from chainpilot.wire.ocppj.rpc import DEFAULT_LIMITS
 from clocks import SetClock
@@ -31,7 +33,7 @@ class Conversation:
         self.clock = clock
         self.store = store
         self.events: asyncio.Queue[StationEvent] = asyncio.Queue()
-        self.session: Session
+        self.agent: Agent
 
     async def asked(self, action: str) -> str:
         """The station's next call, which must be of that action; its id."""
@@ -71,15 +73,27 @@ async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
     near, far = socket_pair()
     store = store_with(directory, (CaCertificateType.V2G, v2g), clock=clock)
     talk = Conversation(far, clock, store)
-    talk.session = Session(
-        near,
-        store,
-        Identity("vendor", "model"),
+    config = StationConfig(
+        station_id="CS-001",
+        csms_url="wss://localhost/ocpp",
+        password=Secret("p"),
+        store=store.layout.config,
+        organisation="Operator",
+        country="DE",
+        secc_name=EVSE,
+    )
+    talk.agent = Agent(
+        config,
+        security=store,
+        memory=PlainMemory(),
+        host=NoHost(),
+        transfers=NoTransfers(),
         clock=clock,
         watch=talk.events.put_nowait,
-        on_booted=lambda: None,
     )
-    task = asyncio.create_task(talk.session.run())
+    link = OcppLink(near, lambda action, payload: conversation.answer(action, payload), clock=clock)
+    conversation = talk.agent.converse(link)
+    task = asyncio.gather(link.run(), conversation.run())
     try:
         yield talk
         assert not task.done(), "the station is still there"
@@ -112,7 +126,6 @@ async def test_no_boot_answer_but_accepted_puts_the_station_to_work(
     async with conversing(tmp_path, v2g) as talk:
         await talk.answer(await talk.asked("BootNotification"), answer)
         assert (await talk.told(Booted)) == Booted(accepted=False, status=word)
-        await talk.session.send_open_requests()
         await pass_by(talk.clock, 5 if answer.get("interval") == 5 else DEFAULT_INTERVAL)
         await talk.boot()
 
