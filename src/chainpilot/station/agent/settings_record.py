@@ -70,7 +70,7 @@ def write_record(standing: Standing) -> bytes:
         active_network=settings.active_network,
         floor=standing.floor,
     )
-    return msgspec.json.encode(record, order="sorted")
+    return msgspec.json.encode(record)
 
 
 def read_record(document: bytes | None, initial: Settings) -> Standing:
