@@ -34,6 +34,8 @@ class _Held:
     event: SecurityEvent
     queued: bool
     once: bool
+    failed: bool = False
+    """Whether it couldn't be written down, and isn't just about to be."""
 
 
 class EventQueue:
@@ -47,6 +49,8 @@ class EventQueue:
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreadable = False
+        self.changed = asyncio.Event()
+        """Set whenever there may be something else to send."""
 
     @property
     def troubled(self) -> bool:
@@ -85,7 +89,7 @@ class EventQueue:
         for one in queued:
             if one.number not in self._confirmed:
                 return Waiting(one.event, one.number)
-        return next((Waiting(held.event, None) for held in self._held if held.queued), None)
+        return next((Waiting(held.event, None) for held in self._held if held.queued and held.failed), None)
 
     async def settle(self, waiting: Waiting) -> None:
         """The event needs no sending any more; if that can't be written down, it isn't sent again by this process."""
@@ -100,20 +104,27 @@ class EventQueue:
     async def _write(self) -> None:
         async with self._writing:
             try:
-                while self._confirmed:
-                    number = min(self._confirmed)
-                    await asyncio.to_thread(self._memory.settle_event, number)
-                    self._confirmed.discard(number)
-                while self._held:
-                    first = self._held[0]
-                    add = self._memory.add_event
-                    await asyncio.to_thread(add, first.event, queued=first.queued, once=first.once)
-                    self._held.popleft()
+                await self._write_all()
             except MemoryFault as fault:
                 _log.error(
                     "nothing can be written down now, %d security events are held: %s", len(self._held), fault.why
                 )
                 self._drop_surplus()
+                for held in self._held:
+                    held.failed = True
+            finally:
+                self.changed.set()
+
+    async def _write_all(self) -> None:
+        while self._confirmed:
+            number = min(self._confirmed)
+            await asyncio.to_thread(self._memory.settle_event, number)
+            self._confirmed.discard(number)
+        while self._held:
+            first = self._held[0]
+            add = self._memory.add_event
+            await asyncio.to_thread(add, first.event, queued=first.queued, once=first.once)
+            self._held.popleft()
 
     def _drop_surplus(self) -> None:
         while len(self._held) > MAX_HELD:

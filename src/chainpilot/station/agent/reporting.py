@@ -55,7 +55,6 @@ class Reporter:
         self._memory = memory
         self._clock = clock
         self._queue = EventQueue(memory)
-        self._added = asyncio.Event()
         self._unheard: Line | None = None
         """The connection whose CSMS doesn't know the message: while it lasts, events are only logged."""
 
@@ -67,7 +66,6 @@ class Reporter:
         event = SecurityEvent(kind, self._clock.now(), _printable(tech_info))
         _log.info("security event %s: %s", kind.value, event.tech_info or "nothing more is known")
         await self._queue.add(event, queued=self._unheard is None, once=once)
-        self._added.set()
 
     async def attend(self, line: Line) -> None:
         """Send what waits and what is added, the oldest first, until cancelled; one connection at a time.
@@ -78,7 +76,6 @@ class Reporter:
         sending = _Sending(line)
         try:
             while True:
-                self._added.clear()
                 await self._step(sending)
         finally:
             if self._unheard is line:
@@ -99,9 +96,10 @@ class Reporter:
         """One event sent, or a wait for one."""
         if self._queue.troubled:
             await self._queue.write()
+        self._queue.changed.clear()
         waiting = await self._queue.oldest()
         if waiting is None:
-            await self._until_added(sending.retry_memory() if self._queue.troubled else None)
+            await self._until_changed(sending.retry_memory() if self._queue.troubled else None)
             return
         if self._unheard is sending.line:
             await self._queue.settle(waiting)
@@ -133,12 +131,12 @@ class Reporter:
     async def _pause(self, seconds: float) -> None:
         await self._clock.sleep_until(self._clock.monotonic() + seconds)
 
-    async def _until_added(self, seconds: float | None) -> None:
-        """Return once an event is added, or that time is over."""
+    async def _until_changed(self, seconds: float | None) -> None:
+        """Return once there may be something to send, or that time is over."""
         if seconds is None:
-            await self._added.wait()
+            await self._queue.changed.wait()
             return
-        waits = (asyncio.ensure_future(self._added.wait()), asyncio.ensure_future(self._pause(seconds)))
+        waits = (asyncio.ensure_future(self._queue.changed.wait()), asyncio.ensure_future(self._pause(seconds)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -23,7 +23,7 @@ __all__ = ["SCHEMA", "Damage", "Database", "Row", "SqlValue", "intact", "open_da
 
 SCHEMA: Final = "schema"
 """The name in `state` of the schema's version."""
-_BUSY_SECONDS: Final = 5.0
+_BUSY_SECONDS: Final = 2.0
 """Another program (a backup, the sqlite3 shell) may hold the file for moments; once we have it, nobody else gets it."""
 _PRAGMAS: Final = (
     "locking_mode=EXCLUSIVE",  # first: then WAL needs no shared memory, and no program reads what is half done
