@@ -41,7 +41,7 @@ def key_of(contract: Contract) -> str:
 
 
 class ContractCache:
-    """Keeps and forgets in the order in which it is told to, though each is a thread's work.
+    """Keeps and forgets in the order in which it is called, though each is a thread's work and some come late.
 
     An answer that ought to be forgotten and couldn't be, since the memory failed, counts no more: it is forgotten
     before anything is read again, or else nothing is.
@@ -54,11 +54,11 @@ class ContractCache:
         self._unforgotten: set[str] = set()
         self._guard = threading.Lock()
 
-    async def keep(self, contract: Contract, accepted_at: datetime, until: datetime) -> bool:
-        """Remember a yes of the CSMS until that moment; whether it is remembered."""
+    def keep(self, contract: Contract, accepted_at: datetime, until: datetime) -> Coroutine[Any, Any, bool]:
+        """Awaited, remember a yes of the CSMS until that moment, or not: the answer."""
         key = key_of(contract)
         data = msgspec.json.encode(_Kept(_VERSION, accepted_at, until))
-        return await asyncio.to_thread(self._keep, key, self._number(key), data, until)
+        return asyncio.to_thread(self._keep, key, self._number(key), data, until)
 
     def forget(self, contract: Contract) -> Coroutine[Any, Any, bool]:
         """Believe an earlier yes no more, at once; awaited, it is forgotten in the memory too, or not: the answer."""
