@@ -13,6 +13,7 @@ from typing import Final
 
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.pki.profiles import IsoEdition
+from chainpilot.pki.verify import Reason
 
 __all__ = [
     "NEEDED",
@@ -338,6 +339,8 @@ class ValidationOutcome:
 
     result: CertificateValidationResult
     reason: str | None = None
+    cause: Reason | None = None
+    """Why it isn't Valid, in the verifier's words, which tell more apart; None where no chain was judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
-from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
+from chainpilot.station import (
+    contract_standing,
+    file_signature,
+    inventory,
+    judgement,
+    ocsp_requests,
+    verification_files,
+)
+from chainpilot.station.contract_standing import ContractStanding
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateInfo,
@@ -185,6 +193,16 @@ class Telling(Access):
                 look, self._layout, read_text(certificate_chain), self._clock.now()
             ),
             lambda why: OCSPRequestDataList((), (why,)),
+        )
+
+    def contract_standing(self, certificate_chain: str) -> ContractStanding:
+        """A contract's chain judged against the anchors of MO and V2G, and what a CSMS is to be asked of it."""
+        return self._look(
+            "contract_standing",
+            lambda look: contract_standing.standing_of(
+                look, self._layout, read_text(certificate_chain), self._clock.now()
+            ),
+            lambda why: ContractStanding(ValidationOutcome(CertificateValidationResult.UNKNOWN, why)),
         )
 
     def is_ca_certificate_installed(self, certificate_type: CaCertificateType | str) -> bool:
