@@ -1,4 +1,4 @@
-"""The date before which no clock is right: kept by hand at a release, held against the changelog and the calendar here."""
+"""The date before which no clock is right: kept by hand at a release, held against the changelog here."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""chainpilot keeps the certificates of Plug & Charge in order, from the charging station's key store to the PKI and back."""
+"""chainpilot keeps the certificates of Plug & Charge in order, from the station's key store to the PKI and back."""
 
 from datetime import UTC, datetime
 from typing import Final
