@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
-from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
+from chainpilot.station import file_signature, inventory, judgement, ocsp_cache, ocsp_requests, verification_files
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,
@@ -20,6 +20,7 @@ from chainpilot.station.model import (
     GetInstalledCertificatesStatus,
     LeafCertificateType,
     LeafExpiring,
+    OcspKept,
     OCSPRequestDataList,
     ValidationOutcome,
 )
@@ -173,6 +174,14 @@ class Telling(Access):
                 look, self._layout, read_text(certificate_chain), self._clock.now()
             ),
             lambda why: OCSPRequestDataList((), (why,)),
+        )
+
+    def ocsp_standing(self) -> tuple[OcspKept, ...]:
+        """The kept answers that hold about what get_v2g_ocsp_request_data asks for; what is missing there has none."""
+        return self._look(
+            "ocsp_standing",
+            lambda look: ocsp_cache.standing(look, self._layout, self._clock.now()),
+            lambda _: (),
         )
 
     def is_ca_certificate_installed(self, certificate_type: CaCertificateType | str) -> bool:
