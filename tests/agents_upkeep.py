@@ -56,10 +56,12 @@ class CountingClock(SetClock):
                 await self._lay_down.wait()
 
     async def pass_by(self, seconds: float) -> None:
-        """Let time pass, and whoever sleeps on this clock alone do what he has to do until he sleeps again."""
+        """Let time pass, and whoever it wakes do what there is to do until he sleeps again."""
+        moment = self.monotonic() + seconds
+        woken = sum(until <= moment and not sleeper.done() for until, sleeper in self._sleepers)
         before = self.naps
         self.advance(seconds)
-        await self.until_naps(before + 1)
+        await self.until_naps(before + woken)
 
 
 class running:  # noqa: N801 - read as a word: `async with running(flow.run())`
@@ -178,6 +180,8 @@ class SetTrust:
     def __init__(self, *, is_trusted: bool = True) -> None:
         self._is_trusted = asyncio.Event()
         self._subscribers: list[Callable[[ClockFinding], None]] = []
+        self._waits = 0
+        self._came = asyncio.Event()
         if is_trusted:
             self._is_trusted.set()
 
@@ -186,7 +190,16 @@ class SetTrust:
         return self._is_trusted.is_set()
 
     async def wait_trusted(self) -> None:
+        self._waits += 1
+        self._came.set()
         await self._is_trusted.wait()
+
+    async def until_waited(self, count: int) -> None:
+        """Return once somebody came to wait for trust that often in all, whether or not he had to."""
+        async with asyncio.timeout(PATIENCE):
+            while self._waits < count:
+                self._came.clear()
+                await self._came.wait()
 
     def subscribe(self, subscriber: Callable[[ClockFinding], None]) -> Callable[[], None]:
         self._subscribers.append(subscriber)
