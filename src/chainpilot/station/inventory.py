@@ -153,7 +153,13 @@ def leaves_due(look: Look, layout: Layout, before: datetime) -> tuple[LeafExpiri
             if (held is None or stored.leaf.not_after > held.leaf.not_after) and leaves.key_of(stored) is not None:
                 latest[stored.slot] = stored
     due = (
-        LeafExpiring(slot.kind, stored.leaf.subject.common_name or "", slot.edition, stored.leaf.not_after)
+        LeafExpiring(
+            slot.kind,
+            stored.leaf.subject.common_name or "",
+            slot.edition,
+            stored.leaf.not_after,
+            stored.leaf.not_before,
+        )
         for slot, stored in latest.items()
         if stored.leaf.not_after < before
     )

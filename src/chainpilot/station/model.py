@@ -47,6 +47,7 @@ __all__ = [
     "LeafExpiring",
     "OCSPRequestData",
     "OCSPRequestDataList",
+    "OcspKept",
     "OcspOutcome",
     "Secret",
     "ValidationOutcome",
@@ -312,11 +313,25 @@ class DeleteOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class OcspKept:
+    """*Ours*: a kept OCSP answer that holds: whose it is, what it says, how long it counts. Times are UTC and aware."""
+
+    certificate_hash_data: CertificateHashData
+    this_update: datetime
+    until: datetime
+    """nextUpdate, or the greatest age of an answer without one."""
+    revoked_at: datetime | None = None
+    """None: good."""
+
+
+@dataclass(frozen=True, slots=True)
 class OcspOutcome:
     """*Ours*: whether update_ocsp_cache took an answer, and why not."""
 
     accepted: bool
     reason: str | None = None
+    kept: OcspKept | None = None
+    """The answer that was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +346,8 @@ class LeafExpiring:
     edition: IsoEdition | None
     not_after: datetime
     """End of the latest leaf of the slot, timezone-aware UTC."""
+    not_before: datetime | None = None
+    """Its begin, where it is told: the lifetime as issued."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ COMMANDS: dict[str, Command] = {
     "leaves_due": lambda world, store: store.leaves_due(world.leaf.certificate.not_after.replace(year=2099)),
     "get_v2g_ocsp_request_data": lambda _, store: store.get_v2g_ocsp_request_data(),
     "get_mo_ocsp_request_data": lambda world, store: store.get_mo_ocsp_request_data(world.sent),
+    "ocsp_standing": lambda _, store: store.ocsp_standing(),
     "is_ca_certificate_installed": lambda _, store: store.is_ca_certificate_installed(DOMAIN),
     "get_verify_file": verify_file,
     "get_verify_location": verify_location,
@@ -142,8 +143,8 @@ SHOWS: dict[str, set[str]] = {
     "a chain": {"get_installed_certificates", "get_leaf_certificate_info", "get_v2g_ocsp_request_data"},
     "a leaf": {"get_leaf_certificate_info"},
     "a key": {"get_installed_certificates", "get_leaf_certificate_info", "get_leaf_expiry_days_count"},
-    "an answer": {"get_leaf_certificate_info with OCSP"},
-    "an answer's hash": {"get_leaf_certificate_info with OCSP"},
+    "an answer": {"get_leaf_certificate_info with OCSP", "ocsp_standing"},
+    "an answer's hash": {"get_leaf_certificate_info with OCSP", "ocsp_standing"},
     "a request": {"open_requests"},
 }
 """Commands whose answer has to change with that file."""

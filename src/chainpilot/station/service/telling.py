@@ -11,6 +11,7 @@ from chainpilot.station import (
     file_signature,
     inventory,
     judgement,
+    ocsp_cache,
     ocsp_requests,
     verification_files,
 )
@@ -29,6 +30,7 @@ from chainpilot.station.model import (
     GetInstalledCertificatesStatus,
     LeafCertificateType,
     LeafExpiring,
+    OcspKept,
     OCSPRequestDataList,
     ValidationOutcome,
 )
@@ -203,6 +205,14 @@ class Telling(Access):
                 look, self._layout, read_text(certificate_chain), self._clock.now()
             ),
             lambda why: ContractStanding(ValidationOutcome(CertificateValidationResult.UNKNOWN, why)),
+        )
+
+    def ocsp_standing(self) -> tuple[OcspKept, ...]:
+        """The kept answers that hold about what get_v2g_ocsp_request_data asks for; what is missing there has none."""
+        return self._look(
+            "ocsp_standing",
+            lambda look: ocsp_cache.standing(look, self._layout, self._clock.now()),
+            lambda _: (),
         )
 
     def is_ca_certificate_installed(self, certificate_type: CaCertificateType | str) -> bool:
