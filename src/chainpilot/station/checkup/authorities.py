@@ -57,7 +57,7 @@ def _domains(scene: Scene, bundle: Bundle) -> str:
 
 def _missing(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
     """A bundle without an anchor; where something in it can't be read, that is told instead."""
-    if len(scene.anchors(bundle)) or any(file.findings for file in bundle.files):
+    if len(scene.anchors(bundle)) or any(file.findings for file in bundle.read_from):
         return
     kind, user = next(_users(scene, bundle), (scene.layout.domains_of(bundle.path)[0], None))
     step = install_root(kind, f"the certificate of the {kind.value} root")
@@ -210,7 +210,7 @@ def _file_of(bundle: Bundle, certificate: Certificate) -> CertificateFile:
 
 def _removal(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[Step, ...]:
     """By hash data where it has any, which takes the CAs below it along; else out of its file."""
-    issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
+    issuer = bundle.signer_of(certificate)
     if issuer is not None and certificate.is_ca:
         return (delete_ca(bundle, certificate, issuer),)
     return take_out(scene, _file_of(bundle, certificate), certificate)
