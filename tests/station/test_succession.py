@@ -1,4 +1,4 @@
-"""AdditionalRootCertificateCheck: one CSMS root takes over from another (OCPP M05.FR.10 to 14, whitepaper M05.08 to 13)."""
+"""AdditionalRootCertificateCheck: a CSMS root takes over from another (OCPP M05.FR.10 to 14; in 1.6 M05.08 to 13)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,7 @@ REFUSED = RESULT.INVALID_CERTIFICATE_CHAIN
 DELETED = CertificateStoreUpdate(CertificateStoreUpdateOperation.DELETED, ca_certificate_type=CSMS)
 BUNDLES = pytest.mark.parametrize("bundle", ["ca/csms/CSMS_ROOT_CA.pem", "ca/csms"], ids=["file", "directory"])
 NOTED = ".chainpilot/csms_roots.pem"
+GONE = DeleteCertificateResult.ACCEPTED
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,29 @@ def watched(store: EvseSecurity) -> list[CertificateStoreUpdate]:
     return seen
 
 
+STRANGERS: dict[str, Callable[[Pki], Forged]] = {
+    "another root": lambda _: root("Another CSMS Root"),
+    "a namesake of the old one": lambda _: root("CSMS Root"),
+    "signed by a namesake of the old one": lambda _: forge("New", root("CSMS Root"), ca=True, begin=FROM, end=UNTIL),
+    "signed by its key under another name": lambda old: forge(
+        "New", Forged(root("Other", key=old.root.key).certificate, old.root.key), ca=True, begin=FROM, end=UNTIL
+    ),
+    "signed by the old one's sub-CA": lambda old: forge("New", old.sub1, ca=True, begin=FROM, end=UNTIL),
+    "the old one as another root signed it": lambda old: forge(
+        "CSMS Root", root("Elsewhere"), ca=True, key=old.root.key, begin=FROM, end=UNTIL
+    ),
+}
+
+BAD: dict[str, tuple[Callable[[Pki], Forged], InstallCertificateResult]] = {
+    "ended": (lambda old: successor(old, end=datetime(2026, 1, 1, tzinfo=UTC)).root, RESULT.EXPIRED),
+    "not begun": (lambda old: successor(old, begin=datetime(2027, 1, 1, tzinfo=UTC)).root, RESULT.EXPIRED),
+    "a leaf": (lambda old: forge("CSMS", old.root, begin=FROM, end=UNTIL), REFUSED),
+    "no keyCertSign": (lambda old: successor(old, usage={"digital_signature": True}).root, REFUSED),
+    "weak": (lambda old: successor(old, key=rsa.generate_private_key(65537, 1024)).root, REFUSED),
+    "of a test PKI": (lambda old: successor(old, test=True).root, REFUSED),
+}
+
+
 class TestInstalling:
     @BUNDLES
     def test_tc_m_01_a_root_that_the_old_one_signed_is_installed_and_listed_by_itself(
@@ -112,43 +136,19 @@ class TestInstalling:
         assert ordered(store) == [old.root.certificate]
         assert NOTED not in tree(tmp_path)
 
-    STRANGERS: dict[str, Callable[[Pki], Forged]] = {
-        "another root": lambda _: root("Another CSMS Root"),
-        "a namesake of the old one": lambda _: root("CSMS Root"),
-        "signed by a namesake of the old one": lambda _: forge(
-            "New", root("CSMS Root"), ca=True, begin=FROM, end=UNTIL
-        ),
-        "signed by its key under another name": lambda old: forge(
-            "New", Forged(root("Other", key=old.root.key).certificate, old.root.key), ca=True, begin=FROM, end=UNTIL
-        ),
-        "signed by the old one's sub-CA": lambda old: forge("New", old.sub1, ca=True, begin=FROM, end=UNTIL),
-        "the old one as another root signed it": lambda old: forge(
-            "CSMS Root", root("Elsewhere"), ca=True, key=old.root.key, begin=FROM, end=UNTIL
-        ),
-    }
-
     @pytest.mark.parametrize("case", STRANGERS)
     def test_tc_m_09_a_root_that_the_old_one_did_not_sign_is_refused(self, tmp_path: Path, old: Pki, case: str) -> None:
         store = checking(tmp_path)
         install(store, old)
-        why = refused(store, self.STRANGERS[case](old).certificate)
+        why = refused(store, STRANGERS[case](old).certificate)
         assert "CSMS Root" in why
         assert listed(store, ROOTS) == [serial(old.root)]
-
-    BAD: dict[str, tuple[Callable[[Pki], Forged], InstallCertificateResult]] = {
-        "ended": (lambda old: successor(old, end=datetime(2026, 1, 1, tzinfo=UTC)).root, RESULT.EXPIRED),
-        "not begun": (lambda old: successor(old, begin=datetime(2027, 1, 1, tzinfo=UTC)).root, RESULT.EXPIRED),
-        "a leaf": (lambda old: forge("CSMS", old.root, begin=FROM, end=UNTIL), REFUSED),
-        "no keyCertSign": (lambda old: successor(old, usage={"digital_signature": True}).root, REFUSED),
-        "weak": (lambda old: successor(old, key=rsa.generate_private_key(65537, 1024)).root, REFUSED),
-        "of a test PKI": (lambda old: successor(old, test=True).root, REFUSED),
-    }
 
     @pytest.mark.parametrize("case", BAD)
     def test_tc_m_07_a_successor_must_be_as_good_as_any_root(self, tmp_path: Path, old: Pki, case: str) -> None:
         store = checking(tmp_path)
         install(store, old)
-        make, expected = self.BAD[case]
+        make, expected = BAD[case]
         bad = make(old).certificate
         with assert_store_unchanged(tmp_path):
             assert store.install_ca(bad.to_pem(), CSMS).result is expected
@@ -171,7 +171,7 @@ class TestInstalling:
             why = refused(store, one.root.certificate)
             assert "New CSMS Root" in why
             assert "fall-back" in why
-        assert store.delete_certificate(named(old.root.certificate, old.root.certificate)) is _GONE
+        assert store.delete_certificate(named(old.root.certificate, old.root.certificate)) is GONE
         install(store, third)
         assert ordered(store) == [third.root.certificate, new.root.certificate]
 
@@ -200,9 +200,6 @@ class TestInstalling:
         with assert_store_unchanged(tmp_path):
             result = store.install_ca(new.root.certificate.to_pem(), CSMS).result
         assert result is RESULT.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
-
-
-_GONE = DeleteCertificateResult.ACCEPTED
 
 
 class TestWorking:
@@ -245,7 +242,7 @@ class TestWorking:
         store.csms_root_worked(new.root.certificate)
         wanted = named(new.root.certificate, old.root.certificate, algorithm)
         assert store.csms_roots_named(wanted) == (new.root.certificate,)
-        assert store.delete_certificate(wanted) is _GONE
+        assert store.delete_certificate(wanted) is GONE
         assert ordered(store) == []
         assert NOTED not in tree(tmp_path), "nothing is noted of what is nowhere"
 
@@ -266,7 +263,7 @@ class TestWorking:
     def test_deleting_the_old_root_by_hash_leaves_the_new_one(self, tmp_path: Path, old: Pki, new: Pki) -> None:
         store = checking(tmp_path)
         install(store, old, new)
-        assert store.delete_certificate(named(old.root.certificate, old.root.certificate)) is _GONE
+        assert store.delete_certificate(named(old.root.certificate, old.root.certificate)) is GONE
         assert ordered(store) == [new.root.certificate]
         (entry,) = chains(store, ROOTS)
         assert entry.certificate_hash_data == named(new.root.certificate, old.root.certificate)
@@ -278,7 +275,7 @@ class TestWorking:
         install(store, old)
         with assert_store_unchanged(tmp_path):
             install(store, new)
-            assert store.delete_certificate(named(new.root.certificate, old.root.certificate)) is _GONE
+            assert store.delete_certificate(named(new.root.certificate, old.root.certificate)) is GONE
         bundle_file(store, CSMS, old.root.certificate, new.root.certificate)
         assert ordered(store) == [old.root.certificate], "put back by hand it is a sub-CA like any other"
 
@@ -349,7 +346,7 @@ class TestWithoutTheCheck:
         assert list(store.trust_anchors(CSMS)) == ordered(store) == [old.root.certificate]
         with assert_store_unchanged(tmp_path):
             assert store.csms_root_worked(new.root.certificate) == ()
-        assert store.delete_certificate(named(old.root.certificate, old.root.certificate)) is _GONE
+        assert store.delete_certificate(named(old.root.certificate, old.root.certificate)) is GONE
         assert not listed(store, ROOTS)
 
     def test_roots_are_tried_in_the_order_in_which_they_begin_the_latest_first(self, tmp_path: Path) -> None:
@@ -397,7 +394,7 @@ class TestWithoutTheCheck:
         store = checking(tmp_path)
         assert store.csms_root_worked(ordered(store)[0]) == ()
         assert "2 CSMS roots" in refused(store, new.root.certificate)
-        assert store.delete_certificate(named(other, other)) is _GONE
+        assert store.delete_certificate(named(other, other)) is GONE
         install(store, new)
 
 
@@ -519,7 +516,7 @@ class TestWhatIsNoted:
                 assert store.install_ca(one.certificate.to_pem(), CSMS).result is RESULT.WRITE_ERROR
             assert store.csms_root_worked(new.root.certificate) == ()
             wanted = named(new.root.certificate, old.root.certificate)
-            assert store.delete_certificate(wanted) is not _GONE
+            assert store.delete_certificate(wanted) is not GONE
         put(tmp_path / NOTED, whole)
         assert ordered(store) == [new.root.certificate]
 
@@ -536,7 +533,7 @@ class TestWhatIsNoted:
         (tmp_path / NOTED).mkdir()
         assert store.validate(chain, [CLIENT]).result is CertificateValidationResult.UNKNOWN
         wanted = named(new.root.certificate, old.root.certificate)
-        assert store.delete_certificate(wanted) is not _GONE
+        assert store.delete_certificate(wanted) is not GONE
 
     def test_without_the_note_a_successor_is_an_orphan_and_no_anchor(self, tmp_path: Path, old: Pki, new: Pki) -> None:
         store = checking(tmp_path)

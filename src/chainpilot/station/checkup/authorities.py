@@ -147,9 +147,13 @@ def _strangers(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
 
 
 def _sub_cas(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
-    """Sub-CAs that lead nowhere, and ended ones that no leaf is below: those are told with their leaf."""
+    """Sub-CAs that lead nowhere, and ended ones that no leaf is below: those are told with their leaf.
+
+    While it can't be read which of them are roots, nobody is told to take one out.
+    """
     above = {issuer for stored in scene.stored for _, issuer in links_of(scene.look, scene.layout, stored).way}
-    orphans = {one for one in bundle.orphans if one.is_ca and not bundle.is_cross_form(one)}
+    is_noted_whole = bundle.succession is None or not bundle.succession.findings
+    orphans = {one for one in bundle.orphans if one.is_ca and is_noted_whole and not bundle.is_cross_form(one)}
     for one in bundle.intermediates:
         file = _file_of(bundle, one)
         if one in orphans:
