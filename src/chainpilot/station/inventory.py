@@ -68,7 +68,10 @@ _STATUS: Final = GetCertificateInfoStatus
 def installed_certificates(
     look: Look, layout: Layout, kinds: Iterable[CertificateType], at: datetime
 ) -> GetInstalledCertificatesResult:
-    """Hash data in the order asked: roots with their descendants, leaves in use with their sub-CAs."""
+    """Hash data in the order asked: roots with their descendants, leaves in use with their sub-CAs.
+
+    A root that another one signed is listed by itself, not below that one.
+    """
     chains: list[CertificateHashDataChain] = []
     for kind in dict.fromkeys(kinds):
         domain = _ROOTS.get(kind)
@@ -183,6 +186,10 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
         found.extend(Finding(str(bundle.path), f"{one.subject} is no anchor: {why}") for one, why in refused)
         found.extend(Finding(str(bundle.path), f"{one.subject} leads to no root here") for one in bundle.orphans)
         found.extend(_nameless(bundle.path, bundle.certificates))
+        unsigned = (one for one in bundle.roots if bundle.signer_of(one) is None)
+        found.extend(
+            Finding(str(bundle.path), f"{one.subject} can't be listed: {one.issuer} is missing") for one in unsigned
+        )
     for kind in LEAF_TYPES:
         leaves = read_leaves(look, layout, kind)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)
@@ -205,7 +212,7 @@ def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[Ce
         return tuple(
             CertificateHashDataChain(
                 kind,
-                hash_data(root, root),
+                hash_data(root, signer),
                 tuple(
                     hash_data(child, issuer)
                     for child, issuer in bundle.descendants(root)
@@ -213,7 +220,7 @@ def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[Ce
                 ),
             )
             for root in bundle.roots
-            if naming_objection(root) is None
+            if naming_objection(root) is None and (signer := bundle.signer_of(root)) is not None
         )
 
     return look.derive(("root entries", kind), (bundle,), made)

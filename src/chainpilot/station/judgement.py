@@ -178,7 +178,7 @@ def judge(
 
 
 def _check_readable(bundles: Iterable[Bundle]) -> None:
-    closed = next((file for bundle in bundles for file in bundle.files if file.is_closed), None)
+    closed = next((file for bundle in bundles for file in bundle.read_from if file.is_closed), None)
     if closed is not None:
         raise VaultReadError(closed.path, closed.findings[0].why)
 

@@ -207,7 +207,8 @@ def _installed(look: Look, layout: Layout) -> Iterator[_Place]:
         bundle = read_bundle(look, layout, domain)
         directory = (bundle.path if bundle.is_directory else bundle.path.parent) / "ocsp"
         for root in bundle.roots:
-            yield _Place(root, root, directory)
+            if (signer := bundle.signer_of(root)) is not None:
+                yield _Place(root, signer, directory)
             yield from (_Place(one, issuer, directory) for one, issuer in bundle.descendants(root))
 
 

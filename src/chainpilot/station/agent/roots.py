@@ -1,14 +1,15 @@
-"""Which CSMS roots the agent's connection rests on: those are not deleted (OCPP M04.06), and an old one may go.
+"""Which CSMS roots the agent's connection rests on: those are not deleted (OCPP M04.06).
 
-Which connection there is, and what it was verified by, the connection loop tells.
+Which connection there is, and what it was verified by, the connection loop tells. That a root's fall-back goes once a
+connection with the root has worked (M05.FR.13) is the store's to do, by `EvseSecurity.csms_root_worked`.
 """
 
 import asyncio
 
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.encoding import EncodingError
-from chainpilot.pki.hashdata import CertificateHashData, hash_data
-from chainpilot.station.model import CaCertificateType, LeafCertificateType
+from chainpilot.pki.hashdata import CertificateHashData
+from chainpilot.station.model import LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
 
@@ -37,10 +38,9 @@ class RootsInUse:
 
     def _objection(self, wanted: CertificateHashData) -> str | None:
         try:
-            roots = tuple(self._security.trust_anchors(CaCertificateType.CSMS))
+            meant = self._security.csms_roots_named(wanted)
         except (VaultError, VaultBusy) as error:
             return f"whether it is in use can't be told: {error}"
-        meant = [root for root in roots if root.is_self_signed and wanted.matches(_hash(root, wanted))]
         if not meant:
             return None
         if self._is_verified and (self._anchor is None or self._anchor in meant):
@@ -59,7 +59,3 @@ class RootsInUse:
             return load_certificates(info.certificate_root)[0]
         except (EncodingError, CertificateError, IndexError):
             return None
-
-
-def _hash(root: Certificate, wanted: CertificateHashData) -> CertificateHashData:
-    return hash_data(root, root, wanted.hash_algorithm)

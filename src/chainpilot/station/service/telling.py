@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.station import (
@@ -13,6 +14,7 @@ from chainpilot.station import (
     judgement,
     ocsp_cache,
     ocsp_requests,
+    succession,
     verification_files,
 )
 from chainpilot.station.contract_standing import ContractStanding
@@ -80,6 +82,29 @@ class Telling(Access):
         with self._vault.look() as look:
             bundle = read_bundle(look, self._layout, certificate_type)
             return judgement.anchors_of(look, (bundle,), allow_test_pki=self._layout.config.allow_test_pki)
+
+    def csms_roots(self) -> tuple[Certificate, ...]:
+        """The anchors of the CSMS, the newest first, to be tried one after another (OCPP M05.FR.14).
+
+        Each is an anchor by itself: a path ends there, signed by another root or not. What it is told of a connection
+        that was accepted is `csms_root_worked`'s.
+
+        Raises:
+            VaultError: the bundle can't be read.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return succession.csms_roots(look, self._layout)
+
+    def csms_roots_named(self, certificate_hash_data: CertificateHashData) -> tuple[Certificate, ...]:
+        """The anchors of the CSMS that would be deleted by that hash data.
+
+        Raises:
+            VaultError: the bundle can't be read.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return succession.csms_roots_named(look, self._layout, certificate_hash_data)
 
     def get_installed_certificates(
         self, certificate_types: Iterable[CertificateType | str]
