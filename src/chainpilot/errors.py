@@ -53,6 +53,7 @@ ChainpilotError
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)
 │   ├── TokenUnusable  (station.adapters.pkcs11.settings)
 │   ├── InstallRefused  (station.agent.ports)
+│   ├── LogUnreadable  (station.agent.ports)
 │   ├── MemoryFault  (station.agent.ports)
 │   ├── CsrNotMade  (station.app)
 │   ├── StationConfigError  (station.app)

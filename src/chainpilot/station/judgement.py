@@ -189,7 +189,8 @@ def _judged(
     rules = rules_of(look, layout)
     verdict = verify(Chain(chain.leaf, between), anchors, at, rules)
     if not isinstance(verdict, VerifiedChain):
-        return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors))
+        is_revoked = verdict.reason is Reason.REVOKED
+        return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors), is_revoked)
     test = None if config.allow_test_pki else _first_test(verdict)
     if test is None:
         return verdict

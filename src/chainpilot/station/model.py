@@ -338,6 +338,8 @@ class ValidationOutcome:
 
     result: CertificateValidationResult
     reason: str | None = None
+    is_revoked: bool = False
+    """Whether the reason is that a certificate of the path was revoked, which the interface has no word for."""
 
 
 @dataclass(frozen=True, slots=True)
