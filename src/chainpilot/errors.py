@@ -52,6 +52,8 @@ ChainpilotError
 │   ├── NotSpoken  (cpms.ports.stations)
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)
 │   ├── TokenUnusable  (station.adapters.pkcs11.settings)
+│   ├── RecordUnreadable  (station.agent.firmware_record)
+│   ├── ImpossibleFirmwareStep  (station.agent.firmware_states)
 │   ├── InstallRefused  (station.agent.ports)
 │   ├── LogUnreadable  (station.agent.ports)
 │   ├── MemoryFault  (station.agent.ports)

@@ -54,7 +54,7 @@ class Exchange:
             self._timer.start()
             if isinstance(self._socket, ssl.SSLSocket):
                 self._socket.do_handshake()
-        except BaseException:
+        except BaseException:  # whatever ends it, no connection is left open
             self.close()
             raise
         self.connection.sock = self._socket

@@ -166,7 +166,7 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(descriptor)
         _sync_directory(path.parent)
-    except BaseException:
+    except BaseException:  # whatever ends it, no part of a file is left behind
         path.unlink(missing_ok=True)
         raise
 
