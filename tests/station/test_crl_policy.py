@@ -77,6 +77,14 @@ def test_whatever_of_the_chain_is_revoked_the_answer_is_unknown(
     case.put_all({"leaf": case.leaf, "sub2": v2g.issuing, "sub1": v2g.sub1}[which])
     assert case.judged() is RESULT.UNKNOWN
     assert "was revoked" in case.why()
+    assert case.store.validate(v2g.stack(case.leaf.certificate), [V2G]).is_revoked
+
+
+def test_what_no_list_tells_of_is_not_called_revoked(tmp_path: Path, v2g: Pki) -> None:
+    case = Case(tmp_path, v2g, CrlPolicy.REQUIRE)
+    outcome = case.store.validate(v2g.stack(case.leaf.certificate), [V2G])
+    assert outcome.result is RESULT.UNKNOWN
+    assert not outcome.is_revoked
 
 
 State = Callable[[Case], object]

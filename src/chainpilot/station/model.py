@@ -359,6 +359,11 @@ class ValidationOutcome:
     cause: Reason | None = None
     """Why it isn't Valid, in the verifier's words, which tell more apart; None where no chain was judged."""
 
+    @property
+    def is_revoked(self) -> bool:
+        """Whether a certificate of the path was revoked, which the interface has no word for."""
+        return self.cause is Reason.REVOKED
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -127,7 +127,9 @@ def _profile(name: str) -> int:
 def _version(name: str) -> OcppVersion:
     found = next((one for one in VERSIONS if one.value == name), None)
     if found is None:
-        raise StationConfigError("agent.versions", f"{name!r:.40} is none of {', '.join(one.value for one in VERSIONS)}")
+        raise StationConfigError(
+            "agent.versions", f"{name!r:.40} is none of {', '.join(one.value for one in VERSIONS)}"
+        )
     return found
 
 

@@ -15,6 +15,7 @@ from chainpilot.station.agent.speech import Speech
 
 __all__ = ["Conversation"]
 
+
 class Conversation:
     """What the agent says and answers over one line.
 

@@ -13,14 +13,17 @@ from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.version import OcppVersion
 
 __all__ = [
+    "DiagnosticsLog",
     "FirmwareInstaller",
     "Host",
     "InstallRefused",
     "Installed",
     "Line",
+    "LogUnreadable",
     "Memory",
     "MemoryFault",
     "NotUnderstood",
+    "Obstacle",
     "QueuedEvent",
     "Report",
     "TransferRefused",
@@ -159,12 +162,25 @@ class Host(Protocol):
         ...
 
 
+class Obstacle(Enum):
+    """What stands in a transfer's way, as far as a CSMS is told (use case N01)."""
+
+    DENIED = "denied"
+    """The server wants another user or password, or doesn't allow it to this one."""
+    NOT_SUPPORTED = "not supported"
+    """The server doesn't take files, or not there."""
+    NOT_UNDERSTOOD = "not understood"
+    """The server finds our message malformed, or we its own."""
+    OTHER = "other"
+
+
 class TransferRefused(PeerError):
     """A file can't be fetched from, or brought to, that place; `why` says it without the URL's user and query."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, obstacle: Obstacle = Obstacle.OTHER) -> None:
         super().__init__(why)
         self.why = why
+        self.obstacle = obstacle
 
 
 class TransferUndecided(UndecidedError):
@@ -179,7 +195,10 @@ class Transfers(Protocol):
     """Carries files to and from URLs that a CSMS named. Synchronous: the agent calls it by `to_thread`."""
 
     def fetch(self, url: str, into: Path, *, limit: int) -> None:
-        """Write what lies at `url` into the new file `into`, at most `limit` bytes.
+        """Write what lies at `url` into the new file `into`, at most `limit` bytes; when this returns it is durable.
+
+        Nobody but its owner may read the file, and what is left of one that didn't come whole is removed. Who wants it
+        no more removes the file: then the transfer ends at its next piece.
 
         Raises:
             TransferRefused: another scheme, refused, too large.
@@ -194,6 +213,27 @@ class Transfers(Protocol):
         Raises:
             TransferRefused: another scheme, refused.
             TransferUndecided: unreachable, broken off.
+            ChainpilotError: whatever of ours the reading of `content` raises.
+        """
+        ...
+
+
+class LogUnreadable(OwnError):
+    """A log of the station's can't be read now; `why` says it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class DiagnosticsLog(Protocol):
+    """The log of the station's own software. Synchronous: the agent calls and reads it by `to_thread`."""
+
+    def read(self, oldest: datetime | None, latest: datetime | None) -> Iterable[bytes]:
+        """The log between two moments (timezone-aware UTC, each included; None is open), in pieces of any size.
+
+        Raises:
+            LogUnreadable: at once, or while it is read.
         """
         ...
 
