@@ -28,10 +28,10 @@ from chainpilot.station.app import StationConfig
 from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.testpki.app import EST_USER, TestPki
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
 from flows.recorder import Recorder
 from flows.recording import Party, Recording
-from chainpilot.wire.version import OcppVersion
 from flows.station import AgentStation, DialectStation, FlowStation
 from flows.store_answers import PLAIN, Manners
 from forge import forge

@@ -12,8 +12,7 @@ from chainpilot.station.adapters.memory import SqliteMemory
 from chainpilot.station.adapters.transfers import HttpTransfers
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.contracts import LocalList
-from chainpilot.station.agent.log_upload import DiagnosticsLog
-from chainpilot.station.agent.ports import FirmwareInstaller, Host, Memory, Transfers
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
 from chainpilot.station.agent.signing import CsrNotMade
 from chainpilot.station.model import CertificateStoreUpdate
@@ -39,7 +38,7 @@ class Station:
         watch: StationWatch | None = None,
         jitter: Callable[[], float] = _half_to_whole,
         memory: Memory | None = None,
-        host: Host | None = None,
+        starter: Starter | None = None,
         transfers: Transfers | None = None,
         installer: FirmwareInstaller | None = None,
         diagnostics: DiagnosticsLog | None = None,
@@ -53,7 +52,7 @@ class Station:
             watch: told of everything that happens, in the event loop.
             jitter: factor on every delay before connecting again, so that stations don't come back all at once.
             memory: in place of the one in the configured directory.
-            host: starts the station again when the CSMS asks; None: only the agent's connection is begun anew.
+            starter: starts the station again when the CSMS asks; None: only the agent's connection is begun anew.
             transfers: carries logs and firmware; None: HTTP and HTTPS.
             installer: puts firmware to work; None: none is taken from the CSMS.
             diagnostics: the station's diagnostics log.
@@ -64,15 +63,15 @@ class Station:
             MemoryFault: the memory can't be opened or read.
         """
         self._watcher = watch
-        self._host = host
+        self._starter = starter
         self._security = EvseSecurity(config.store, clock=clock)
-        own = SqliteMemory.open(config.state_dir) if memory is None else None
-        self._opened_anew = own.opened_anew if own is not None else None
-        self._own_memory = own
+        if memory is None:
+            memory = SqliteMemory.open(config.state_dir)
+        self._opened_anew = memory.opened_anew if isinstance(memory, SqliteMemory) else None
         self._agent = Agent(
             config,
             security=self._security,
-            memory=memory or own or _none(),
+            memory=memory,
             host=self,
             transfers=transfers or HttpTransfers(),
             clock=clock,
@@ -144,9 +143,9 @@ class Station:
         await self._connection.renew(why)
 
     async def reset(self, *, at_once: bool) -> None:
-        """Start the station again, as far as it is ours: with a host its way, else by a new connection that boots."""
-        if self._host is not None:
-            await self._host.reset(at_once=at_once)
+        """Start the station again by its starter; without one only the connection is begun anew, with a boot."""
+        if self._starter is not None:
+            await self._starter.reset(at_once=at_once)
             return
         self._agent.flows.presence.reason = BootReason.REMOTE_RESET
         await self.reconnect("the CSMS asked for a reset")

@@ -20,9 +20,9 @@ def run(
 ) -> None:
     """Run the agent: keep the station's certificates alive over OCPP, until SIGTERM or Ctrl-C.
 
-    --config FILE is needed: the store's settings, and a table [agent] that says which station this is and where its CSMS
-    is. The agent connects by OCPP 2.0.1 or 1.6, gets and renews certificates, takes roots, fetches OCSP answers, reports
-    security events, and steps up to mutual TLS when the CSMS says so. What happens is printed, one line each.
+    --config FILE is needed: the store's settings, and a table [agent] that says which station this is and where its
+    CSMS is. The agent connects by OCPP 2.0.1 or 1.6, gets and renews certificates, takes roots, fetches OCSP answers,
+    reports security events, and steps up to mutual TLS when the CSMS says so. What happens is printed, one line each.
 
     \b
     Examples:

@@ -12,7 +12,7 @@ from typing import Final
 
 from chainpilot.station.agent.ports import Installed, InstallRefused
 
-__all__ = ["REBOOTING", "CommandHost", "CommandInstaller"]
+__all__ = ["REBOOTING", "CommandInstaller", "CommandStarter"]
 
 REBOOTING: Final = 10
 """Exit code of an install command after which the station starts again by itself."""
@@ -52,7 +52,7 @@ class CommandInstaller:
         return Installed.RUNNING
 
 
-class CommandHost:
+class CommandStarter:
     """Starts the station again by a program, to which `hard` or `soft` is added."""
 
     def __init__(self, command: Sequence[str]) -> None:

@@ -66,7 +66,7 @@ class Connection:
         self._configuration = agent.flows.configuration
         self._approach = Approach(config, security, self._configuration)
         self._itinerary = Itinerary()
-        self._upgrade: tuple[int, asyncio.Future[None]] | None = None
+        self._upgrade: asyncio.Future[None] | None = None
         self._link: OcppLink | None = None
         self._hurry = asyncio.Event()
 
@@ -99,9 +99,9 @@ class Connection:
         place = url or self._config.urls.get(profile) or self._config.csms_url
         target = await self._approach.target(Network(place, profile))
         await asyncio.to_thread(tls_context, self._security, target)
-        slot = await self._configuration.begin_trial(profile, place)
+        await self._configuration.begin_trial(profile, place)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._upgrade = (slot, done)
+        self._upgrade = done
         await self.renew("the security profile changes")
         await done
 
@@ -169,7 +169,7 @@ class Connection:
 
         link = OcppLink(
             socket,
-            lambda action, payload: conversation.answer(action, payload),
+            lambda action, payload: conversation.answer(action, payload),  # noqa: PLW0108 - it is made below
             clock=self._clock,
             limits=RpcLimits(answer_timeout=float(network.message_timeout if network else 30)),
             watch=self._tell,
@@ -210,17 +210,17 @@ class Connection:
     async def _accepted(self, socket: CsmsSocket, slot: int, target: Target) -> None:
         """What was on trial has worked: the network, the password, the root, the certificate."""
         self._itinerary.begin_anew()
+        is_upgrade = self._configuration.on_trial == slot
         await self._configuration.accepted_over(slot)
         await self._approach.worked(target, socket.anchor)
-        if self._upgrade is not None and self._upgrade[0] == slot:
-            _, done = self._upgrade
+        if is_upgrade and self._upgrade is not None:
+            if not self._upgrade.done():
+                self._upgrade.set_result(None)
             self._upgrade = None
-            if not done.done():
-                done.set_result(None)
 
     async def _failed(self, slot: int, error: DialRefused | DialUndecided | ProfileNotReady) -> None:
         """A network failed: its turn may be over, and with it a step up to a higher profile."""
-        is_upgrade = self._upgrade is not None and self._upgrade[0] == slot
+        is_upgrade = self._upgrade is not None and self._configuration.on_trial == slot
         settings = self._configuration.settings
         attempts = 1 if is_upgrade else settings.network_profile_connection_attempts
         if self._itinerary.failed(self._configuration.candidates(), attempts) or is_upgrade:
@@ -231,11 +231,8 @@ class Connection:
 
     def _end_upgrade(self, error: ChainpilotError) -> None:
         """End a change of profile that failed; the network that worked is tried next."""
-        if self._upgrade is None:
-            return
-        _, done = self._upgrade
-        self._upgrade = None
-        if not done.done():
+        done, self._upgrade = self._upgrade, None
+        if done is not None and not done.done():
             done.set_exception(error)
             done.exception()  # looked at, if nobody waits any more
 

@@ -16,14 +16,16 @@ from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.certificates import CertificateDesk
 from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.contract_decisions import ContractDecision
-from chainpilot.station.agent.contracts import Contracts, LocalList
+from chainpilot.station.agent.contract_rules import ContractDecision
+from chainpilot.station.agent.contracts import DEADLINE_SECONDS, Contracts, LocalList
 from chainpilot.station.agent.conversation import Conversation
 from chainpilot.station.agent.ev_certificate import EvCertificates
 from chainpilot.station.agent.firmware import FirmwareUpdates
 from chainpilot.station.agent.flows import Flows, Voices
-from chainpilot.station.agent.log_upload import DiagnosticsLog, LogUploads
-from chainpilot.station.agent.ports import FirmwareInstaller, Host, Line, Memory, Transfers
+from chainpilot.station.agent.kept_settings import About
+from chainpilot.station.agent.log_text import security_lines
+from chainpilot.station.agent.log_upload import LogUploads
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
 from chainpilot.station.agent.presence import Identity, Presence
 from chainpilot.station.agent.renewal import Renewal
 from chainpilot.station.agent.reporting import Reporter
@@ -86,12 +88,12 @@ class Agent:
         self._clock = clock
         self._reports: set[asyncio.Future[None]] = set()
         report = Reporter(memory, clock=clock)
-        configuration = Configuration(
+        configuration = Configuration.begun(
             initial_settings(config),
             memory,
-            _StoreFacts(security),
-            report,
-            station_id=config.station_id,
+            about=About(identity=config.station_id),
+            facts=_StoreFacts(security),
+            report=report,
             url_by_profile=config.urls,
         )
         self._configuration = configuration
@@ -108,20 +110,28 @@ class Agent:
                 lambda: configuration.settings,
                 lambda: voices.present,
                 clock,
-                local_list,
                 is_time_trusted=lambda: timekeeper.is_trusted,
+                local_list=local_list,
             ),
             dialects=Dialects(memory),
             ev_certificates=EvCertificates(lambda: configuration.settings, lambda: voices.present, clock),
             firmware=FirmwareUpdates(
-                security, memory, transfers, installer if staging else None, staging, clock, report
+                security,
+                memory,
+                transfers,
+                installer if staging is not None else None,
+                staging=staging or Path(),
+                clock=clock,
+                report=report,
             ),
             host=host,
-            logs=LogUploads(transfers, report.log_lines, diagnostics, clock, report),
+            logs=LogUploads(transfers, security_lines(memory), diagnostics, clock=clock),
             presence=Presence(
                 identity, lambda: configuration.settings, clock=clock, watch=watch, heard=timekeeper.heard
             ),
-            renewal=Renewal(security, clock, timekeeper),
+            renewal=Renewal(
+                security, clock, timekeeper, security_profile=lambda: configuration.settings.security_profile
+            ),
             report=report,
             roots=roots,
             signing=Signing(
@@ -160,6 +170,7 @@ class Agent:
             "housekeeping": self._keep_house,
             "renewal": lambda: flows.renewal.run(self._renew),
             "firmware": flows.firmware.run,
+            "logs": flows.logs.run,
         }
         tasks = [asyncio.create_task(self._supervised(name, part), name=name) for name, part in parts.items()]
         try:
@@ -170,12 +181,12 @@ class Agent:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def authorize_contract(
-        self, chain_pem: str, emaid: str | None = None, *, deadline_seconds: float = 10.0
+        self, chain_pem: str, emaid: str | None = None, *, deadline_seconds: float = DEADLINE_SECONDS
     ) -> ContractDecision:
         """Whether a vehicle's contract may charge (use case C07); see Contracts.authorize."""
         return await self.flows.contracts.authorize(chain_pem, emaid, deadline_seconds=deadline_seconds)
 
-    async def _renew(self, use: LeafUse, common_name: str) -> None:
+    async def _renew(self, use: LeafUse, *, common_name: str) -> None:
         await self.flows.signing.enrol(use, common_name=common_name, again=False)
 
     async def _keep_house(self) -> None:
@@ -189,9 +200,10 @@ class Agent:
         while True:
             try:
                 await part()
-                return
             except Exception as error:  # noqa: BLE001 - the agent's own work is supervised as the connection is (house style 17)
                 _log.error("incident %s: %s ended by %s", secrets.token_hex(4), name, outline(error))
+            else:
+                return
             await self._clock.sleep_until(self._clock.monotonic() + RESTART_SECONDS)
 
 

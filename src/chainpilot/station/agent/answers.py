@@ -55,6 +55,13 @@ _SIGNING: Final = {
     MessageTrigger.SIGN_CHARGING_STATION_CERTIFICATE: LeafUse.CSMS,
     MessageTrigger.SIGN_V2G_CERTIFICATE: LeafUse.V2G,
 }
+_Setting = (
+    ocpp16.GetConfiguration
+    | ocpp16.ChangeConfiguration
+    | ocpp201.GetVariables
+    | ocpp201.SetVariables
+    | ocpp201.SetNetworkProfile
+)
 FollowUp = Callable[[], Awaitable[None]] | None
 
 _log = logging.getLogger(__name__)
@@ -95,16 +102,10 @@ class Answers:
     async def _carry_out(self, version: OcppVersion, asked: Message) -> tuple[Message, FollowUp]:
         flows = self._flows
         match asked:
-            case ocpp16.GetConfiguration():
-                return await flows.configuration.get_configuration(asked), None
-            case ocpp201.GetVariables():
-                return await flows.configuration.get_variables(asked), None
-            case ocpp16.ChangeConfiguration():
-                return await self._set(flows.configuration.change_configuration(asked))
-            case ocpp201.SetVariables():
-                return await self._set(flows.configuration.set_variables(asked))
-            case ocpp201.SetNetworkProfile():
-                return await flows.configuration.set_network_profile(asked), None
+            case ocpp16.GetConfiguration() | ocpp201.GetVariables() | ocpp201.SetNetworkProfile():
+                return await self._configure(asked), None
+            case ocpp16.ChangeConfiguration() | ocpp201.SetVariables():
+                return await self._set(asked)
             case ocpp16.Reset() | ocpp201.Reset():
                 return await self._reset(asked)
             case GetLog():
@@ -114,11 +115,25 @@ class Answers:
             case _:
                 raise RpcFault(ErrorCode.NOT_IMPLEMENTED, "this station doesn't know the action")
 
-    async def _set(self, change: Awaitable[Message]) -> tuple[Message, FollowUp]:
+    async def _configure(self, asked: _Setting) -> Message:
+        configuration = self._flows.configuration
+        match asked:
+            case ocpp16.GetConfiguration():
+                return await configuration.get_configuration(asked)
+            case ocpp16.ChangeConfiguration():
+                return await configuration.change_configuration(asked)
+            case ocpp201.GetVariables():
+                return await configuration.get_variables(asked)
+            case ocpp201.SetVariables():
+                return await configuration.set_variables(asked)
+            case ocpp201.SetNetworkProfile():
+                return await configuration.set_network_profile(asked)
+
+    async def _set(self, wanted: ocpp16.ChangeConfiguration | ocpp201.SetVariables) -> tuple[Message, FollowUp]:
         """Make the change; what concerns the connection is used by making a new one."""
         configuration = self._flows.configuration
         before = configuration.settings.password, configuration.candidates()[:1]
-        done = await change
+        done = await self._configure(wanted)
         self._flows.signing.wake()
         if (configuration.settings.password, configuration.candidates()[:1]) == before:
             return done, None

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Final, Self, TypeVar
 
@@ -81,11 +82,28 @@ class KeptSettings:
         report: Report,
         url_by_profile: Mapping[int, str] = _NO_URLS,
     ) -> Self:
-        """The configuration that the operator's settings and the memory make: what a CSMS changed wins.
+        """As `begun`, from an event loop."""
+        begun = partial(
+            cls.begun, initial, memory, about=about, facts=facts, report=report, url_by_profile=url_by_profile
+        )
+        return await asyncio.to_thread(begun)
+
+    @classmethod
+    def begun(
+        cls,
+        initial: Settings,
+        memory: Memory,
+        *,
+        about: About,
+        facts: Facts,
+        report: Report,
+        url_by_profile: Mapping[int, str] = _NO_URLS,
+    ) -> Self:
+        """The configuration that the operator's settings and the memory make: what a CSMS changed wins. May block.
 
         Raises MemoryFault.
         """
-        standing = read_record(await asyncio.to_thread(memory.read, DOCUMENT), initial)
+        standing = read_record(memory.read(DOCUMENT), initial)
         usable = {slot for slot, _ in steps.candidates(standing)}
         for slot in standing.settings.priority:
             if slot not in usable:

@@ -26,6 +26,7 @@ __all__ = [
     "Obstacle",
     "QueuedEvent",
     "Report",
+    "Starter",
     "TransferRefused",
     "TransferUndecided",
     "Transfers",
@@ -150,15 +151,19 @@ class Memory(Protocol):
         ...
 
 
-class Host(Protocol):
+class Starter(Protocol):
+    """Starts the station again."""
+
+    async def reset(self, *, at_once: bool) -> None:
+        """Start it again; unless `at_once` when nobody charges any more."""
+        ...
+
+
+class Host(Starter, Protocol):
     """What runs the agent: it holds the connection, and can start the station again."""
 
     async def reconnect(self, why: str) -> None:
         """End the connection and make a new one, with the passwords, roots and certificates that there are now."""
-        ...
-
-    async def reset(self, *, at_once: bool) -> None:
-        """Start the station again; unless `at_once` when nobody charges any more."""
         ...
 
 

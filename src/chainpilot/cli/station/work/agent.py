@@ -17,7 +17,7 @@ from chainpilot.cli.station.work.opening import program, read_config, read_passw
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
-from chainpilot.station.adapters.commands import CommandHost, CommandInstaller
+from chainpilot.station.adapters.commands import CommandInstaller, CommandStarter
 from chainpilot.station.agent.config_file import AgentTable, read_agent_table
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
 from chainpilot.station.app import Station
@@ -37,7 +37,7 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
         station = Station(
             config,
             watch=_tell_programs if as_json else _tell_people,
-            host=CommandHost(table.reset_command) if table.reset_command else None,
+            starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
         )
     except (NotCarriedOut, StoreConfigError, StationConfigError) as error:
@@ -79,7 +79,7 @@ async def _until_stopped(station: Station) -> None:
 
 def _configured(options: StoreOptions) -> tuple[AgentTable, StationConfig]:
     if options.config is None:
-        why = "the agent needs a configuration: chainpilot station --config FILE run; chainpilot station run -h tells more"
+        why = "the agent needs a configuration: chainpilot station --config FILE run; station run -h tells more"
         raise NotCarriedOut(why, Exit.USAGE)
     file, store = read_config(options)
     table = read_agent_table(file)
@@ -117,7 +117,7 @@ def _missing(options: StoreOptions, config: StationConfig, station: Station) -> 
     if profile in (2, 3) and not has_roots:
         yield f"the root of the CSMS's certificate: {install} CSMS"
     if profile == 3 and security.get_leaf_certificate_info(LeafCertificateType.CSMS).info is None:
-        yield "a client certificate, which security profile 3 needs: begin with profile 2, the CSMS can then trigger one"
+        yield "a client certificate, which security profile 3 needs: begin with profile 2, and let the CSMS trigger one"
     if not security.is_ca_certificate_installed(CaCertificateType.V2G):
         yield f"a V2G root, without which no SECC certificate is taken: {install} V2G, or the CSMS installs it"
 

@@ -1,5 +1,9 @@
 """What happens to a running agent, in words for people and as facts for programs."""
 
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from enum import Enum
 from typing import Any, Final
 
 from chainpilot.cli.station.work.naming import domain_words
@@ -27,56 +31,45 @@ _NAMES: Final = {LeafUse.V2G: "SECC certificate", LeafUse.CSMS: "client certific
 
 def words_of(event: StationEvent) -> str | None:
     """A line for people; None for what only programs want to know."""
-    match event:
-        case Connected(profile, url):
-            return f"Connected to {url}, security profile {profile}"
-        case ConnectFailed(_, _, why):
-            return f"Not connected: {why}"
-        case Disconnected(why):
-            return f"Disconnected: {why}"
-        case Booted(accepted, status):
-            return f"The CSMS {'accepts' if accepted else 'does not accept'} the station ({status})"
-        case CsrMade(use, name):
-            return f"Made a key and a request for a {_NAMES[use]} of {name}"
-        case SignCertificateSent(use, name):
-            return f"Asked the CSMS for a {_NAMES[use]} of {name}"
-        case SignCertificateAnswered(use, _, accepted, why):
-            return f"The CSMS takes the request for a {_NAMES[use]}" if accepted else f"No {_NAMES[use]} yet: {why}"
-        case CertificateReceived(use, result, why):
-            return f"Refused a {_NAMES[use]}: {result.value}, {why}" if why else f"Took a {_NAMES[use]}"
-        case InventoryAsked(chains):
-            return f"Told the CSMS what is installed: {chains} entr{'y' if chains == 1 else 'ies'}"
-        case StoreUpdated(update):
-            return f"{update.operation.value} in the store: {domain_words(update)}"
-        case _:
-            return None
+    words = _WORDS.get(type(event))
+    return words(event) if words is not None else None
 
 
 def facts_of(event: StationEvent) -> dict[str, Any] | None:
-    """The same for programs; None for single frames."""
-    match event:
-        case FrameSeen():
-            return None
-        case Connected(profile, url):
-            return {"event": "connected", "security_profile": profile, "url": url}
-        case ConnectFailed(profile, url, why):
-            return {"event": "connect_failed", "security_profile": profile, "url": url, "why": why}
-        case Disconnected(why):
-            return {"event": "disconnected", "why": why}
-        case Booted(accepted, status):
-            return {"event": "booted", "accepted": accepted, "status": status}
-        case CsrMade(use, name):
-            return {"event": "csr_made", "use": use.value, "common_name": name}
-        case SignCertificateSent(use, name):
-            return {"event": "sign_certificate_sent", "use": use.value, "common_name": name}
-        case SignCertificateAnswered(use, name, accepted, why):
-            answered = {"use": use.value, "common_name": name, "accepted": accepted, "why": why}
-            return {"event": "sign_certificate_answered", **answered}
-        case CertificateReceived(use, result, why):
-            named = use.value if use is not None else None
-            return {"event": "certificate_received", "use": named, "result": result.value, "why": why}
-        case InventoryAsked(chains):
-            return {"event": "inventory_asked", "chains": chains}
-        case StoreUpdated(update):
-            told = to_json(update)
-            return {"event": "certificate_store_update", **(told if isinstance(told, dict) else {})}
+    """The same for programs: the event's name and its fields; None for single frames."""
+    if isinstance(event, FrameSeen):
+        return None
+    if isinstance(event, StoreUpdated):
+        told = to_json(event.update)
+        return {"event": "certificate_store_update", **(told if isinstance(told, dict) else {})}
+    named = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": named, **{one.name: _plain(getattr(event, one.name)) for one in fields(event)}}
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _answered(event: SignCertificateAnswered) -> str:
+    name = _NAMES[event.use]
+    return f"The CSMS takes the request for a {name}" if event.accepted else f"No {name} yet: {event.why}"
+
+
+def _received(event: CertificateReceived) -> str:
+    name = _NAMES[event.use]
+    return f"Refused a {name}: {event.result.value}, {event.why}" if event.why else f"Took a {name}"
+
+
+_WORDS: Final[Mapping[type, Callable[[Any], str]]] = {
+    Connected: lambda one: f"Connected to {one.url}, security profile {one.profile}",
+    ConnectFailed: lambda one: f"Not connected: {one.why}",
+    Disconnected: lambda one: f"Disconnected: {one.why}",
+    Booted: lambda one: f"The CSMS {'accepts' if one.accepted else 'does not accept'} the station ({one.status})",
+    CsrMade: lambda one: f"Made a key and a request for a {_NAMES[one.use]} of {one.common_name}",
+    SignCertificateSent: lambda one: f"Asked the CSMS for a {_NAMES[one.use]} of {one.common_name}",
+    SignCertificateAnswered: _answered,
+    CertificateReceived: _received,
+    InventoryAsked: lambda one: f"Told the CSMS what is installed: {one.chains} chain{'' if one.chains == 1 else 's'}",
+    StoreUpdated: lambda one: f"{one.update.operation.value} in the store: {domain_words(one.update)}",
+}
+"""What each happening is to people; single frames are nothing to them."""
