@@ -232,6 +232,17 @@ async def test_a_change_goes_on_when_its_caller_stops_waiting() -> None:
     assert (await open_configuration(memory=memory)).settings == configuration.settings
 
 
+async def test_what_changes_nothing_is_not_written() -> None:
+    memory = PlainMemory()
+    configuration = await open_configuration(memory=memory)
+    for _ in range(3):
+        await configuration.accepted_over(0)
+        await configuration.password_worked(Secret(OLD_PASSWORD))
+        await configuration.gave_up(0)
+        await change(configuration, "HeartbeatInterval", "60")
+    assert memory.writes == 2
+
+
 async def test_changes_at_once_are_all_kept() -> None:
     memory = PlainMemory()
     configuration = await open_configuration(memory=memory)

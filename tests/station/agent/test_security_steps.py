@@ -1,6 +1,5 @@
 """Up from one security profile to the next, and never down: use cases A05, B09 and B10 as the agent decides them."""
 
-import dataclasses
 import logging
 from types import MappingProxyType
 
@@ -368,17 +367,43 @@ async def test_a_profile_that_worked_is_a_floor_whatever_the_operators_file_says
     lowered = await open_configuration(networked(1), memory)
     assert lowered.candidates() == ()
     assert "below security profile 2" in caplog.text
-    before = lowered.settings
     await lowered.accepted_over(0)
-    assert lowered.settings == before
+    assert lowered.candidates() == ()
 
 
 async def test_the_floor_holds_for_what_a_csms_sets_too() -> None:
     memory = PlainMemory()
     await (await open_configuration(networked(3), memory)).accepted_over(0)
-    settings = dataclasses.replace(networked(3), priority=())
-    configuration = await open_configuration(settings, memory)
+    network = Network(url="ws://a.example", security_profile=1)
+    lowered = networked(networks=MappingProxyType({4: network}), priority=(4,), active_network=None)
+    configuration = await open_configuration(lowered, memory)
+    assert configuration.settings.security_profile == 1
     assert await _refusal(configuration, 1, 2) == "NoSecurityDowngrade"
+    assert await change(configuration, "SecurityProfile", "3") is REJECTED
+
+
+async def test_a_lower_network_of_the_operators_does_not_get_into_the_priority() -> None:
+    networks = {
+        0: Network(url="wss://a.example", security_profile=2),
+        1: Network(url="ws://a.example", security_profile=1),
+    }
+    configuration = await open_configuration(networked(networks=MappingProxyType(networks)))
+    result = await set_variable(configuration, PRIORITY, "0,1")
+    assert result.attribute_status is SetVariableStatus.REJECTED
+    assert result.attribute_status_info is not None
+    assert result.attribute_status_info.reason_code == "NoSecurityDowngrade"
+
+
+async def test_a_trial_below_a_network_that_worked_is_over() -> None:
+    configuration = await open_configuration()
+    await configuration.set_network_profile(profile_in_slot(5, 3))
+    await configuration.begin_trial(2)
+    trial = configuration.on_trial
+    await set_variable(configuration, PRIORITY, f"5,{trial},0")
+    assert configuration.on_trial == trial
+    await configuration.accepted_over(5)
+    assert configuration.on_trial is None
+    assert _slots(configuration) == [5]
 
 
 async def test_an_accepted_network_that_was_emptied_meanwhile_changes_nothing() -> None:
