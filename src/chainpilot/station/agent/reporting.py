@@ -1,7 +1,7 @@
 """Security events told to the CSMS: one after the other, at least once, whatever connection it takes (use case A04).
 
-Which events there are is `security_events`'; how they outlast a power cut is the memory's; uploading the log is
-`agent.logs`' business.
+Which events there are is `security_events`'; how they outlast a power cut is the memory's; the log's way to the CSMS
+(GetLog) is not handled here.
 """
 
 import asyncio

@@ -45,7 +45,6 @@ _NO_DAMAGE: Final = {
     sqlite3.SQLITE_AUTH: "the database can't be accessed",
     sqlite3.SQLITE_CANTOPEN: "the database can't be opened",
     sqlite3.SQLITE_IOERR: "the disk can't be read or written",
-    sqlite3.SQLITE_NOMEM: "there is no RAM left",
     sqlite3.SQLITE_PROTOCOL: "another program holds the database locked",
     sqlite3.SQLITE_NOLFS: "the disk can't be read or written",
 }
@@ -137,14 +136,16 @@ def open_database(
         undo.callback(connection.close)
         connection.create_function("seal", -1, seal, deterministic=True)
         damage = _prepare(connection, steps, in_file=path is not None)
-        if isinstance(damage, _Empty) and not empty_is_damage:
-            with _transaction(connection):
-                _begin(connection, steps, anew)
+        begins = isinstance(damage, _Empty) and not empty_is_damage
+        if damage is not None and not begins:
+            return damage
+        with _transaction(connection):
+            _advance(connection, steps)
+            connection.executemany(_STATE, anew.items() if begins else ())
+        if begins:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()  # without its log the file still has tables
-            damage = None
-        if damage is None:
-            undo.pop_all()
-    return damage or Database(connection)
+        undo.pop_all()
+    return Database(connection)
 
 
 def _prepare(connection: sqlite3.Connection, steps: Steps, *, in_file: bool) -> Damage | None:
@@ -177,7 +178,6 @@ def _judge(connection: sqlite3.Connection, steps: Steps) -> Damage | None:
         raise MemoryFault(f"the database was written by a newer program (schema {version}, known is {len(steps)})")
     if not all(_is_intact(connection, table) for table in tables):
         return Damage("an entry of the database isn't as it was written")
-    _advance(connection, steps, version)
     return None
 
 
@@ -187,12 +187,8 @@ def _is_intact(connection: sqlite3.Connection, table: str) -> bool:
     return all(seal(*row[:-1]) == row[-1] for row in rows)
 
 
-def _begin(connection: sqlite3.Connection, steps: Steps, anew: Mapping[str, str]) -> None:
-    _advance(connection, steps, 0)
-    connection.executemany(_STATE, anew.items())
-
-
-def _advance(connection: sqlite3.Connection, steps: Steps, version: int) -> None:
+def _advance(connection: sqlite3.Connection, steps: Steps) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == len(steps):
         return
     for step in steps[version:]:
@@ -225,6 +221,8 @@ def _in_words() -> Iterator[None]:
         raise MemoryFault(_why(error) + remedy) from error
     except (UnicodeError, OverflowError):  # its text quotes the value
         raise MemoryFault("a text or number can't be written to a database") from None
+    except MemoryError:  # what Python makes of SQLITE_NOMEM
+        raise MemoryFault("there is no RAM left") from None
 
 
 def _code(error: BaseException) -> int | None:

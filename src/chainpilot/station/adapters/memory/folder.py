@@ -52,7 +52,7 @@ class Folder:
             undo.callback(os.close, descriptor)
             _check(path, os.fstat(descriptor))
             os.fchmod(descriptor, 0o700)
-            lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=descriptor)
+            lock = _own_file(path, descriptor, _LOCK, os.O_RDWR | os.O_CREAT)
             undo.callback(os.close, lock)
             _hold(path, lock)
             undo.pop_all()
@@ -140,16 +140,20 @@ class Folder:
         _log.error("%s was moved aside as %s", name, self._path / new)
 
     def _file(self, name: str, flags: int) -> int:
-        """Open a file of ours for its owner alone; raises MemoryFault for what is no file of ours."""
-        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(name, flags, 0o600, dir_fd=self._descriptor)
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
-            os.close(descriptor)
-            raise MemoryFault(f"{self._path / name} is no file of this user's")
-        if about.st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-        return descriptor
+        return _own_file(self._path, self._descriptor, name, flags)
+
+
+def _own_file(path: Path, directory: int, name: str, flags: int) -> int:
+    """Open a file for its owner alone; raises MemoryFault for what is no file of this user's."""
+    flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(name, flags, 0o600, dir_fd=directory)
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+        os.close(descriptor)
+        raise MemoryFault(f"{path / name} is no file of this user's")
+    if about.st_mode & 0o077:
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _make(path: Path) -> None:
@@ -197,4 +201,5 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise MemoryFault(f"{path} can't be used: {error.strerror or error}") from error
+        place = path / os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path
+        raise MemoryFault(f"{place} can't be used: {error.strerror or error}") from error
