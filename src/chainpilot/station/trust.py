@@ -39,7 +39,7 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
     3. it is valid at `at`; this enumeration has no word for "not yet" (Expired);
     4. it isn't of a test PKI, unless allowed; a root signed itself (InvalidSignature); another CA is signed by a CA of
        that bundle, or is the cross-signed form of one of its roots (InvalidCertificateChain); where additional CSMS
-       roots are checked and one is there, it is that one's successor, whoever signed it (InvalidCertificateChain);
+       roots are checked and one is there, that one signed it, whatever it is else (`succession.objection`);
     5. it isn't there already (Accepted, nothing to write);
     6. it fits into the store (CertificateStoreMaxLengthExceeded).
 
