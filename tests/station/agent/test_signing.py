@@ -311,9 +311,12 @@ async def test_it_is_sent_in_the_dialect_in_which_the_csms_asked_for_it(bench: B
     assert json.loads(str(said.payload["data"]))["certificateType"] == "ChargingStationCertificate"
 
 
-@pytest.mark.parametrize(("missing", "words"), [("organisation", "CpoName"), ("secc_id", "common name")])
-async def test_without_a_name_that_is_needed_no_request_is_made(bench: Bench, missing: str, words: str) -> None:
-    bench.settings = replace(SETTINGS, **{missing: ""})
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [(replace(SETTINGS, organisation=""), "CpoName"), (replace(SETTINGS, secc_id=""), "common name")],
+)
+async def test_without_a_name_that_is_needed_no_request_is_made(bench: Bench, settings: Settings, words: str) -> None:
+    bench.settings = settings
     with pytest.raises(CsrNotMade, match=words):
         await bench.signing.prepare(LeafUse.V2G)
     assert not await asyncio.to_thread(bench.store.open_requests)

@@ -35,8 +35,8 @@ from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.agent.setup import StationConfig, initial_settings
 from chainpilot.station.agent.signing import Signing
 from chainpilot.station.agent.speech import Dialects
+from chainpilot.station.agent.store_facts import StoreFacts
 from chainpilot.station.agent.timekeeping import Timekeeper
-from chainpilot.station.model import CaCertificateType, CertificateType, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationWatch
 
@@ -92,7 +92,7 @@ class Agent:
             initial_settings(config),
             memory,
             about=About(identity=config.station_id),
-            facts=_StoreFacts(security),
+            facts=StoreFacts(security, clock),
             report=report,
             url_by_profile=config.urls,
         )
@@ -143,10 +143,15 @@ class Agent:
         )
 
     async def begin(self, *, opened_anew: str | None = None) -> None:
-        """Note that the station has started; `opened_anew` says why its memory knows nothing of before."""
+        """Note that the station has started, look at its clock, keep house; before anything else.
+
+        `opened_anew` says why its memory knows nothing of before, if so it is.
+        """
+        await self.flows.timekeeper.begin()
         if opened_anew is not None:
             await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
         await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
+        await asyncio.to_thread(self._security.run_housekeeping)
 
     def hear_frame(self, frame: FrameSeen) -> None:
         """A frame went over the line: one that nobody can read is a security event, once until it was told."""
@@ -190,10 +195,10 @@ class Agent:
         await self.flows.signing.enrol(use, common_name=common_name, again=False)
 
     async def _keep_house(self) -> None:
+        wait = self._security.layout.config.garbage_collect_seconds
         while True:
-            await asyncio.to_thread(self._security.run_housekeeping)
-            wait = self._security.layout.config.garbage_collect_seconds
             await self._clock.sleep_until(self._clock.monotonic() + wait)
+            await asyncio.to_thread(self._security.run_housekeeping)
 
     async def _supervised(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         """A part that fails is told of and begun again; the others go on."""
@@ -205,23 +210,3 @@ class Agent:
             else:
                 return
             await self._clock.sleep_until(self._clock.monotonic() + RESTART_SECONDS)
-
-
-class _StoreFacts:
-    """What of the store decides whether a setting is taken."""
-
-    def __init__(self, security: EvseSecurity) -> None:
-        self._security = security
-
-    def has_csms_root(self) -> bool:
-        """Whether some CSMS root counts and is valid now."""
-        return self._security.is_ca_certificate_installed(CaCertificateType.CSMS)
-
-    def has_client_certificate(self) -> bool:
-        """Whether a client certificate could be shown now."""
-        return self._security.get_leaf_certificate_info(LeafCertificateType.CSMS).info is not None
-
-    def installed_certificates(self) -> int:
-        """How many are installed, sub-CAs included."""
-        chains = self._security.get_installed_certificates(CertificateType).certificate_hash_data_chain
-        return sum(1 + len(one.child_certificate_hash_data) for one in chains)

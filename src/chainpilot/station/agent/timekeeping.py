@@ -149,15 +149,19 @@ class Timekeeper:
 
         return unsubscribe
 
+    async def begin(self) -> None:
+        """Look at the clock for the first time, so that others may ask; `run` looks on."""
+        if not self._is_recalled:
+            await self._recall()
+        self._look()
+
     async def run(self) -> None:
         """Look at the clock and tell what is found, until cancelled; the latest moment is written down then too."""
         if self._assume_time_ok:
             _log.warning("assume_time_ok is set: a clock that was set back is trusted all the same")
         try:
             while True:
-                if not self._is_recalled:
-                    await self._recall()
-                self._look()
+                await self.begin()
                 await self._tell()
                 await self._write()
                 await self._bell.wait(self._clock, self._clock.monotonic() + LOOK_EVERY)
