@@ -33,7 +33,7 @@ from chainpilot.station.agent.revocation import OcspUpkeep
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.agent.setup import StationConfig, initial_settings
-from chainpilot.station.agent.signing import Signing
+from chainpilot.station.agent.signing import LEAF_TYPES_OF, CsrNotMade, Signing
 from chainpilot.station.agent.speech import Dialects
 from chainpilot.station.agent.store_facts import StoreFacts
 from chainpilot.station.agent.timekeeping import Timekeeper
@@ -44,6 +44,8 @@ __all__ = ["Agent"]
 
 RESTART_SECONDS: Final = 60.0
 """Before a part that failed is begun again."""
+MISSING_SECONDS: Final = 3600.0
+"""Between two looks whether a leaf is missing that the station asks for by itself."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class Agent:
         """
         self._security = security
         self._clock = clock
+        self._enrols = config.enrols
         self._reports: set[asyncio.Future[None]] = set()
         report = Reporter(memory, clock=clock)
         configuration = Configuration.begun(
@@ -173,6 +176,7 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
             "housekeeping": self._keep_house,
+            "first certificates": self._ask_for_what_is_missing,
             "renewal": lambda: flows.renewal.run(self._renew),
             "firmware": flows.firmware.run,
             "logs": flows.logs.run,
@@ -193,6 +197,21 @@ class Agent:
 
     async def _renew(self, use: LeafUse, *, common_name: str) -> None:
         await self.flows.signing.enrol(use, common_name=common_name, again=False)
+
+    async def _ask_for_what_is_missing(self) -> None:
+        """Ask for each leaf that the station has none of and is to ask for by itself; again every hour."""
+        while self._enrols:
+            for use in self._enrols:
+                found = await asyncio.to_thread(self._security.usable_leaves, LEAF_TYPES_OF[use])
+                if not found:
+                    await self._enrol_if_possible(use)
+            await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
+
+    async def _enrol_if_possible(self, use: LeafUse) -> None:
+        try:
+            await self.flows.signing.enrol(use, again=False)
+        except CsrNotMade as error:
+            _log.warning("the %s leaf that is missing is not asked for: %s", use.name, error.why)
 
     async def _keep_house(self) -> None:
         wait = self._security.layout.config.garbage_collect_seconds

@@ -36,6 +36,8 @@ LEAF_TYPES_OF: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: Leaf
 USES_OF: Final = {kind: use for use, kind in LEAF_TYPES_OF.items()}
 """The store's words in OCPP's uses."""
 DOCUMENT: Final = "signing"
+LOOK_SECONDS: Final = 30.0
+"""Between two looks at the store: other processes may make requests in it too."""
 
 _log = logging.getLogger(__name__)
 
@@ -151,10 +153,8 @@ class Signing:
             while True:
                 self._news.clear()
                 due = await self._next()
-                if due is None:
-                    await self._news.wait()
-                elif due[1] > 0:
-                    await sleep_or(self._clock, due[1], self._news)
+                if due is None or due[1] > 0:
+                    await sleep_or(self._clock, min(LOOK_SECONDS, due[1] if due else LOOK_SECONDS), self._news)
                 else:
                     await self._send(speech, due[0])
         finally:
