@@ -133,7 +133,11 @@ class Agent:
                 identity, lambda: configuration.settings, clock=clock, watch=watch, heard=timekeeper.heard
             ),
             renewal=Renewal(
-                security, clock, timekeeper, security_profile=lambda: configuration.settings.security_profile
+                security,
+                clock,
+                timekeeper,
+                names=lambda use: (configuration.settings.secc_id if use is LeafUse.V2G else config.station_id,),
+                security_profile=lambda: configuration.settings.security_profile,
             ),
             report=report,
             roots=roots,
