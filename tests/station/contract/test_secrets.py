@@ -84,6 +84,7 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
         "leaves_due": lambda: store.leaves_due(NOON.replace(year=2099)),
         "get_v2g_ocsp_request_data": store.get_v2g_ocsp_request_data,
         "get_mo_ocsp_request_data": lambda: store.get_mo_ocsp_request_data(chain),
+        "contract_standing": lambda: (store.contract_standing(chain), store.contract_standing("rubbish")),
         "is_ca_certificate_installed": lambda: store.is_ca_certificate_installed(DOMAIN),
         "get_verify_file": lambda: store.get_verify_file(DOMAIN),
         "get_verify_location": lambda: store.get_verify_location(DOMAIN),
