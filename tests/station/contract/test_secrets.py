@@ -85,6 +85,7 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
         "get_v2g_ocsp_request_data": store.get_v2g_ocsp_request_data,
         "get_mo_ocsp_request_data": lambda: store.get_mo_ocsp_request_data(chain),
         "ocsp_standing": store.ocsp_standing,
+        "contract_standing": lambda: (store.contract_standing(chain), store.contract_standing("rubbish")),
         "is_ca_certificate_installed": lambda: store.is_ca_certificate_installed(DOMAIN),
         "get_verify_file": lambda: store.get_verify_file(DOMAIN),
         "get_verify_location": lambda: store.get_verify_location(DOMAIN),

@@ -37,7 +37,7 @@ from chainpilot.wire.pnc.words import AuthorizeCertificateStatus
 __all__ = ["DEADLINE_SECONDS", "RESERVE_SECONDS", "Contracts", "LocalList"]
 
 DEADLINE_SECONDS: Final = 30.0
-"""A vehicle waits 60 s for AuthorizationRes to say something else than Ongoing (ISO 15118-2 table 109)."""
+"""Half of what a vehicle waits while AuthorizationRes says Ongoing (ISO 15118-2, V2G_EVCC_Ongoing_Timeout)."""
 RESERVE_SECONDS: Final = 0.5
 """Of the deadline, kept for what is decided here when the CSMS hasn't answered; a quarter of it where it is short."""
 

@@ -23,7 +23,7 @@ from chainpilot.wire.pnc.words import CertificateAction, Iso15118EvCertificateSt
 __all__ = ["DEADLINE_SECONDS", "MAX_ADVISED", "MAX_SCHEMA_VERSION", "EvCertificateAnswer", "EvCertificates"]
 
 DEADLINE_SECONDS: Final = 4.5
-"""What a vehicle gives the station for CertificateInstallationRes (contract-exi.md; ISO 15118-2 table 109)."""
+"""What a vehicle gives the station for CertificateInstallationRes (pnc-messages.md section 4)."""
 MAX_SCHEMA_VERSION: Final = 50
 """Characters of iso15118SchemaVersion (OCPP 2.0.1 Get15118EVCertificateRequest)."""
 MAX_ADVISED: Final = 5500
