@@ -19,7 +19,7 @@ from chainpilot.link.ocpp import Answer, MessageSocket, OcppLink, RpcFault
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import Target, tls_context
-from chainpilot.station.agent.signing import LEAF_TYPES_OF
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
