@@ -119,7 +119,7 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
 
 NAMES = tuple(commands(open_store(Path("/nowhere")), v2g_pki()))
 HANDED_OVER = {"usable_leaves", "get_leaf_certificate_info", "get_all_valid_certificates_info", "get_key_pair"}
-"""What seed 001 and seed 000 hand the password over by."""
+"""What seed 001 and seed 000 hand the password over by, and what the agent dials with."""
 
 
 def test_every_public_command_is_among_them() -> None:
