@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chainpilot.link.faults import LinkClosed
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import Installed, MemoryFault, QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 from chainpilot.wire.version import OcppVersion
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from certs import FROM, Pki, root, v2g_pki
+from certs import FROM, UNTIL, Pki, root, v2g_pki
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.station import EvseSecurity
@@ -44,23 +44,25 @@ def v2g() -> Pki:
 
 
 def opened(directory: Path, **settings: Any) -> EvseSecurity:
-    """A store whose MO bundle is a directory."""
-    return open_store(directory, mo_ca_bundle="ca/mo", kept_leaves=1, **settings)
+    """A store whose MO bundle is a directory, and which checks additional CSMS roots."""
+    settings |= {"mo_ca_bundle": "ca/mo", "additional_root_certificate_check": True}
+    return open_store(directory, kept_leaves=1, **settings)
 
 
 def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
     """A store in use, and the commands to be stopped.
 
-    Two V2G roots, the second with a sub-CA in the bundle; two MO roots in a directory with hash links; a leaf with its
-    OCSP answer, one open request and four superseded ones.
+    Two V2G roots, the second with a sub-CA in the bundle; two MO roots in a directory with hash links; a CSMS root; a
+    leaf with its OCSP answer, one open request and four superseded ones.
     """
-    second, mo = v2g_pki(), root("MO Root")
+    second, mo, csms = v2g_pki(), root("MO Root"), root("CSMS Root")
     installed = (
         (v2g.root, CaCertificateType.V2G),
         (second.root, CaCertificateType.V2G),
         (second.sub1, CaCertificateType.V2G),
         (mo, CaCertificateType.MO),
         (root("Second MO Root"), CaCertificateType.MO),
+        (csms, CaCertificateType.CSMS),
     )
     store = opened(directory)
     for forged, kind in installed:
@@ -74,7 +76,19 @@ def prepared(directory: Path, v2g: Pki) -> dict[str, Command]:
         earlier.generate_certificate_signing_request(V2G, "DE", f"Former Operator {number}", EVSE)
     csr = store.generate_certificate_signing_request(V2G, "DE", "Operator", EVSE).csr
     assert csr is not None
-    return commands(v2g, v2g.enrol(csr), leaf, second, mo.certificate)
+    new_csms = forge("New CSMS Root", csms, ca=True, begin=FROM, end=UNTIL).certificate
+    return commands(v2g, v2g.enrol(csr), leaf, second, mo.certificate) | succession(csms.certificate, new_csms)
+
+
+def succession(old: Certificate, new: Certificate) -> dict[str, Command]:
+    """What replaces a CSMS root; the second is done after the first, and so is the third."""
+    return {
+        "install_successor": lambda store: store.install_ca(new.to_pem(), CaCertificateType.CSMS).accepted,
+        "csms_root_worked": lambda store: store.csms_root_worked(new) == (old,),
+        "delete_successor": lambda store: (
+            store.delete_certificate(hash_data(new, old)) is DeleteCertificateResult.ACCEPTED
+        ),
+    }
 
 
 def commands(v2g: Pki, chain: str, leaf: Certificate, second: Pki, mo: Certificate) -> dict[str, Command]:
@@ -149,6 +163,9 @@ COMMANDS = (
     "replace_signing_request",
     "mark_request",
     "run_housekeeping",
+    "install_successor",
+    "csms_root_worked",
+    "delete_successor",
 )
 
 
@@ -164,6 +181,8 @@ def ready(directory: Path, v2g: Pki, command: str) -> Command:
         (directory / "client/cso/ocsp/gone_ocsp.der").write_bytes(b"of a certificate that is gone")
     if command == "get_verify_location":
         misplace_a_link(directory)
+    if command in ("csms_root_worked", "delete_successor"):
+        assert run["install_successor"](opened(directory))
     return run[command]
 
 
@@ -183,6 +202,7 @@ def state(directory: Path) -> dict[str, int]:
         pending.csr.subject.organization != "Operator" for pending in reopened.open_requests()
     )
     counts["with a CSMS"] = sum(pending.with_csms for pending in reopened.open_requests())
+    counts["CSMS roots"] = len(reopened.csms_roots())
     counts["leaves"] = len(reopened.leaves_due(datetime.max.replace(tzinfo=UTC)))
     return counts
 

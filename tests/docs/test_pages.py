@@ -30,7 +30,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, with_token = blocks("docs/howto/station-store.md", "python")
+    code, connecting, with_token = blocks("docs/howto/station-store.md", "python")
     v2g = v2g_hierarchy(years=30)
 
     def chain_pem_for(csr: str) -> str:
@@ -39,7 +39,11 @@ def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.
         return Chain(leaf.certificate, (v2g.sub2.certificate, v2g.sub1.certificate)).to_pem()
 
     said = io.StringIO()
-    names = {"root_pem": v2g.root.certificate.to_pem(), "chain_pem_for": chain_pem_for}
+    names = {
+        "root_pem": v2g.root.certificate.to_pem(),
+        "chain_pem_for": chain_pem_for,
+        "connected_to_csms": lambda _: True,
+    }
     pin = tmp_path / "pin"
     pin.write_text(PIN)
     pin.chmod(0o600)
@@ -50,7 +54,7 @@ def test_the_store_s_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.
             "/usr/lib/softhsm/libsofthsm2.so": str(tokens.module),
             "/etc/chainpilot/pin": str(pin),
         }
-        for block in (code, with_token):
+        for block in (code, connecting, with_token):
             exec(re.sub("|".join(places), lambda found: places[found[0]], block), names)
     assert said.getvalue().splitlines() == ["Accepted", "Accepted", "Accepted", "Accepted 3", "Accepted"]
     assert list((tmp_path / "certs/client/cso").glob("*.tkey"))

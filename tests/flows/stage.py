@@ -28,6 +28,7 @@ from chainpilot.station.app import StationConfig
 from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.testpki.app import EST_USER, TestPki
 from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
 from flows.recorder import Recorder
 from flows.recording import Party, Recording
@@ -268,4 +269,5 @@ def _settings(folder: Path, cpms: Cpms, password: str, cast: Cast) -> StationCon
         organisation=OPERATOR,
         country="DE",
         secc_name=EVSE,
+        versions=(OcppVersion.V16,),
     )

@@ -14,6 +14,7 @@ from ocpp.v16 import call
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import ProfileNotReady
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.app import StationConfigError
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
 from chainpilot.station.watch import (
@@ -55,12 +56,14 @@ async def joined(
     password: str = PASSWORD,
     boot_answers: tuple[str, ...] = (),
     clock: SetClock | None = None,
+    settings: Settings | None = None,
 ) -> AsyncIterator[tuple[Csms, Running]]:
     """A CSMS, by default with a certificate of `back` for localhost, and a station that runs against it."""
     async with csms_at(directory, server or back, name=name) as csms:
         csms.boot_answers, csms.interval = list(boot_answers), 1 if boot_answers else 300
         store = directory / "store"
-        async with running_station(store, csms.url(), v2g, back, password=password, clock=clock) as running:
+        more = {"settings": settings} if settings is not None else {}
+        async with running_station(store, csms.url(), v2g, back, password=password, clock=clock, **more) as running:
             yield csms, running
 
 
@@ -108,13 +111,13 @@ async def test_after_its_client_certificate_a_station_steps_up_to_mutual_tls(
         signs_with(csms, v2g, back)
         await running.until(Booted, accepted=True)
         with pytest.raises(ProfileNotReady, match="client certificate"):
-            await running.station.reconnect(profile=3)
+            await running.station.step_up(3)
         await enrolled(running, LeafUse.CSMS)
-        await running.station.reconnect(profile=3)
+        await running.station.step_up(3)
         await running.until(Connected, profile=3)
         assert running.station.profile == 3
         with pytest.raises(StationConfigError):
-            await running.station.reconnect(profile=2)
+            await running.station.step_up(2)
         assert csms.client_names == [None, STATION]
 
 
@@ -124,16 +127,17 @@ async def test_a_step_up_that_fails_falls_back_to_the_profile_that_worked(tmp_pa
         await running.until(Booted, accepted=True)
         await enrolled(running, LeafUse.CSMS)
         with pytest.raises(Exception, match="another name"):
-            await running.station.reconnect(profile=3, url=csms.url("127.0.0.1"))
+            await running.station.step_up(3, url=csms.url("127.0.0.1"))
         await running.until(ConnectFailed, profile=3)
         await running.until(Connected, profile=2)
         assert running.station.profile == 2
 
 
-async def test_a_lost_certificate_is_asked_for_with_the_same_request_at_the_next_connection(
+async def test_a_lost_certificate_is_asked_for_with_the_same_request_over_the_next_connection(
     tmp_path: Path, v2g: Pki, back: Pki
 ) -> None:
-    async with joined(tmp_path, v2g, back) as (csms, running):
+    settings = Settings(cert_signing_wait_minimum=1)
+    async with joined(tmp_path, v2g, back, settings=settings) as (csms, running):
         await running.until(Booted, accepted=True)
         await running.station.enrol(LeafUse.V2G)
         await running.until(SignCertificateAnswered, accepted=True)
@@ -278,6 +282,8 @@ async def test_a_request_that_a_csms_works_on_is_sent_again_unchanged_days_later
         await running.until(Disconnected)
         await clock.until_somebody_sleeps(until=JITTER)
         clock.advance(JITTER)
+        await running.until(Booted)
+        clock.advance(Settings().cert_signing_wait_minimum)
         await running.until(CertificateReceived, result=InstallCertificateResult.ACCEPTED)
     assert len({inner["csr"] for _, inner in csms.requests}) == 1
     assert len(csms.requests) == 3

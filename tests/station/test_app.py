@@ -10,6 +10,7 @@ import pytest
 from certs import csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station import StoreConfig
+from chainpilot.station.adapters.connection import Connection
 from chainpilot.station.app import CsrNotMade, Station, StationConfig, StationConfigError
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.station.store.requests import KEPT_SUPERSEDED
@@ -76,8 +77,12 @@ class HurriedClock(SetClock):
 async def test_delays_double_to_their_bound_while_nobody_answers(tmp_path: Path) -> None:
     clock = HurriedClock()
     told: list[StationEvent] = []
-    station = Station(config(tmp_path), clock=clock, watch=told.append, jitter=lambda: 1.0)
-    task = asyncio.create_task(station.run())
+    station = Station(config(tmp_path), clock=clock, watch=told.append)
+    await station.agent.begin()
+    connection = Connection(
+        config(tmp_path), station.security, station.agent, clock=clock, watch=told.append, jitter=lambda: 1.0
+    )
+    task = asyncio.create_task(connection.run())
     waited = [await asyncio.wait_for(clock.waits.get(), 10) for _ in range(10)]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

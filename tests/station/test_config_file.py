@@ -2,7 +2,7 @@
 
 import tomllib
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ secc_leaf_key_directory = "k/secc"
 private_key_password = "pass-word"
 encrypt_generated_keys = false
 allow_test_pki = true
+additional_root_certificate_check = true
 csms_profile = "off"
 v2g_profile = "warn"
 mo_profile = "enforce"
@@ -90,6 +91,7 @@ def test_every_setting_of_the_store_can_be_written() -> None:
         private_key_password="pass-word",
         encrypt_generated_keys=False,
         allow_test_pki=True,
+        additional_root_certificate_check=True,
         csms_profile=ProfilePolicy.OFF,
         v2g_profile=ProfilePolicy.WARN,
         mo_profile=ProfilePolicy.ENFORCE,
@@ -115,7 +117,7 @@ def test_every_setting_of_the_store_can_be_written() -> None:
         max_file_bytes=7,
         parity=Parity(*[True] * 5),
     )
-    assert Layout.of(config).root == CERTS
+    assert Layout.of(replace(config, parity=Parity())).root == CERTS
 
 
 def test_an_empty_file_is_the_defaults() -> None:

@@ -309,6 +309,7 @@ class TestExpiry:
             ("V2G", "DE*CHP*E1234*2", "IsoEdition.ISO_2"),
         ]
         assert store.leaves_due(end) == (), "before that moment"
+        assert {one.not_before for one in due} == {FROM}
 
 
 def test_a_subscriber_finds_the_house_tidy_and_unlocked(tmp_path: Path, v2g: Pki) -> None:

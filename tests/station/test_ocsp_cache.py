@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from certs import Pki, v2g_pki
+from certs import UNTIL, Pki, v2g_pki
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
-from chainpilot.pki.ocsp import MAX_RESPONSE_BYTES
+from chainpilot.pki.ocsp import MAX_AGE, MAX_RESPONSE_BYTES
 from chainpilot.station import EvseSecurity
-from chainpilot.station.model import CaCertificateType, CertificateOCSP, LeafCertificateType
+from chainpilot.station.model import CaCertificateType, CertificateOCSP, LeafCertificateType, OcspKept
 from clocks import SetClock
 from forge import NOON, Forged
 from ocsp_answers import NEXT, SINCE, answer, cert_id, delegate, single
@@ -330,3 +330,36 @@ def test_times_are_judged_at_the_moment_of_the_command(shelf: Shelf) -> None:
     for moment, is_taken in moments:
         shelf.clock.set(moment)
         assert (shelf.take(shelf.about_leaf()) is None) is is_taken
+
+
+def test_standing_tells_how_long_each_answer_holds_and_what_it_says(shelf: Shelf) -> None:
+    assert shelf.store.ocsp_standing() == ()
+    assert shelf.take(shelf.about_leaf(revoked=SINCE)) is None
+    issuing, sub1 = shelf.ways[1]
+    outcome = shelf.store.cache_ocsp(
+        named(issuing, sub1.certificate), b64encode(shelf.about(issuing, sub1, until=None)).decode()
+    )
+    kept = shelf.store.ocsp_standing()
+    assert kept == (
+        OcspKept(shelf.subject, SINCE, NEXT, SINCE),
+        OcspKept(named(issuing, sub1.certificate), SINCE, SINCE + MAX_AGE),
+    )
+    assert outcome.kept == kept[1]
+
+
+def test_standing_tells_of_a_future_leaf_too_and_never_of_what_has_ended(shelf: Shelf) -> None:
+    future = leaf(shelf.v2g, "DE*CHP*E1234*2", begin=NOON + HOUR)
+    place(shelf.store, shelf.v2g, future, name="FUTURE")
+    for one in (future.certificate, shelf.leaf):
+        subject = named(one, shelf.v2g.issuing.certificate)
+        assert shelf.take(shelf.about(one, shelf.v2g.issuing), subject) is None
+    assert len(shelf.store.ocsp_standing()) == 2
+    shelf.clock.set(NEXT + timedelta(seconds=1))
+    assert shelf.store.ocsp_standing() == (), "the answers have ended"
+    shelf.clock.set(UNTIL + timedelta(seconds=1))
+    assert shelf.store.ocsp_standing() == (), "the leaves have ended"
+
+
+def test_a_refused_answer_is_not_kept(shelf: Shelf) -> None:
+    outcome = shelf.store.cache_ocsp(shelf.subject, b64encode(shelf.about_leaf(unknown=True)).decode())
+    assert (outcome.accepted, outcome.kept) == (False, None)

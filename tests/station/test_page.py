@@ -92,6 +92,23 @@ def full_store(directory: Path, v2g: Pki) -> Enum:
     return store.install_ca(root("Second Root").certificate.to_pem(), DOMAIN).result
 
 
+def csms_roots(*generations: int) -> Case:
+    """The last of these is offered where additional roots are checked, after the others; each signed the next one."""
+
+    def case(directory: Path, _: Pki) -> Enum:
+        line = [root("CSMS Root 0")]
+        for number in range(1, max(generations) + 1):
+            line.append(forge(f"CSMS Root {number}", line[-1], ca=True, begin=FROM, end=UNTIL))
+        store = open_store(directory, additional_root_certificate_check=True)
+        *before, last = (
+            store.install_ca(line[one].certificate.to_pem(), CaCertificateType.CSMS) for one in generations
+        )
+        assert all(one.accepted for one in before)
+        return last.result
+
+    return case
+
+
 def request(country: str, common: str) -> Case:
     return lambda directory, _: (
         open_store(directory).generate_certificate_signing_request(V2G, country, "Operator", common).status
@@ -134,6 +151,8 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("install_ca", "a root of a test PKI"): offer(lambda _: root("Test", test=True).certificate.to_pem()),
     ("install_ca", "a sub-CA whose issuer is not installed"): offer(lambda v2g: v2g.sub1.certificate.to_pem()),
+    ("install_ca", "additional CSMS roots are checked, and the root that is there didn't sign it"): csms_roots(0, 2),
+    ("install_ca", "no connection with the last CSMS root has worked yet"): csms_roots(0, 1, 2),
     ("install_ca", "it has ended or not begun"): offer(lambda _: root("Old", **ENDED).certificate.to_pem()),
     ("install_ca", "more than one certificate"): offer(lambda v2g: v2g.root.certificate.to_pem() * 2),
     ("install_ca", "the bundle holds something that is neither PEM nor DER"): unreadable_bundle,

@@ -113,6 +113,7 @@ class OcppLink:
         self._clock = clock
         self._watch = watch
         self._name = name
+        self._version = version
         self._rpc = Rpc(lambda: str(uuid.uuid4()), limits, version)
         self._end: SocketClosed | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, object]]] = {}
@@ -123,6 +124,11 @@ class OcppLink:
         self._context = contextvars.copy_context()
         self._sooner = asyncio.Event()
         self._armed: float | None = None
+
+    @property
+    def version(self) -> OcppVersion:
+        """Of OCPP, as it was agreed on."""
+        return self._version
 
     @property
     def end(self) -> SocketClosed | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from chainpilot.pki.keys import KeySpec
 from chainpilot.station.layout import CrlPolicy, Parity, ProfilePolicy, StoreConfig, StoreConfigError
 
-__all__ = ["MAX_CONFIG_CHARACTERS", "HardwareSettings", "StoreFile", "read_store_file"]
+__all__ = ["MAX_CONFIG_CHARACTERS", "HardwareSettings", "StoreFile", "check_names", "read_store_file"]
 
 MAX_CONFIG_CHARACTERS: Final = 64 * 1024
 """Of a configuration; every setting of a store with a hundred names takes less than 10 000."""
@@ -53,6 +53,8 @@ class StoreFile:
     """Of StoreConfig; they may hold the keys' password."""
     certs_dir: Path | None = None
     hardware: HardwareSettings | None = None
+    agent: Mapping[str, object] | None = None
+    """The `[agent]` table as it stands; what is in it is `station.agent.config_file`'s."""
 
     @property
     def has_secret(self) -> bool:
@@ -79,16 +81,22 @@ def read_store_file(text: str) -> StoreFile:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise StoreConfigError("the configuration", f"not TOML: {error}") from error
-    _check_names(document, ("certs_dir", "hardware", *_READERS), "")
+    check_names(document, ("certs_dir", "hardware", "agent", *_READERS), "")
     settings = {key: _READERS[key](key, value) for key, value in document.items() if key in _READERS}
     return StoreFile(
         settings,
         Path(_text("certs_dir", document["certs_dir"])) if "certs_dir" in document else None,
         _hardware(document["hardware"]) if "hardware" in document else None,
+        _table("agent", document["agent"]) if "agent" in document else None,
     )
 
 
-def _check_names(given: Iterable[str], known: Iterable[str], table: str) -> None:
+def check_names(given: Iterable[str], known: Iterable[str], table: str) -> None:
+    """Refuse a name that nobody knows, and tell the nearest one; `table` is what stands before it, or nothing.
+
+    Raises:
+        StoreConfigError: there is one.
+    """
     names = tuple(known)
     for name in given:
         if name not in names:
@@ -98,7 +106,7 @@ def _check_names(given: Iterable[str], known: Iterable[str], table: str) -> None
 
 def _hardware(value: object) -> HardwareSettings:
     given = _table("hardware", value)
-    _check_names(given, (one.name for one in fields(HardwareSettings)), "hardware.")
+    check_names(given, (one.name for one in fields(HardwareSettings)), "hardware.")
     read: dict[str, Any] = {key: _HARDWARE[key](f"hardware.{key}", one) for key, one in given.items()}
     missing = next((key for key in ("module", "token_label") if not read.get(key)), None)
     if missing is not None:
@@ -175,7 +183,7 @@ def _word_of(kind: type[E]) -> Callable[[str, object], E]:
 
 def _parity(key: str, value: object) -> Parity:
     given = _table(key, value)
-    _check_names(given, (one.name for one in fields(Parity)), "parity.")
+    check_names(given, (one.name for one in fields(Parity)), "parity.")
     return Parity(**{name: _switch(f"parity.{name}", one) for name, one in given.items()})
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "installed_sub_cas",
     "leaf_info",
     "leaves_due",
+    "usable_infos",
 ]
 
 _ROOTS: Final = {
@@ -67,7 +68,10 @@ _STATUS: Final = GetCertificateInfoStatus
 def installed_certificates(
     look: Look, layout: Layout, kinds: Iterable[CertificateType], at: datetime
 ) -> GetInstalledCertificatesResult:
-    """Hash data in the order asked: roots with their descendants, leaves in use with their sub-CAs."""
+    """Hash data in the order asked: roots with their descendants, leaves in use with their sub-CAs.
+
+    A root that another one signed is listed by itself, not below that one.
+    """
     chains: list[CertificateHashDataChain] = []
     for kind in dict.fromkeys(kinds):
         domain = _ROOTS.get(kind)
@@ -121,6 +125,14 @@ def all_valid_infos(
     return GetCertificateFullInfoResult(_STATUS.ACCEPTED, tuple(infos))
 
 
+def usable_infos(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> tuple[CertificateInfo, ...]:
+    """Every valid leaf of that domain that has a key, the one in use first."""
+    offered = _offered(look, layout, kind, at)
+    if isinstance(offered, GetCertificateInfoResult):
+        return ()
+    return tuple(_info(look, layout, one, at, include_ocsp=False) for one in offered)
+
+
 def expiry_days(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> int:
     """Whole days until the leaf in use ends; 0 when there is none."""
     offered = _offered(look, layout, kind, at)
@@ -144,7 +156,13 @@ def leaves_due(look: Look, layout: Layout, before: datetime) -> tuple[LeafExpiri
             if (held is None or stored.leaf.not_after > held.leaf.not_after) and leaves.key_of(stored) is not None:
                 latest[stored.slot] = stored
     due = (
-        LeafExpiring(slot.kind, stored.leaf.subject.common_name or "", slot.edition, stored.leaf.not_after)
+        LeafExpiring(
+            slot.kind,
+            stored.leaf.subject.common_name or "",
+            slot.edition,
+            stored.leaf.not_after,
+            stored.leaf.not_before,
+        )
         for slot, stored in latest.items()
         if stored.leaf.not_after < before
     )
@@ -168,6 +186,10 @@ def findings(look: Look, layout: Layout) -> tuple[Finding, ...]:
         found.extend(Finding(str(bundle.path), f"{one.subject} is no anchor: {why}") for one, why in refused)
         found.extend(Finding(str(bundle.path), f"{one.subject} leads to no root here") for one in bundle.orphans)
         found.extend(_nameless(bundle.path, bundle.certificates))
+        unsigned = (one for one in bundle.roots if bundle.signer_of(one) is None)
+        found.extend(
+            Finding(str(bundle.path), f"{one.subject} can't be listed: {one.issuer} is missing") for one in unsigned
+        )
     for kind in LEAF_TYPES:
         leaves = read_leaves(look, layout, kind)
         keyless = (stored for stored in leaves.leaves if leaves.key_of(stored) is None)
@@ -190,7 +212,7 @@ def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[Ce
         return tuple(
             CertificateHashDataChain(
                 kind,
-                hash_data(root, root),
+                hash_data(root, signer),
                 tuple(
                     hash_data(child, issuer)
                     for child, issuer in bundle.descendants(root)
@@ -198,7 +220,7 @@ def _root_entries(look: Look, kind: CertificateType, bundle: Bundle) -> tuple[Ce
                 ),
             )
             for root in bundle.roots
-            if naming_objection(root) is None
+            if naming_objection(root) is None and (signer := bundle.signer_of(root)) is not None
         )
 
     return look.derive(("root entries", kind), (bundle,), made)

@@ -35,6 +35,7 @@ __all__ = [
     "StackRefusal",
     "anchors_of",
     "judge",
+    "profiled",
     "read_stack",
     "rules_of",
     "validate",
@@ -74,7 +75,7 @@ INSTALL_RESULTS: Final[Mapping[CertificateValidationResult, InstallCertificateRe
 """update_leaf_certificate's word for every outcome of the validation."""
 
 _NO_ANCHOR: Final = ValidationOutcome(
-    CertificateValidationResult.ISSUER_NOT_FOUND, "there is no trust anchor to lead to"
+    CertificateValidationResult.ISSUER_NOT_FOUND, "there is no trust anchor to lead to", Reason.ISSUER_NOT_FOUND
 )
 """Goes before the order of the certificates (station-store.md section 4)."""
 _LINTED: Final = (LeafCertificateType.MO, LeafCertificateType.MF)
@@ -92,8 +93,8 @@ class StackRefusal:
     @property
     def outcome(self) -> ValidationOutcome:
         """The refusal in verify_certificate's words."""
-        word = CertificateValidationResult.INVALID_CHAIN if self.is_readable else CertificateValidationResult.UNKNOWN
-        return ValidationOutcome(word, self.why)
+        cause = Reason.INVALID_CHAIN if self.is_readable else Reason.UNREADABLE
+        return ValidationOutcome(RESULTS[cause], self.why, cause)
 
 
 def read_stack(text: str) -> Chain | StackRefusal:
@@ -128,13 +129,16 @@ def validate(
     if isinstance(chain, StackRefusal):
         return chain.outcome if not chain.is_readable or _has_anchor(look, layout, domains) else _NO_ANCHOR
     verdict = judge(look, layout, chain, domains, at)
-    if not isinstance(verdict, VerifiedChain):
-        return verdict
-    findings = _profile_findings(layout, verdict.leaf, asked)
+    return profiled(layout, verdict.leaf, asked) if isinstance(verdict, VerifiedChain) else verdict
+
+
+def profiled(layout: Layout, leaf: Certificate, kinds: tuple[LeafCertificateType, ...]) -> ValidationOutcome:
+    """What becomes of a leaf whose chain holds, by its profile and the policy for it."""
+    findings = _profile_findings(layout, leaf, kinds)
     if not findings:
         return ValidationOutcome(CertificateValidationResult.VALID)
-    if all(layout.config.profile_policy(kind) is ProfilePolicy.ENFORCE for kind in asked):
-        return ValidationOutcome(CertificateValidationResult.INVALID_CHAIN, findings[0].detail)
+    if all(layout.config.profile_policy(kind) is ProfilePolicy.ENFORCE for kind in kinds):
+        return ValidationOutcome(RESULTS[Reason.INVALID_CHAIN], findings[0].detail, Reason.INVALID_CHAIN)
     return ValidationOutcome(CertificateValidationResult.VALID, f"its profile: {findings[0].detail}")
 
 
@@ -174,7 +178,7 @@ def judge(
 
 
 def _check_readable(bundles: Iterable[Bundle]) -> None:
-    closed = next((file for bundle in bundles for file in bundle.files if file.is_closed), None)
+    closed = next((file for bundle in bundles for file in bundle.read_from if file.is_closed), None)
     if closed is not None:
         raise VaultReadError(closed.path, closed.findings[0].why)
 
@@ -189,8 +193,7 @@ def _judged(
     rules = rules_of(look, layout)
     verdict = verify(Chain(chain.leaf, between), anchors, at, rules)
     if not isinstance(verdict, VerifiedChain):
-        is_revoked = verdict.reason is Reason.REVOKED
-        return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors), is_revoked)
+        return ValidationOutcome(_word(verdict, layout), _words(verdict, anchors), verdict.reason)
     test = None if config.allow_test_pki else _first_test(verdict)
     if test is None:
         return verdict
@@ -200,7 +203,7 @@ def _judged(
     if isinstance(another, VerifiedChain) and _first_test(another) is None:
         return another
     why = f"{test.subject} belongs to a test PKI; only allow_test_pki admits it"
-    return ValidationOutcome(CertificateValidationResult.ISSUER_NOT_FOUND, why)
+    return ValidationOutcome(CertificateValidationResult.ISSUER_NOT_FOUND, why, Reason.ISSUER_NOT_FOUND)
 
 
 def _word(refusal: Refusal, layout: Layout) -> CertificateValidationResult:

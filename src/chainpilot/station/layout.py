@@ -108,6 +108,8 @@ class StoreConfig:
     """Whether the password, when set, also encrypts keys made here (the reference does; seed 002 says it doesn't)."""
     allow_test_pki: bool = False
     """Whether certificates that carry the private TEST extension count; never in production."""
+    additional_root_certificate_check: bool = False
+    """Whether a further CSMS root must be signed by the one it replaces, which is its fall-back (OCPP M05.FR.10)."""
     csms_profile: ProfilePolicy = ProfilePolicy.ENFORCE
     v2g_profile: ProfilePolicy = ProfilePolicy.ENFORCE
     mo_profile: ProfilePolicy = ProfilePolicy.WARN
@@ -191,8 +193,8 @@ class Layout:
 
         Raises:
             StoreConfigError: the certificates directory isn't absolute, a path is empty, a mode lets others read
-                keys, a limit isn't positive, two uses share a directory of leaves, leaves lie in a bundle, or the state
-                directory lies inside a directory that others list.
+                keys, a limit isn't positive, two uses share a directory of leaves, leaves lie in a bundle, the state
+                directory lies inside a directory that others list, or the CSMS roots can't be checked as asked.
         """
         _check_kinds(config)
         _check_numbers(config)
@@ -222,6 +224,7 @@ class Layout:
             crls=_below(root, config, "crl_directory") if config.crl_directory else None,
         )
         _check_places(layout)
+        _check_csms_roots(layout)
         for listed in (*layout.bundles.values(), *layout.leaf_directories):
             if layout.state == listed or listed in layout.state.parents:
                 raise StoreConfigError("state_directory", f"{layout.state} lies inside {listed}")
@@ -262,6 +265,11 @@ class Layout:
     def domains_of(self, bundle: Path) -> tuple[CaCertificateType, ...]:
         """The domains whose bundle this is: several may share one."""
         return tuple(kind for kind, path in self.bundles.items() if path == bundle)
+
+    @property
+    def csms_succession(self) -> Path:
+        """The CSMS roots that took over from each other, the oldest first."""
+        return self.state / "csms_roots.pem"
 
     @property
     def pending(self) -> Path:
@@ -325,7 +333,7 @@ def _below(root: Path, config: StoreConfig, key: str) -> Path:
 
 _KINDS: Final[Mapping[type, tuple[str, ...]]] = {
     Path: ("certs_dir",),
-    bool: ("encrypt_generated_keys", "allow_test_pki"),
+    bool: ("encrypt_generated_keys", "allow_test_pki", "additional_root_certificate_check"),
     ProfilePolicy: ("csms_profile", "v2g_profile", "mo_profile", "mf_profile"),
     KeySpec: ("csms_key", "secc_key"),
     CrlPolicy: ("crl_policy",),
@@ -356,6 +364,16 @@ def _check_places(layout: Layout) -> None:
         if places.certificates in layout.bundles.values():
             key = f"{_PREFIX[kind].lower()}_leaf_cert_directory"
             raise StoreConfigError(key, f"{places.certificates} is a bundle of CA certificates too")
+
+
+def _check_csms_roots(layout: Layout) -> None:
+    """One root and its fall-back aren't to be told in a bundle that others fill, or where everything is an anchor."""
+    if layout.config.additional_root_certificate_check:
+        key, bundle = "additional_root_certificate_check", layout.bundles[CaCertificateType.CSMS]
+        if len(layout.domains_of(bundle)) > 1:
+            raise StoreConfigError(key, f"{bundle} is another domain's bundle too; give the CSMS its own")
+        if layout.config.parity.accept_any_ca:
+            raise StoreConfigError(key, "contradicts parity.accept_any_ca, with which any CA is taken")
 
 
 _POSITIVE: Final = (

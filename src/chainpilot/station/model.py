@@ -13,6 +13,7 @@ from typing import Final
 
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.pki.profiles import IsoEdition
+from chainpilot.pki.verify import Reason
 
 __all__ = [
     "NEEDED",
@@ -46,6 +47,7 @@ __all__ = [
     "LeafExpiring",
     "OCSPRequestData",
     "OCSPRequestDataList",
+    "OcspKept",
     "OcspOutcome",
     "Secret",
     "ValidationOutcome",
@@ -311,11 +313,25 @@ class DeleteOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class OcspKept:
+    """*Ours*: a kept OCSP answer that holds: whose it is, what it says, how long it counts. Times are UTC and aware."""
+
+    certificate_hash_data: CertificateHashData
+    this_update: datetime
+    until: datetime
+    """nextUpdate, or the greatest age of an answer without one."""
+    revoked_at: datetime | None = None
+    """None: good."""
+
+
+@dataclass(frozen=True, slots=True)
 class OcspOutcome:
     """*Ours*: whether update_ocsp_cache took an answer, and why not."""
 
     accepted: bool
     reason: str | None = None
+    kept: OcspKept | None = None
+    """The answer that was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +346,8 @@ class LeafExpiring:
     edition: IsoEdition | None
     not_after: datetime
     """End of the latest leaf of the slot, timezone-aware UTC."""
+    not_before: datetime | None = None
+    """Its begin, where it is told: the lifetime as issued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +356,13 @@ class ValidationOutcome:
 
     result: CertificateValidationResult
     reason: str | None = None
-    is_revoked: bool = False
-    """Whether the reason is that a certificate of the path was revoked, which the interface has no word for."""
+    cause: Reason | None = None
+    """Why it isn't Valid, in the verifier's words, which tell more apart; None where no chain was judged."""
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether a certificate of the path was revoked, which the interface has no word for."""
+        return self.cause is Reason.REVOKED
 
 
 @dataclass(frozen=True, slots=True)

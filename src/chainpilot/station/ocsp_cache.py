@@ -15,11 +15,18 @@ from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm, hash_data
 from chainpilot.pki.ocsp import Good, OcspVerdict, Revoked, decode_response, judge_response
 from chainpilot.station.layout import LEAF_TYPES, Layout
-from chainpilot.station.model import CaCertificateType, CertificateOCSP, Finding, OcspOutcome
+from chainpilot.station.model import (
+    CaCertificateType,
+    CertificateOCSP,
+    Finding,
+    LeafCertificateType,
+    OcspKept,
+    OcspOutcome,
+)
 from chainpilot.station.store import StoredLeaf, links_of, new_word, read_bundle, read_leaves, room_objection
 from chainpilot.station.vault import Change, Look, VaultReadError
 
-__all__ = ["Answer", "answers", "answers_about", "entries", "kept_pairs", "take"]
+__all__ = ["Answer", "answers", "answers_about", "entries", "kept_pairs", "standing", "take"]
 
 _MAX_HASH_FILE: Final = 1024
 """Characters of a .hash file: an algorithm, two hashes of 128, a serial number of 40."""
@@ -82,7 +89,7 @@ def take(change: Change, layout: Layout, subject: CertificateHashData, text: str
         return OcspOutcome(accepted=False, reason=objection)
     for path, data in writes.items():
         change.put(path, data)
-    return OcspOutcome(accepted=True)
+    return OcspOutcome(accepted=True, kept=_kept(subject.normal(), verdict))
 
 
 def entries(look: Look, layout: Layout, stored: StoredLeaf, at: datetime) -> tuple[CertificateOCSP, ...] | None:
@@ -97,15 +104,36 @@ def entries(look: Look, layout: Layout, stored: StoredLeaf, at: datetime) -> tup
         if issuer is None:
             return None
         latest = _latest(look, answers_about(look, layout, certificate, issuer), issuer, at)
-        found.append(CertificateOCSP(hash_data(certificate, issuer), str(latest.der) if latest else None))
+        found.append(CertificateOCSP(hash_data(certificate, issuer), str(latest[1].der) if latest else None))
     return tuple(found)
 
 
-def _latest(look: Look, about: Iterable[Answer], issuer: Certificate, at: datetime) -> Answer | None:
+def standing(look: Look, layout: Layout, at: datetime) -> tuple[OcspKept, ...]:
+    """The latest answer that holds about each SECC leaf that hasn't ended and each of its sub-CAs."""
+    found: dict[CertificateHashData, OcspKept] = {}
+    for stored in read_leaves(look, layout, LeafCertificateType.V2G).leaves:
+        for certificate, issuer in links_of(look, layout, stored).way if at <= stored.leaf.not_after else ():
+            subject = hash_data(certificate, issuer)
+            if subject in found:
+                continue
+            latest = _latest(look, answers_about(look, layout, certificate, issuer), issuer, at)
+            if latest is not None:
+                found[subject] = _kept(subject, latest[0])
+    return tuple(found.values())
+
+
+def _kept(subject: CertificateHashData, verdict: Good | Revoked) -> OcspKept:
+    revoked_at = verdict.revoked_at if isinstance(verdict, Revoked) else None
+    return OcspKept(subject, verdict.this_update, verdict.until, revoked_at)
+
+
+def _latest(
+    look: Look, about: Iterable[Answer], issuer: Certificate, at: datetime
+) -> tuple[Good | Revoked, Answer] | None:
     """Of the answers about a certificate that hold the one with the latest thisUpdate: an old "good" hides nothing."""
     dated = ((_judged(look, answer, issuer, at), answer) for answer in about)
-    holding = [(verdict.this_update, answer) for verdict, answer in dated if isinstance(verdict, Good | Revoked)]
-    return max(holding, key=lambda pair: pair[0])[1] if holding else None
+    holding = [(verdict, answer) for verdict, answer in dated if isinstance(verdict, Good | Revoked)]
+    return max(holding, key=lambda pair: pair[0].this_update, default=None)
 
 
 def answers(look: Look, directory: Path) -> tuple[Answer, ...]:
@@ -179,7 +207,8 @@ def _installed(look: Look, layout: Layout) -> Iterator[_Place]:
         bundle = read_bundle(look, layout, domain)
         directory = (bundle.path if bundle.is_directory else bundle.path.parent) / "ocsp"
         for root in bundle.roots:
-            yield _Place(root, root, directory)
+            if (signer := bundle.signer_of(root)) is not None:
+                yield _Place(root, signer, directory)
             yield from (_Place(one, issuer, directory) for one, issuer in bundle.descendants(root))
 
 

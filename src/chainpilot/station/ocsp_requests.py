@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.chain import Chain
 from chainpilot.pki.hashdata import CertificateHashData, hash_data, naming_objection
 from chainpilot.pki.verify import VerifiedChain
 from chainpilot.station.judgement import StackRefusal, judge, read_stack
@@ -22,7 +21,7 @@ from chainpilot.station.model import (
 from chainpilot.station.store import Way, links_of, read_leaves
 from chainpilot.station.vault import Look
 
-__all__ = ["MAX_URL", "mo_request_data", "v2g_request_data"]
+__all__ = ["MAX_URL", "mo_request_data", "responder_of", "v2g_request_data", "way_of"]
 
 MAX_URL: Final = 512
 """Characters of a responder's URL (OCPP 2.0.1 OCSPRequestDataType)."""
@@ -51,11 +50,12 @@ def mo_request_data(look: Look, layout: Layout, text: str, at: datetime) -> OCSP
     verdict = judge(look, layout, chain, (CaCertificateType.MO, CaCertificateType.V2G), at)
     if not isinstance(verdict, VerifiedChain):
         return OCSPRequestDataList((), (verdict.reason or verdict.result.value,))
-    return _listed({hash_data(one, issuer): one for one, issuer in _way(verdict.chain, verdict.anchor)}, layout, ())
+    return _listed({hash_data(one, issuer): one for one, issuer in way_of(verdict)}, layout, ())
 
 
-def _way(chain: Chain, anchor: Certificate) -> Way:
-    return tuple(zip(chain.certificates, (*chain.intermediates, anchor), strict=True))
+def way_of(verdict: VerifiedChain) -> Way:
+    """The leaf and its sub-CAs, each with its issuer."""
+    return tuple(zip(verdict.chain.certificates, (*verdict.intermediates, verdict.anchor), strict=True))
 
 
 def _listed(
@@ -64,7 +64,7 @@ def _listed(
     judged = ((one, naming_objection(one)) for one in asked.values())
     nameless = {one: f"{one.subject}: {why}" for one, why in judged if why is not None}
     found = {
-        subject: next(_urls(certificate, layout), None)
+        subject: responder_of(certificate, layout)
         for subject, certificate in asked.items()
         if certificate not in nameless
     }
@@ -73,6 +73,11 @@ def _listed(
         tuple(OCSPRequestData(subject, url) for subject, url in found.items() if url is not None),
         (*left_out, *nameless.values(), *silent),
     )
+
+
+def responder_of(certificate: Certificate, layout: Layout) -> str | None:
+    """The responder to ask about it: the first that it names, else the configured one; None where there is neither."""
+    return next(_urls(certificate, layout), None)
 
 
 def _urls(certificate: Certificate, layout: Layout) -> Iterator[str]:

@@ -4,7 +4,6 @@ Whether a CA is still needed is not asked here: a CSMS may clear a store. What n
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from chainpilot.pki.certificate import Certificate
@@ -20,14 +19,11 @@ from chainpilot.station.model import (
 )
 from chainpilot.station.store import (
     Bundle,
-    CertificateFile,
     StoredLeaf,
-    has_hash_links,
     is_unsure,
     links_of,
     read_bundle,
     read_leaves,
-    stage_hash_links,
     stage_key_removal,
     stage_without,
     used_keys,
@@ -89,16 +85,9 @@ def _from(change: Change, layout: Layout, path: Path, wanted: CertificateHashDat
     targets = frozenset(_authorities(bundle, wanted))
     if not targets:
         return ()
-    gone = _with_descendants(bundle, targets)
-    stage_without(change, bundle, gone)
-    if bundle.is_directory and has_hash_links(change, path):
-        stage_hash_links(change, path, (_rest_of(file, gone) for file in bundle.files))
+    stage_without(change, layout, bundle, bundle.with_descendants(targets))
     operation = CertificateStoreUpdateOperation.DELETED
     return tuple(CertificateStoreUpdate(operation, ca_certificate_type=domain) for domain in domains)
-
-
-def _rest_of(file: CertificateFile, gone: frozenset[Certificate]) -> CertificateFile:
-    return replace(file, certificates=tuple(one for one in file.certificates if one not in gone))
 
 
 def _authorities(bundle: Bundle, wanted: CertificateHashData) -> Iterator[Certificate]:
@@ -110,7 +99,7 @@ def _authorities(bundle: Bundle, wanted: CertificateHashData) -> Iterator[Certif
     for certificate in bundle.certificates:
         if certificate.serial_number != serial:
             continue
-        issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
+        issuer = bundle.signer_of(certificate)
         if issuer is not None and hash_data(certificate, issuer, wanted.hash_algorithm) == wanted:
             yield certificate
 
@@ -120,17 +109,6 @@ def _number(text: str) -> int | None:
         return int(text, 16)
     except ValueError:
         return None
-
-
-def _with_descendants(bundle: Bundle, targets: frozenset[Certificate]) -> frozenset[Certificate]:
-    """The CAs, roots' cross-signed forms, and what was below these and without them is below no root."""
-    keys = {(one.spki_hash, one.subject_key) for one in targets if one.is_self_signed}
-    gone = targets.union(one for one in bundle.intermediates if (one.spki_hash, one.subject_key) in keys)
-    below = {child for one in gone for child, _ in bundle.descendants(one)}
-    if not below:
-        return gone
-    others = (root for root in bundle.roots if root not in gone)
-    return gone | below - {child for root in others for child, _ in bundle.descendants(root, without=gone)}
 
 
 def _leaf(look: Look, layout: Layout, kind: LeafCertificateType, wanted: CertificateHashData) -> StoredLeaf | None:

@@ -84,6 +84,8 @@ class HeldRoot:
     objection: str | None = None
     """Why it doesn't count as an anchor."""
     below: tuple[HeldCertificate, ...] = ()
+    issuer: Certificate | None = None
+    """Who signed it, where that is at hand: itself, or the root it took over from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Snapshot:
         """Every certificate with its issuer: of bundles first, then leaves and the sub-CAs that came with them."""
         for bundle in self.bundles:
             for held in bundle.roots:
-                yield HeldCertificate(held.root, held.root if held.root.is_self_signed else None)
+                yield HeldCertificate(held.root, held.issuer)
                 yield from held.below
             yield from bundle.orphans
         for slot in self.slots:
@@ -194,7 +196,10 @@ class _View:
         return HeldBundle(
             kind,
             bundle.path,
-            tuple(HeldRoot(root, refused.get(root), self._below(bundle, root)) for root in bundle.tops),
+            tuple(
+                HeldRoot(root, refused.get(root), self._below(bundle, root), bundle.signer_of(root))
+                for root in bundle.tops
+            ),
             tuple(self._held(one, bundle.issuer_of(one)) for one in bundle.orphans),
         )
 

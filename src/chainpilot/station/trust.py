@@ -1,6 +1,6 @@
 """Installing CA certificates: what becomes an anchor, what is kept below one, and what is refused.
 
-Removing them is `removal`'s.
+Removing them is `removal`'s; what a CSMS root that takes over from another must fulfil is `succession`'s.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ from chainpilot.pki.hashdata import naming_objection
 from chainpilot.pki.keys import key_weakness
 from chainpilot.pki.profiles import ROOT_CA, SUB_CA, lint
 from chainpilot.pki.trust import TrustAnchors
+from chainpilot.station import succession
 from chainpilot.station.layout import Layout
 from chainpilot.station.model import (
     CaCertificateType,
@@ -37,7 +38,8 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
        (InvalidCertificateChain);
     3. it is valid at `at`; this enumeration has no word for "not yet" (Expired);
     4. it isn't of a test PKI, unless allowed; a root signed itself (InvalidSignature); another CA is signed by a CA of
-       that bundle, or is the cross-signed form of one of its roots (InvalidCertificateChain);
+       that bundle, or is the cross-signed form of one of its roots (InvalidCertificateChain); where additional CSMS
+       roots are checked and one is there, that one signed it, whatever it is else (`succession.objection`);
     5. it isn't there already (Accepted, nothing to write);
     6. it fits into the store (CertificateStoreMaxLengthExceeded).
 
@@ -58,29 +60,39 @@ def install_ca(change: Change, layout: Layout, text: str, kind: CaCertificateTyp
         )
     certificate = certificates[0]
     bundle = read_bundle(change, layout, kind)
-    refusal = _refusal(certificate, bundle, layout, at)  # 2, 3, 4
+    roots = succession.checked_roots(change, layout, bundle)
+    refusal = _refusal(certificate, bundle, roots, layout, at)  # 2, 3, 4
     if refusal is not None:
         return refusal
     # 5
-    if bundle.holds(certificate):
+    takes_over = len(roots) > 0 and certificate not in roots
+    is_held = bundle.holds(certificate)
+    if is_held and not takes_over:
         return InstallOutcome(InstallCertificateResult.ACCEPTED, "already installed")
     # 6
-    objection = room_objection(change, layout, certificates=1, size=len(certificate.to_pem()))
+    size = 0 if is_held else len(certificate.to_pem())
+    objection = room_objection(change, layout, certificates=int(not is_held), size=size)
     if objection is not None:
         return InstallOutcome(InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED, objection)
-    stage_ca(change, layout, bundle, certificate, new_word(at))
+    if not is_held:
+        stage_ca(change, layout, bundle, certificate, new_word(at))
+    if takes_over:
+        succession.stage_successor(change, layout, bundle, certificate, roots[0])
     update = CertificateStoreUpdate(CertificateStoreUpdateOperation.INSTALLED, ca_certificate_type=kind)
     return InstallOutcome(InstallCertificateResult.ACCEPTED, update=update)
 
 
-def _refusal(certificate: Certificate, bundle: Bundle, layout: Layout, at: datetime) -> InstallOutcome | None:
+def _refusal(
+    certificate: Certificate, bundle: Bundle, roots: tuple[Certificate, ...], layout: Layout, at: datetime
+) -> InstallOutcome | None:
     if (objection := naming_objection(certificate)) is not None:
         return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, objection)
     allow_test_pki = layout.config.allow_test_pki
     if layout.config.parity.accept_any_ca:
         return _refuse_time(certificate, at) or _refuse_test(certificate, allow_test_pki=allow_test_pki)
     refusal = _refuse_kind(certificate, bundle) or _refuse_time(certificate, at)
-    return refusal or _refuse_test(certificate, allow_test_pki=allow_test_pki) or _refuse_place(certificate, bundle)
+    refusal = refusal or _refuse_test(certificate, allow_test_pki=allow_test_pki)
+    return refusal or (_refuse_successor(certificate, roots) if roots else _refuse_place(certificate, bundle))
 
 
 def _refuse_kind(certificate: Certificate, bundle: Bundle) -> InstallOutcome | None:
@@ -116,3 +128,8 @@ def _refuse_place(certificate: Certificate, bundle: Bundle) -> InstallOutcome | 
         return None
     why = f"no CA of the {bundle.kind.value} bundle signed it"
     return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, why)
+
+
+def _refuse_successor(certificate: Certificate, roots: tuple[Certificate, ...]) -> InstallOutcome | None:
+    why = succession.objection(certificate, roots) if certificate not in roots else None
+    return InstallOutcome(InstallCertificateResult.INVALID_CERTIFICATE_CHAIN, why) if why is not None else None

@@ -21,10 +21,10 @@ from chainpilot.pki.keys import KeySpec
 from chainpilot.station import EvseSecurity
 from chainpilot.station.adapters.http_exchange import TransferLimits
 from chainpilot.station.adapters.transfers import HttpTransfers
-from chainpilot.station.agent.firmware import ANSWER_SECONDS, DOCUMENT, MEMORY_SECONDS
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.firmware.updates import ANSWER_SECONDS, DOCUMENT, MEMORY_SECONDS
 from chainpilot.station.agent.notices import AGAIN_SECONDS, MAX_TELLINGS
 from chainpilot.station.agent.ports import Installed, InstallRefused, MemoryFault, TransferRefused, TransferUndecided
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.schema import write_message

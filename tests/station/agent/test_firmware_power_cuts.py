@@ -12,11 +12,11 @@ import pytest
 
 from agents_firmware import HandTransfers, KeptMemory, PowerCut, StubbornInstaller
 from agents_updates import IMAGE, NOON, Manufacturer, Station, order_for
-from chainpilot.station.agent.firmware import DOCUMENT
-from chainpilot.station.agent.firmware_record import FirmwareOrder, FirmwareRecord, entered, ordered, write_record
-from chainpilot.station.agent.firmware_states import ENDS, FOLLOWING
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.firmware.record import FirmwareOrder, FirmwareRecord, entered, ordered, write_record
+from chainpilot.station.agent.firmware.states import ENDS, FOLLOWING
+from chainpilot.station.agent.firmware.updates import DOCUMENT
 from chainpilot.station.agent.ports import Installed
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.wire.security import FirmwareStatus, UpdateFirmwareStatus
 from chainpilot.wire.version import OcppVersion
 from stock import put

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.station.agent.firmware_record import (
+from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEventType
+from chainpilot.station.agent.firmware.record import (
     MAX_UNTOLD,
     FirmwareOrder,
     FirmwareRecord,
@@ -24,7 +25,7 @@ from chainpilot.station.agent.firmware_record import (
     told,
     write_record,
 )
-from chainpilot.station.agent.firmware_states import (
+from chainpilot.station.agent.firmware.states import (
     AFTER_RESTART,
     ENDS,
     EVENTS,
@@ -34,7 +35,6 @@ from chainpilot.station.agent.firmware_states import (
     ImpossibleFirmwareStep,
     check_step,
 )
-from chainpilot.station.agent.security_events import MAX_TECH_INFO, SecurityEventType
 from chainpilot.wire.security import FirmwareStatus
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

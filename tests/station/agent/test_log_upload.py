@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from agents_firmware import HandTransfers, HeardLine, KeptMemory
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed
 from chainpilot.station.adapters.transfers import HttpTransfers
-from chainpilot.station.agent.log_text import line_of, security_lines
-from chainpilot.station.agent.log_upload import ANSWER_SECONDS, MAX_UNTOLD, LogUploads
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.logs.text import line_of, security_lines
+from chainpilot.station.agent.logs.upload import ANSWER_SECONDS, MAX_UNTOLD, LogUploads
 from chainpilot.station.agent.notices import AGAIN_SECONDS, MAX_TELLINGS
 from chainpilot.station.agent.ports import (
     LogUnreadable,
@@ -24,7 +25,6 @@ from chainpilot.station.agent.ports import (
     Transfers,
     TransferUndecided,
 )
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.schema import read_message, write_message

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from chainpilot.station.agent.persistence import MAX_PAUSE, MAX_TRIES, Tries, done_or, sleep_or, to_end
+from chainpilot.station.agent.persistence import MAX_PAUSE, MAX_TRIES, Tries, done_or, to_end
+from chainpilot.station.agent.waiting import sleep_or
 from clocks import SetClock
 
 pytestmark = pytest.mark.anyio

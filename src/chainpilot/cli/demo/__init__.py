@@ -114,7 +114,7 @@ async def _play(run: _Run, cast: Cast) -> None:
     for use in (LeafUse.V2G, LeafUse.CSMS):
         await cast.station.enrol(use)
         await timeline.until(f"{slug(use)}.recorded")
-    await cast.station.reconnect(profile=3)
+    await cast.station.step_up(3)
     await timeline.until("csms.proven")
     await _second_opinion(run, cast)
     _check_script(timeline.lines)

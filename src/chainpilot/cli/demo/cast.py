@@ -23,6 +23,7 @@ from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, Secret
 from chainpilot.testpki.app import EST_USER, TestPki
+from chainpilot.wire.version import OcppVersion
 
 __all__ = ["GUEST_ID", "GUEST_NAME", "ORGANISATION", "SECC_NAME", "STATION_ID", "Cast", "RootNotInstalled", "assemble"]
 
@@ -208,6 +209,7 @@ def _station(certs: Path, cpms: Cpms, key: str, story: Story) -> Station:
         organisation=ORGANISATION,
         country=COUNTRY,
         secc_name=SECC_NAME,
+        versions=(OcppVersion.V16,),
     )
     return Station(config, watch=story.of_station)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from chainpilot.cli.station import changing, doctor, overview, telling
+from chainpilot.cli.station import changing, doctor, overview, running, telling
 from chainpilot.cli.station.arguments import StoreOptions
 
 __all__ = ["app"]
@@ -89,6 +89,7 @@ def station(
 
 
 _COMMANDS: Final[Mapping[Callable[..., None], str]] = {
+    running.run: "Keep all of it alive over OCPP",
     overview.show: "What is installed, as a tree",
     overview.watch: "Changes as they happen",
     doctor.doctor: "Every problem, and what to do",

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from chainpilot.errors import OwnError, PeerError, UndecidedError
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.version import OcppVersion
 
 __all__ = [
     "DiagnosticsLog",
     "FirmwareInstaller",
+    "Host",
     "InstallRefused",
     "Installed",
     "Line",
@@ -25,6 +26,7 @@ __all__ = [
     "Obstacle",
     "QueuedEvent",
     "Report",
+    "Starter",
     "TransferRefused",
     "TransferUndecided",
     "Transfers",
@@ -146,6 +148,22 @@ class Memory(Protocol):
 
     def forget(self, key: str | None = None) -> None:
         """Forget what was kept for `key`, or all that was kept."""
+        ...
+
+
+class Starter(Protocol):
+    """Starts the station again."""
+
+    async def reset(self, *, at_once: bool) -> None:
+        """Start it again; unless `at_once` when nobody charges any more."""
+        ...
+
+
+class Host(Starter, Protocol):
+    """What runs the agent: it holds the connection, and can start the station again."""
+
+    async def reconnect(self, why: str) -> None:
+        """End the connection and make a new one, with the passwords, roots and certificates that there are now."""
         ...
 
 

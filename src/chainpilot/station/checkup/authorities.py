@@ -57,7 +57,7 @@ def _domains(scene: Scene, bundle: Bundle) -> str:
 
 def _missing(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
     """A bundle without an anchor; where something in it can't be read, that is told instead."""
-    if len(scene.anchors(bundle)) or any(file.findings for file in bundle.files):
+    if len(scene.anchors(bundle)) or any(file.findings for file in bundle.read_from):
         return
     kind, user = next(_users(scene, bundle), (scene.layout.domains_of(bundle.path)[0], None))
     step = install_root(kind, f"the certificate of the {kind.value} root")
@@ -147,9 +147,13 @@ def _strangers(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
 
 
 def _sub_cas(scene: Scene, bundle: Bundle) -> Iterator[Problem]:
-    """Sub-CAs that lead nowhere, and ended ones that no leaf is below: those are told with their leaf."""
+    """Sub-CAs that lead nowhere, and ended ones that no leaf is below: those are told with their leaf.
+
+    While it can't be read which of them are roots, nobody is told to take one out.
+    """
     above = {issuer for stored in scene.stored for _, issuer in links_of(scene.look, scene.layout, stored).way}
-    orphans = {one for one in bundle.orphans if one.is_ca and not bundle.is_cross_form(one)}
+    is_noted_whole = bundle.succession is None or not bundle.succession.findings
+    orphans = {one for one in bundle.orphans if one.is_ca and is_noted_whole and not bundle.is_cross_form(one)}
     for one in bundle.intermediates:
         file = _file_of(bundle, one)
         if one in orphans:
@@ -210,7 +214,7 @@ def _file_of(bundle: Bundle, certificate: Certificate) -> CertificateFile:
 
 def _removal(scene: Scene, bundle: Bundle, certificate: Certificate) -> tuple[Step, ...]:
     """By hash data where it has any, which takes the CAs below it along; else out of its file."""
-    issuer = certificate if certificate.is_self_signed else bundle.issuer_of(certificate)
+    issuer = bundle.signer_of(certificate)
     if issuer is not None and certificate.is_ca:
         return (delete_ca(bundle, certificate, issuer),)
     return take_out(scene, _file_of(bundle, certificate), certificate)

@@ -63,7 +63,8 @@ def _ended(scene: Scene, stored: StoredLeaf) -> Iterator[Problem]:
     if scene.layout.config.parity.times:
         return
     links = links_of(scene.look, scene.layout, stored)
-    for one in (issuer for _, issuer in links.way if issuer != links.root):
+    tops = (links.root, *scene.bundle_of(stored.slot.kind).lineage)
+    for one in (issuer for _, issuer in links.way if issuer not in tops):
         step = install_chain(stored.slot.kind, f"the same leaf, then its sub-CAs with {one.subject} renewed")
         told = {
             "path": stored.paths[0],
@@ -91,6 +92,8 @@ def _leads_nowhere(scene: Scene, stored: StoredLeaf) -> Problem:
     kind = stored.slot.kind
     way = links_of(scene.look, scene.layout, stored).way
     top = way[-1][1] if way else stored.leaf
+    if top in scene.bundle_of(kind).lineage:
+        return _of_former_root(scene, stored, top)
     if len(stored.stack) == 1:
         what = f"the leaf, then the sub-CAs from {top.issuer} upwards, as the PKI delivers them"
         return _incomplete(stored, str(top.issuer), install_chain(kind, what))
@@ -102,6 +105,20 @@ def _leads_nowhere(scene: Scene, stored: StoredLeaf) -> Problem:
         top=top.subject,
         issuer=top.issuer,
         domain=kind.value,
+    )
+
+
+def _of_former_root(scene: Scene, stored: StoredLeaf, top: Certificate) -> Problem:
+    """The CSMS and the station may be under different roots, so that this is in order while the CSMS takes the leaf."""
+    if top.not_after < scene.at:
+        return _broken(scene, stored, f"{top.subject}, the root it leads to, ended on {moment(top.not_after)}")
+    kind = stored.slot.kind
+    return rows.CHAIN_OF_FORMER_ROOT.found(
+        *enrol(kind, stored.leaf.subject),
+        path=stored.paths[0],
+        use=use_of(kind),
+        subject=stored.leaf.subject,
+        top=top.subject,
     )
 
 

@@ -41,7 +41,7 @@ def check(scene: Scene) -> Iterator[Problem]:
     """Every file that the store reads, and those beside it that it doesn't."""
     for path in _files(scene):
         yield from _file(scene, path)
-    bundled = (file for bundle in scene.bundles for file in bundle.files)
+    bundled = (file for bundle in scene.bundles for file in bundle.read_from)
     stacked = [file for directory in scene.leaf_directories for file in read_directory(scene.look, directory)]
     for file in dict.fromkeys((*bundled, *stacked)):
         if file.findings and _is_readable(scene, file.path):
@@ -92,7 +92,7 @@ def _files(scene: Scene) -> tuple[Path, ...]:
         if not name.startswith(".") and Path(name).suffix.lower() in wanted
     )
     single = (path for path in layout.bundles.values() if not scene.is_directory(path))
-    return tuple(dict.fromkeys((*single, *listed)))
+    return tuple(dict.fromkeys((*single, layout.csms_succession, *listed)))
 
 
 def _file(scene: Scene, path: Path) -> Iterator[Problem]:

@@ -4,9 +4,10 @@ A certificate that may rightly wait is no evidence: a leaf whose predecessor sti
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
+from chainpilot import BUILT_AT
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.crl import CLOCK_TOLERANCE, Crl
 from chainpilot.pki.ocsp import read_response
@@ -20,10 +21,8 @@ from chainpilot.station.checkup.words import moment
 from chainpilot.station.layout import LEAF_TYPES
 from chainpilot.station.store import read_crls
 
-__all__ = ["RELEASED", "check"]
+__all__ = ["check"]
 
-RELEASED: Final = datetime(2026, 2, 1, tzinfo=UTC)
-"""No copy of this program is older: the store's behaviour was compared with EVerest 2026.02."""
 _CROWD: Final = 2
 """Certificates of which it is remarkable that all have ended."""
 
@@ -41,8 +40,8 @@ def check(scene: Scene) -> Iterator[Problem]:
 
 def _evidence(scene: Scene) -> Iterator[str]:
     """The strongest first."""
-    if scene.at < RELEASED:
-        yield f"this release is not older than {moment(RELEASED)}"
+    if scene.at < BUILT_AT:
+        yield f"this release is not older than {moment(BUILT_AT)}"
     latest = max(_signed_times(scene), default=None)
     if latest is not None and latest[0] - scene.at > CLOCK_TOLERANCE:
         yield f"{latest[1]} is dated {moment(latest[0])}"

@@ -4,12 +4,15 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.keys import KeySpec
-from chainpilot.station import enrolment, removal, trust
+from chainpilot.station import enrolment, removal, succession, trust
 from chainpilot.station.enrolment import Names
 from chainpilot.station.model import (
     CaCertificateType,
+    CertificateStoreUpdate,
+    CertificateStoreUpdateOperation,
     DeleteCertificateResult,
     DeleteOutcome,
     GetCertificateSignRequestResult,
@@ -89,6 +92,24 @@ class Installing(Access):
             _log.warning("delete_certificate: %s, %r", outcome.result.value, outcome.reason)
         self._publish(outcome.updates)
         return outcome
+
+    def csms_root_worked(self, anchor: Certificate) -> tuple[Certificate, ...]:
+        """The CSMS has accepted the station over a connection verified up to `anchor`; answers the roots that went.
+
+        With `additional_root_certificate_check` the roots that the newest CSMS root took over from go, once it is the
+        one (OCPP M05.FR.13); whatever is told of another, nothing changes. What fails is logged, answers none, and is
+        made up for at the next connection.
+        """
+        if not self._layout.config.additional_root_certificate_check:
+            return ()
+        command = "csms_root_worked"
+        gone = self._look(command, lambda look: succession.fall_backs(look, self._layout, anchor), lambda _: ())
+        if gone:
+            gone = self._change(command, lambda change: succession.drop(change, self._layout, anchor), lambda _: ())
+        if gone:
+            operation = CertificateStoreUpdateOperation.DELETED
+            self._publish((CertificateStoreUpdate(operation, ca_certificate_type=CaCertificateType.CSMS),))
+        return gone
 
     def _install(self, command: str, flow: Callable[[Change], InstallOutcome]) -> InstallOutcome:
         outcome = self._change(

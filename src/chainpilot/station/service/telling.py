@@ -4,11 +4,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors
-from chainpilot.station import file_signature, inventory, judgement, ocsp_requests, verification_files
+from chainpilot.station import (
+    contract_standing,
+    file_signature,
+    inventory,
+    judgement,
+    ocsp_cache,
+    ocsp_requests,
+    succession,
+    verification_files,
+)
+from chainpilot.station.contract_standing import ContractStanding
 from chainpilot.station.model import (
     CaCertificateType,
+    CertificateInfo,
     CertificateType,
     CertificateValidationResult,
     EncodingFormat,
@@ -20,6 +32,7 @@ from chainpilot.station.model import (
     GetInstalledCertificatesStatus,
     LeafCertificateType,
     LeafExpiring,
+    OcspKept,
     OCSPRequestDataList,
     ValidationOutcome,
 )
@@ -69,6 +82,29 @@ class Telling(Access):
         with self._vault.look() as look:
             bundle = read_bundle(look, self._layout, certificate_type)
             return judgement.anchors_of(look, (bundle,), allow_test_pki=self._layout.config.allow_test_pki)
+
+    def csms_roots(self) -> tuple[Certificate, ...]:
+        """The anchors of the CSMS, the newest first, to be tried one after another (OCPP M05.FR.14).
+
+        Each is an anchor by itself: a path ends there, signed by another root or not. What it is told of a connection
+        that was accepted is `csms_root_worked`'s.
+
+        Raises:
+            VaultError: the bundle can't be read.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return succession.csms_roots(look, self._layout)
+
+    def csms_roots_named(self, certificate_hash_data: CertificateHashData) -> tuple[Certificate, ...]:
+        """The anchors of the CSMS that would be deleted by that hash data.
+
+        Raises:
+            VaultError: the bundle can't be read.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return succession.csms_roots_named(look, self._layout, certificate_hash_data)
 
     def get_installed_certificates(
         self, certificate_types: Iterable[CertificateType | str]
@@ -142,6 +178,17 @@ class Telling(Access):
             lambda why: GetCertificateFullInfoResult(GetCertificateInfoStatus.NOT_FOUND, (), why),
         )
 
+    def usable_leaves(self, certificate_type: LeafCertificateType) -> tuple[CertificateInfo, ...]:
+        """The leaf in use, then the other valid ones that have a key, the newest first.
+
+        A client certificate that the CSMS doesn't take has its predecessor to fall back to.
+        """
+        return self._look(
+            "usable_leaves",
+            lambda look: inventory.usable_infos(look, self._layout, certificate_type, self._clock.now()),
+            lambda _: (),
+        )
+
     def get_leaf_expiry_days_count(self, certificate_type: LeafCertificateType | str) -> int:
         """Whole days until the leaf in use ends; 0 when there is none."""
         kind = read_member(LeafCertificateType, certificate_type)
@@ -173,6 +220,24 @@ class Telling(Access):
                 look, self._layout, read_text(certificate_chain), self._clock.now()
             ),
             lambda why: OCSPRequestDataList((), (why,)),
+        )
+
+    def contract_standing(self, certificate_chain: str) -> ContractStanding:
+        """A contract's chain judged against the anchors of MO and V2G, and what a CSMS is to be asked of it."""
+        return self._look(
+            "contract_standing",
+            lambda look: contract_standing.standing_of(
+                look, self._layout, read_text(certificate_chain), self._clock.now()
+            ),
+            lambda why: ContractStanding(ValidationOutcome(CertificateValidationResult.UNKNOWN, why)),
+        )
+
+    def ocsp_standing(self) -> tuple[OcspKept, ...]:
+        """The kept answers that hold about what get_v2g_ocsp_request_data asks for; what is missing there has none."""
+        return self._look(
+            "ocsp_standing",
+            lambda look: ocsp_cache.standing(look, self._layout, self._clock.now()),
+            lambda _: (),
         )
 
     def is_ca_certificate_installed(self, certificate_type: CaCertificateType | str) -> bool:

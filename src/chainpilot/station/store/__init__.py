@@ -8,7 +8,7 @@ decided by the flows above; a file that can't be read is passed over and told of
 from chainpilot.station.store.bundles import Bundle, read_bundle, read_bundle_about, stage_ca, stage_without
 from chainpilot.station.store.certificates import CertificateFile
 from chainpilot.station.store.crls import Crls, read_crls
-from chainpilot.station.store.hashlinks import changed_links, has_hash_links, hash_name, stage_hash_links
+from chainpilot.station.store.hashlinks import changed_links, hash_name
 from chainpilot.station.store.keys import KeyRing, destroy_key, stage_key_removal
 from chainpilot.station.store.leaves import Leaves, Slot, StoredLeaf, read_leaves, slot_name
 from chainpilot.station.store.links import Links, Way, links_of
@@ -20,6 +20,7 @@ from chainpilot.station.store.pending import (
     read_pending,
 )
 from chainpilot.station.store.room import new_word, room_objection
+from chainpilot.station.store.succession import read_succession, stage_succession
 from chainpilot.station.store.uses import certified_keys, is_unsure, used_keys
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
     "decode_pending",
     "destroy_key",
     "encode_pending",
-    "has_hash_links",
     "hash_name",
     "is_unsure",
     "links_of",
@@ -49,11 +49,12 @@ __all__ = [
     "read_crls",
     "read_leaves",
     "read_pending",
+    "read_succession",
     "room_objection",
     "slot_name",
     "stage_ca",
-    "stage_hash_links",
     "stage_key_removal",
+    "stage_succession",
     "stage_without",
     "used_keys",
 ]

@@ -1,12 +1,13 @@
 """The bundles: one file or one directory of CA certificates per domain.
 
 A self-signed CA in a bundle is a root; other CAs are kept to complete chains and to be listed below their root, never
-as anchors (station-store.md rows 8 and 17).
+as anchors (station-store.md rows 8 and 17). But for the CSMS roots that were installed as another's successor: which
+those are is `succession`'s.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeVar
@@ -26,6 +27,7 @@ from chainpilot.station.store.certificates import (
     without,
 )
 from chainpilot.station.store.hashlinks import has_hash_links, stage_hash_links
+from chainpilot.station.store.succession import read_succession, stage_succession
 from chainpilot.station.vault import Change, Look, VaultReadError, VaultWriteError
 
 __all__ = ["Bundle", "read_bundle", "read_bundle_about", "stage_ca", "stage_without"]
@@ -46,6 +48,21 @@ class Bundle:
     files: tuple[CertificateFile, ...]
     accept_any_ca: bool = False
     """Parity: whatever stands in the bundle counts as an anchor."""
+    succession: CertificateFile | None = None
+    """Of the CSMS: where the roots that took over from each other are noted; None where nobody asks for them."""
+
+    @property
+    def read_from(self) -> tuple[CertificateFile, ...]:
+        """Every file that tells what counts here."""
+        return (*self.files, self.succession) if self.succession is not None else self.files
+
+    @cached_property
+    def lineage(self) -> tuple[Certificate, ...]:
+        """Roots that took over from each other, the oldest first; those that are gone too, as far as they are needed.
+
+        What is in it and in the bundle is a root whoever signed it.
+        """
+        return self.succession.certificates if self.succession is not None else ()
 
     @cached_property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -62,7 +79,7 @@ class Bundle:
 
     @property
     def roots(self) -> tuple[Certificate, ...]:
-        """The self-signed CAs, valid or not."""
+        """The self-signed CAs and the successors of such, valid or not."""
         return self._parted[0]
 
     @property
@@ -77,7 +94,7 @@ class Bundle:
         others: list[Certificate] = []
         for one in self.certificates:
             if one.is_ca:
-                (roots if one.is_self_signed else others).append(one)
+                (roots if one.is_self_signed or one in self.lineage else others).append(one)
         return tuple(roots), tuple(others)
 
     @cached_property
@@ -85,7 +102,7 @@ class Bundle:
         """What is passed over, and why."""
         strangers = ((file, one) for file in self.files for one in file.certificates if not one.is_ca)
         return (
-            *(finding for file in self.files for finding in file.findings),
+            *(finding for file in self.read_from for finding in file.findings),
             *(Finding(str(file.path), f"{one.subject} is no CA; passed over") for file, one in strangers),
         )
 
@@ -115,8 +132,9 @@ class Bundle:
 
     @cached_property
     def _by_issuer(self) -> dict[Name, tuple[Certificate, ...]]:
-        """Those that didn't sign themselves by who is named as their issuer."""
-        return _grouped((one.issuer_key, one) for one in self.certificates if not one.is_self_signed)
+        """Those that didn't sign themselves, and are no root all the same, by who is named as their issuer."""
+        below = (one for one in self.certificates if not one.is_self_signed and one not in self.lineage)
+        return _grouped((one.issuer_key, one) for one in below)
 
     @cached_property
     def _files_by_subject(self) -> dict[Name, tuple[CertificateFile, ...]]:
@@ -146,11 +164,19 @@ class Bundle:
 
     def is_root(self, certificate: Certificate) -> bool:
         """Whether it is one of the roots of this bundle."""
-        return certificate.is_ca and certificate.is_self_signed and certificate in self.named(certificate.subject_key)
+        counts = certificate.is_ca and (certificate.is_self_signed or certificate in self.lineage)
+        return counts and certificate in self.named(certificate.subject_key)
 
     def issuer_of(self, certificate: Certificate) -> Certificate | None:
         """The CA of this bundle that signed it."""
         return next((one for one in self.named(certificate.issuer_key) if certificate.was_signed_by(one)), None)
+
+    def signer_of(self, certificate: Certificate) -> Certificate | None:
+        """Whose key its hash data need: its own, that of a CA of this bundle, or that of the root it took over from."""
+        if certificate.is_self_signed:
+            return certificate
+        former = (one for one in self.lineage if one.subject_key == certificate.issuer_key)
+        return self.issuer_of(certificate) or next((one for one in former if certificate.was_signed_by(one)), None)
 
     def is_cross_form(self, certificate: Certificate) -> bool:
         """Whether it is a root of this bundle as somebody else signed it: same name and key, another issuer.
@@ -165,7 +191,7 @@ class Bundle:
         return any(one.spki_hash == certificate.spki_hash and one.is_self_signed for one in named)
 
     def above(self, certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
-        """The sub-CAs of this bundle that may stand above some of these, by name; nothing else of a large bundle."""
+        """What may stand above some of these, by name, and is no self-signed root; nothing else of a large bundle."""
         found: dict[Certificate, None] = {}
         waiting = list(certificates)
         while waiting:
@@ -206,6 +232,16 @@ class Bundle:
                     above.append(one)
         return tuple(found.items())
 
+    def with_descendants(self, targets: frozenset[Certificate]) -> frozenset[Certificate]:
+        """These CAs, roots' cross-signed forms, and what is below these and without them is below no root."""
+        keys = {(one.spki_hash, one.subject_key) for one in targets if one.is_self_signed or one in self.lineage}
+        gone = targets.union(one for one in self.intermediates if (one.spki_hash, one.subject_key) in keys)
+        below = {child for one in gone for child, _ in self.descendants(one)}
+        if not below:
+            return gone
+        others = (root for root in self.roots if root not in gone)
+        return gone | below - {child for root in others for child, _ in self.descendants(root, without=gone)}
+
 
 def read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     """Read a domain's bundle; one that isn't there is an empty one, to be a directory where its path has no suffix."""
@@ -221,7 +257,7 @@ def read_bundle_about(
     nothing is found says nothing: others may have changed, and `read_bundle` tells.
     """
     path = layout.bundles[kind]
-    last = look.memory.noted(("bundle", path))
+    last = look.memory.noted(("bundle", path, kind))
     # all empty listings are one object: they don't tell an empty directory from none, or from a file in its place
     if not isinstance(last, _LastBundle) or not last.paths:
         return read_bundle(look, layout, kind)
@@ -229,7 +265,8 @@ def read_bundle_about(
         is_complete = certificate_files(look, path) is last.paths
     except VaultReadError:
         return read_bundle(look, layout, kind)
-    files = last.bundle.files_above(certificates)
+    noted = (last.bundle.succession,) if last.bundle.succession is not None else ()
+    files = (*last.bundle.files_above(certificates), *noted)
     if is_complete and all(read_certificate_file(look, file.path) is file for file in files):
         return last.bundle
     return read_bundle(look, layout, kind)
@@ -243,10 +280,22 @@ def _read_bundle(look: Look, layout: Layout, kind: CaCertificateType) -> Bundle:
     bundle = look.derive(
         ("bundle", kind, is_directory), files, lambda: Bundle(kind, path, is_directory, files, accept_any_ca)
     )
+    if kind is CaCertificateType.CSMS:
+        bundle = _with_succession(look, layout, bundle)
     if is_directory:
         with suppress(VaultReadError):
-            look.memory.note(("bundle", path), _LastBundle(certificate_files(look, path), bundle))
+            look.memory.note(("bundle", path, kind), _LastBundle(certificate_files(look, path), bundle))
     return bundle
+
+
+def _with_succession(look: Look, layout: Layout, bundle: Bundle) -> Bundle:
+    """Looked for where it may say something: what counts must not hang on a setting that is taken back."""
+    if not layout.config.additional_root_certificate_check and not bundle.intermediates:
+        return bundle
+    noted = read_succession(look, layout)
+    return look.derive(
+        ("bundle with succession", bundle.is_directory), (bundle, noted), lambda: replace(bundle, succession=noted)
+    )
 
 
 def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certificate, word: str) -> None:
@@ -279,13 +328,14 @@ def stage_ca(change: Change, layout: Layout, bundle: Bundle, certificate: Certif
     change.put(bundle.path, staged)
 
 
-def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate]) -> None:
+def stage_without(change: Change, layout: Layout, bundle: Bundle, gone: frozenset[Certificate]) -> None:
     """Stage that some of the bundle's certificates go; an emptied bundle file stays, one of a directory goes.
+
+    Links by OpenSSL's hashes follow, and what is noted of roots that took over from each other.
 
     Raises:
         VaultReadError: a file can't be read.
     """
-    gone = frozenset(unwanted)
     bytes_gone = {one.der for one in gone}
     touched = {file.path: file for file in bundle.files for one in file.certificates if one.der in bytes_gone}
     for file in touched.values():
@@ -294,6 +344,14 @@ def stage_without(change: Change, bundle: Bundle, unwanted: Iterable[Certificate
             change.remove(file.path)
         else:
             change.put(file.path, rest if rest.strip() else b"")
+    if bundle.is_directory and has_hash_links(change, bundle.path):
+        stage_hash_links(change, bundle.path, (_rest_of(file, gone) for file in bundle.files))
+    if bundle.succession is not None:
+        stage_succession(change, bundle.succession, bundle.lineage, frozenset(bundle.roots) - gone)
+
+
+def _rest_of(file: CertificateFile, gone: frozenset[Certificate]) -> CertificateFile:
+    return replace(file, certificates=tuple(one for one in file.certificates if one not in gone))
 
 
 def _content(look: Look, file: CertificateFile) -> bytes:

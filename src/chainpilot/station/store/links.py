@@ -89,5 +89,7 @@ def _climb(stored: StoredLeaf, bundle: Bundle) -> Links:
 
 
 def _issuers(certificate: Certificate, pool: Iterable[Certificate], bundle: Bundle) -> tuple[Certificate, ...]:
-    named = (one for one in (*pool, *bundle.named(certificate.issuer_key)) if one.subject_key == certificate.issuer_key)
+    """Roots that another one took over from are at hand too, though no way to them is whole."""
+    at_hand = (*pool, *bundle.named(certificate.issuer_key), *bundle.lineage)
+    named = (one for one in at_hand if one.subject_key == certificate.issuer_key)
     return tuple(one for one in dict.fromkeys(named) if certificate.was_signed_by(one))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from certs import FROM, UNTIL, stack, v2g_pki
+from certs import FROM, UNTIL, issue, stack, v2g_pki
 from chainpilot.station.model import CaCertificateType
 from forge import forge
 from station.checkup.bench import NOW, SECOND, Bench, Given, Planted
@@ -74,6 +74,20 @@ def revoked(bench: Bench) -> None:
     bench.keep_answer(leaf, bench.answer(leaf, revoked=ENDED, reason=1))
 
 
+def replace_csms_root(bench: Bench) -> None:
+    """The old root has signed a new one, a connection with which has worked; the client leaf is under the old one."""
+    bench.settings["additional_root_certificate_check"] = True
+    new = forge("New CSMS Root", bench.csms.root, ca=True, begin=FROM, end=UNTIL)
+    bench.ill = forge("New CSMS Issuing", new, ca=True, begin=FROM, end=UNTIL)
+    assert bench.open().install_ca(new.certificate.to_pem(), CaCertificateType.CSMS).accepted
+    assert bench.open().csms_root_worked(new.certificate) == (bench.csms.root.certificate,)
+
+
+def under_the_new_root(bench: Bench) -> str:
+    assert bench.ill is not None
+    return stack(issue(bench.ill, bench.csr, begin=NOW), bench.ill.certificate)
+
+
 def copied(bench: Bench) -> Path:
     placed = bench.place()
     return Path(shutil.copy(placed.chain, placed.chain.with_name("copy.pem")))
@@ -135,6 +149,12 @@ CASES = {
         given=ENROLLED,
         left=UNANSWERED,
         told=lambda _: (SECOND, "subject key identifier"),
+    ),
+    "ChainOfFormerRoot": Planted(
+        plant=replace_csms_root,
+        given={"CHAIN.pem": under_the_new_root},
+        left=("SlotCrowded",),
+        told=lambda _: ("CS-0001", "CSMS Root"),
     ),
     "LeafWaiting": Planted(
         plant=lambda bench: bench.place(EVSE, organization="Chargers Ltd", begin=LATER),

@@ -5,9 +5,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import changing, examining, showing, telling, waiting, watching
+    from . import agent, changing, examining, showing, telling, waiting, watching
 
-__all__ = ["changing", "examining", "showing", "telling", "waiting", "watching"]
+__all__ = ["agent", "changing", "examining", "showing", "telling", "waiting", "watching"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -16,7 +16,7 @@ from chainpilot.station import EvseSecurity
 from chainpilot.station.config_file import MAX_CONFIG_CHARACTERS, HardwareSettings, StoreFile, read_store_file
 from chainpilot.station.layout import StoreConfig, StoreConfigError
 
-__all__ = ["open_store", "program"]
+__all__ = ["open_store", "program", "read_config", "read_password"]
 
 _MAX_PASSWORD_BYTES: Final = 1024
 """Of a password file; OpenSSL reads no longer password of a key (PEM_BUFSIZE)."""
@@ -33,7 +33,7 @@ def open_store(options: StoreOptions, *, is_begun: bool = False, clock: Clock = 
     Raises:
         NotCarriedOut: no directory is named, or there is none, or a file can't be used.
     """
-    config = _config(options)
+    _, config = read_config(options)
     _check_directory(options, config.certs_dir, is_begun=is_begun)
     try:
         return EvseSecurity(config, clock=clock)
@@ -55,7 +55,12 @@ def program(options: StoreOptions) -> str:
     return " ".join(words)
 
 
-def _config(options: StoreOptions) -> StoreConfig:
+def read_config(options: StoreOptions) -> tuple[StoreFile, StoreConfig]:
+    """The operator's file as it stands, and the store that it and the options name.
+
+    Raises:
+        NotCarriedOut: no directory is named, or a file can't be used.
+    """
     file, folder = _file(options), options.config.parent if options.config is not None else Path()
     named = options.certs or (folder / file.certs_dir if file.certs_dir is not None else None)
     if named is None:
@@ -67,10 +72,10 @@ def _config(options: StoreOptions) -> StoreConfig:
     if options.allow_test_pki:
         changes["allow_test_pki"] = True
     if options.password_file is not None:
-        changes["private_key_password"] = _password(options.password_file)
+        changes["private_key_password"] = read_password(options.password_file)
     if file.hardware is not None:
         changes["hardware_keys"] = (_hardware(file.hardware, folder),)
-    return file.config(named.absolute(), **changes)
+    return file, file.config(named.absolute(), **changes)
 
 
 def _file(options: StoreOptions) -> StoreFile:
@@ -93,7 +98,12 @@ def _blamed(options: StoreOptions, error: StoreConfigError) -> str:
     return f"{options.config}: {error}" if options.config is not None else str(error)
 
 
-def _password(path: Path) -> str:
+def read_password(path: Path) -> str:
+    """The first line of a password file.
+
+    Raises:
+        NotCarriedOut: it can't be read, or that line is empty.
+    """
     try:
         text = _read(path, _MAX_PASSWORD_BYTES).decode("utf-8").partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:

@@ -44,7 +44,7 @@ def _bundle(bundle: HeldBundle, at: datetime) -> dict[str, Any]:
 
 
 def _root(held: HeldRoot, at: datetime) -> dict[str, Any]:
-    own = HeldCertificate(held.root, held.root if held.root.is_self_signed else None)
+    own = HeldCertificate(held.root, held.issuer)
     below = [_held(one, at) for one in held.below]
     return {**held_facts(own, at), "objection": held.objection, "below": below}
 

@@ -10,6 +10,7 @@ __all__ = [
     "CHAIN_BROKEN",
     "CHAIN_INCOMPLETE",
     "CHAIN_NOT_TRUSTED",
+    "CHAIN_OF_FORMER_ROOT",
     "LEAF_BREAKS_PROFILE",
     "LEAF_EXPIRED",
     "LEAF_EXPIRING",
@@ -103,6 +104,14 @@ LEAF_PROFILE_ADVICE: Final = Row(
     "{subject} in {path} is a {profile} that isn't as it should be: {findings}.",
     "It works here; some car or back office may be stricter.",
     "Have the CA correct its profile, and get a new certificate with it when this one is renewed.",
+)
+CHAIN_OF_FORMER_ROOT: Final = Row(
+    "ChainOfFormerRoot",
+    Severity.NOTICE,
+    "The {use} certificate {subject} in {path} leads to {top}, a root that another one has replaced.",
+    "It works as long as the CSMS takes it; its renewal must lead to a root that is installed.",
+    "Have it renewed under the new root once the CSMS can: make a signing request, have it issued, install what comes "
+    "back.",
 )
 LEAF_WAITING: Final = Row(
     "LeafWaiting",

@@ -1,0 +1,255 @@
+"""The connection that is kept up: network after network with back-off, up to a higher profile and never down again.
+
+What is said over it is the agent's; what a connection is dialled with is `approach`'s.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from chainpilot.clock import Clock
+from chainpilot.errors import ChainpilotError, outline
+from chainpilot.link.ocpp import OcppLink
+from chainpilot.station.adapters.approach import Approach
+from chainpilot.station.adapters.ocpp_client import (
+    CsmsSocket,
+    DialRefused,
+    DialUndecided,
+    ProfileNotReady,
+    Target,
+    dial,
+    tls_context,
+)
+from chainpilot.station.agent.agent import Agent
+from chainpilot.station.agent.itinerary import Itinerary
+from chainpilot.station.agent.settings.values import Network
+from chainpilot.station.agent.setup import StationConfig, StationConfigError
+from chainpilot.station.agent.waiting import sleep_or
+from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
+from chainpilot.station.service import EvseSecurity
+from chainpilot.station.watch import Connected, ConnectFailed, Disconnected, StationWatch
+from chainpilot.wire.ocppj.rpc import RpcLimits
+
+__all__ = ["FIRST_DELAY", "MAX_DELAY", "Connection"]
+
+FIRST_DELAY: Final = 1.0
+"""Seconds before connecting again after a connection that worked; doubled for each one since that didn't."""
+MAX_DELAY: Final = 120.0
+"""Seconds between two tries at most: a CSMS that is back is found within two minutes."""
+LEAF_CHECK_SECONDS: Final = 600.0
+"""Between two looks whether another client certificate has come into force."""
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """Connects, lets the agent speak, and connects again."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        security: EvseSecurity,
+        agent: Agent,
+        *,
+        clock: Clock,
+        watch: StationWatch,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._security = security
+        self._agent = agent
+        self._clock = clock
+        self._tell = watch
+        self._jitter = jitter
+        self._configuration = agent.flows.configuration
+        self._approach = Approach(config, security, self._configuration)
+        self._itinerary = Itinerary()
+        self._upgrade: asyncio.Future[None] | None = None
+        self._link: OcppLink | None = None
+        self._hurry = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connect, work, connect again with growing delays; ends only by cancelling."""
+        failures = 0
+        try:
+            while True:
+                worked = await self._try_once()
+                failures = 0 if worked else failures + 1
+                if not self._hurry.is_set():
+                    delay = min(MAX_DELAY, FIRST_DELAY * 2 ** min(failures, 10)) * self._jitter()
+                    await sleep_or(self._clock, delay, self._hurry)
+                self._hurry.clear()
+        finally:
+            self._end_upgrade(DialUndecided("the station stopped"))
+
+    async def renew(self, why: str) -> None:
+        """End the connection and make a new one at once."""
+        self._itinerary.begin_anew()
+        self._hurry.set()
+        if self._link is not None:
+            await self._link.close(1000, why)
+
+    async def step_up(self, profile: int, url: str | None) -> None:
+        """Change to a higher security profile; see `app.Station.step_up`."""
+        present = self._configuration.settings.security_profile
+        if profile <= present or self._upgrade is not None:
+            raise StationConfigError("security_profile", f"{profile} is no step up from {present}")
+        place = url or self._config.urls.get(profile) or self._config.csms_url
+        target = await self._approach.target(Network(place, profile))
+        await asyncio.to_thread(tls_context, self._security, target)
+        await self._configuration.begin_trial(profile, place)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._upgrade = done
+        await self.renew("the security profile changes")
+        await done
+
+    async def _try_once(self) -> bool:
+        """One network, with every means that may serve; whatever is raised ends that and not the station."""
+        chosen = self._itinerary.next(self._configuration.candidates())
+        if chosen is None:
+            _log.error("there is no network to connect over")
+            return False
+        slot, network = chosen
+        try:
+            return await self._connect(slot, network)
+        except Exception as error:  # noqa: BLE001 - the connection loop is one of the two supervisors (house style 17)
+            incident = secrets.token_hex(4)
+            _log.error("incident %s: the connection ended by %s", incident, outline(error))
+            why = f"the station failed at it ({type(error).__name__}); the log has incident {incident}"
+            self._tell(ConnectFailed(network.security_profile, network.url, why))
+            self._end_upgrade(DialUndecided(why))
+            return False
+
+    async def _connect(self, slot: int, network: Network) -> bool:
+        """One connection from dialling to its end; whether the CSMS accepted the station over it."""
+        dialled = await self._dial(slot, network)
+        if dialled is None:
+            return False
+        socket, target = dialled
+        if self._hurry.is_set():  # something was asked for while this one was being dialled
+            await socket.close(1000, "the way to the CSMS changes")
+            return True
+        self._tell(Connected(target.profile, target.url))
+        worked = await self._converse(socket, slot, target)
+        if not worked:
+            await self._failed(slot, DialUndecided(f"the connection to the CSMS at {target.place} didn't last"))
+        return worked
+
+    async def _dial(self, slot: int, network: Network) -> tuple[CsmsSocket, Target] | None:
+        """Dial with one password, root or certificate after the other, as long as another one may help."""
+        while True:
+            target = await self._approach.target(network)
+            try:
+                self._check_time(target)
+                return await dial(target, self._security), target
+            except (DialRefused, DialUndecided, ProfileNotReady) as error:
+                _log.warning("not connected: %s", error.why)
+                self._tell(ConnectFailed(target.profile, target.url, error.why))
+                if error.event is not None:
+                    await self._agent.flows.report(error.event, error.why, once=True)
+                if not await self._approach.is_another_worth_trying(network, target, error):
+                    await self._failed(slot, error)
+                    return None
+
+    def _check_time(self, target: Target) -> None:
+        why = self._agent.flows.timekeeper.why_untrusted
+        if why is not None and target.profile in (2, 3):
+            raise ProfileNotReady(f"the CSMS's certificate can't be judged: {why}")
+
+    async def _converse(self, socket: CsmsSocket, slot: int, target: Target) -> bool:
+        network = self._configuration.settings.networks.get(slot)
+        accepted = False
+
+        async def on_accepted() -> None:
+            nonlocal accepted
+            accepted = True
+            await self._accepted(socket, slot, target)
+
+        link = OcppLink(
+            socket,
+            lambda action, payload: conversation.answer(action, payload),  # noqa: PLW0108 - it is made below
+            clock=self._clock,
+            limits=RpcLimits(answer_timeout=float(network.message_timeout if network else 30)),
+            watch=self._tell,
+            name="CSMS",
+            version=socket.version,
+        )
+        conversation = self._agent.converse(link, on_accepted=on_accepted)
+        roots = self._agent.flows.roots
+        if socket.is_verified:
+            roots.rest_on(socket.anchor)
+        self._link = link
+        try:
+            await _run(link.run(), conversation.run(), self._watch_client_leaf(target))
+        finally:
+            self._link = None
+            roots.rest_on_none()
+            await socket.close(1000, "")
+        self._tell(Disconnected(str(link.end or "the connection is open")))
+        return accepted
+
+    async def _watch_client_leaf(self, target: Target) -> None:
+        """Connect anew once another client certificate is the one to use (A02.08: in force from its notBefore)."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def heard(update: CertificateStoreUpdate) -> None:
+            if update.leaf_certificate_type is LeafCertificateType.CSMS:
+                loop.call_soon_threadsafe(news.set)
+
+        unsubscribe = self._security.subscribe(heard)
+        try:
+            while not await self._approach.has_newer_leaf(target):
+                news.clear()
+                await sleep_or(self._clock, LEAF_CHECK_SECONDS, news)
+        finally:
+            unsubscribe()
+        await self.renew("there is a new client certificate")
+
+    async def _accepted(self, socket: CsmsSocket, slot: int, target: Target) -> None:
+        """What was on trial has worked: the network, the password, the root, the certificate."""
+        self._itinerary.begin_anew()
+        is_upgrade = self._configuration.on_trial == slot
+        await self._configuration.accepted_over(slot)
+        await self._approach.worked(target, socket.anchor)
+        if is_upgrade and self._upgrade is not None:
+            if not self._upgrade.done():
+                self._upgrade.set_result(None)
+            self._upgrade = None
+
+    async def _failed(self, slot: int, error: DialRefused | DialUndecided | ProfileNotReady) -> None:
+        """A network failed: its turn may be over, and with it a step up to a higher profile."""
+        is_upgrade = self._upgrade is not None and self._configuration.on_trial == slot
+        settings = self._configuration.settings
+        attempts = 1 if is_upgrade else settings.network_profile_connection_attempts
+        if self._itinerary.failed(self._configuration.candidates(), attempts) or is_upgrade:
+            await self._configuration.gave_up(slot)
+        if is_upgrade:
+            self._hurry.set()
+            self._end_upgrade(error)
+
+    def _end_upgrade(self, error: ChainpilotError) -> None:
+        """End a change of profile that failed; the network that worked is tried next."""
+        done, self._upgrade = self._upgrade, None
+        if done is not None and not done.done():
+            done.set_exception(error)
+            done.exception()  # looked at, if nobody waits any more
+
+
+async def _run(
+    link: Coroutine[Any, Any, None], conversation: Coroutine[Any, Any, None], beside: Coroutine[Any, Any, None]
+) -> None:
+    """All of them until the connection is closed; what fails ends it and is raised."""
+    tasks = [asyncio.create_task(one) for one in (link, conversation, beside)]
+    running, speaking, other = tasks
+    try:
+        while not running.done():
+            waited = [running, *(task for task in (speaking, other) if not task.done())]
+            done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

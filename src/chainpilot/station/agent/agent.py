@@ -1,0 +1,175 @@
+"""The agent as a whole: its flows made and joined, what runs without a connection, and what a station asks of it.
+
+It needs no socket: `converse` speaks over whatever line there is, ours or that of another OCPP library.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from chainpilot.clock import Clock
+from chainpilot.errors import outline
+from chainpilot.link.watch import FrameSeen
+from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.assembly import World, assemble
+from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, LocalList
+from chainpilot.station.agent.contracts.rules import ContractDecision
+from chainpilot.station.agent.conversation import Conversation
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
+from chainpilot.station.agent.setup import StationConfig
+from chainpilot.station.service import EvseSecurity
+from chainpilot.station.watch import StationWatch
+
+__all__ = ["Agent"]
+
+RESTART_SECONDS: Final = 60.0
+"""Before a part that failed is begun again."""
+MISSING_SECONDS: Final = 3600.0
+"""Between two looks whether a leaf is missing that the station asks for by itself."""
+
+_log = logging.getLogger(__name__)
+
+
+class Agent:
+    """A station's Plug & Charge over OCPP."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        *,
+        security: EvseSecurity,
+        memory: Memory,
+        host: Host,
+        transfers: Transfers,
+        clock: Clock,
+        watch: StationWatch,
+        installer: FirmwareInstaller | None = None,
+        diagnostics: DiagnosticsLog | None = None,
+        local_list: LocalList | None = None,
+        staging: Path | None = None,
+    ) -> None:
+        """Read what was remembered; may block, and says nothing yet.
+
+        Args:
+            config: what is set.
+            security: the store.
+            memory: what is kept over restarts.
+            host: what holds the connection and can start the station again.
+            transfers: carries files to and from the CSMS's places.
+            clock: for all times.
+            watch: told of what happens, in the event loop.
+            installer: puts firmware to work; None: the station takes none from the CSMS.
+            diagnostics: the station's diagnostics log; None: only the security log is served.
+            local_list: contracts that may charge while the CSMS can't be asked.
+            staging: the directory for firmware images; None: the station takes none.
+
+        Raises:
+            MemoryFault: the memory can't be read.
+        """
+        self._security = security
+        self._clock = clock
+        self._enrols = config.enrols
+        self._reports: set[asyncio.Future[None]] = set()
+        world = World(
+            security=security,
+            memory=memory,
+            host=host,
+            transfers=transfers,
+            clock=clock,
+            watch=watch,
+            installer=installer,
+            diagnostics=diagnostics,
+            local_list=local_list,
+            staging=staging,
+        )
+        self.flows = assemble(config, world)
+
+    async def begin(self, *, opened_anew: str | None = None) -> None:
+        """Note that the station has started, look at its clock, keep house; before anything else.
+
+        `opened_anew` says why its memory knows nothing of before, if so it is.
+        """
+        await self.flows.timekeeper.begin()
+        if opened_anew is not None:
+            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
+        await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
+        await asyncio.to_thread(self._security.run_housekeeping)
+
+    def hear_frame(self, frame: FrameSeen) -> None:
+        """A frame went over the line: one that nobody can read is a security event, once until it was told."""
+        if frame.direction == "received" and frame.kind == "MALFORMED":
+            report = self.flows.report(SecurityEventType.INVALID_MESSAGES, frame.summary or "malformed", once=True)
+            task = asyncio.ensure_future(report)
+            self._reports.add(task)
+            task.add_done_callback(self._reports.discard)
+
+    def converse(
+        self, line: Line, *, boots: bool = True, on_accepted: Callable[[], Awaitable[None]] | None = None
+    ) -> Conversation:
+        """A conversation over a line that is open, or will be when its `run` is called; see Conversation."""
+        return Conversation(line, self.flows, boots=boots, on_accepted=on_accepted)
+
+    async def run(self) -> None:
+        """Do what is done without a connection too, until cancelled: time, housekeeping, renewals, firmware."""
+        flows = self.flows
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "timekeeping": flows.timekeeper.run,
+            "housekeeping": self._keep_house,
+            "first certificates": self._ask_for_what_is_missing,
+            "renewal": lambda: flows.renewal.run(self._renew),
+            "firmware": flows.firmware.run,
+            "logs": flows.logs.run,
+        }
+        tasks = [asyncio.create_task(self._supervised(name, part), name=name) for name, part in parts.items()]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def authorize_contract(
+        self, chain_pem: str, emaid: str | None = None, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> ContractDecision:
+        """Whether a vehicle's contract may charge (use case C07); see Contracts.authorize."""
+        return await self.flows.contracts.authorize(chain_pem, emaid, deadline_seconds=deadline_seconds)
+
+    async def _renew(self, use: LeafUse, *, common_name: str) -> None:
+        await self.flows.signing.enrol(use, common_name=common_name, again=False)
+
+    async def _ask_for_what_is_missing(self) -> None:
+        """Ask for each leaf that the station has none of and is to ask for by itself; again every hour."""
+        while self._enrols:
+            for use in self._enrols:
+                found = await asyncio.to_thread(self._security.usable_leaves, LEAF_TYPES_OF[use])
+                if not found:
+                    await self._enrol_if_possible(use)
+            await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
+
+    async def _enrol_if_possible(self, use: LeafUse) -> None:
+        try:
+            await self.flows.signing.enrol(use, again=False)
+        except CsrNotMade as error:
+            _log.warning("the %s leaf that is missing is not asked for: %s", use.name, error.why)
+
+    async def _keep_house(self) -> None:
+        wait = self._security.layout.config.garbage_collect_seconds
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic() + wait)
+            await asyncio.to_thread(self._security.run_housekeeping)
+
+    async def _supervised(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """A part that fails is told of and begun again; the others go on."""
+        while True:
+            try:
+                await part()
+            except Exception as error:  # noqa: BLE001 - the agent's own work is supervised as the connection is (house style 17)
+                _log.error("incident %s: %s ended by %s", secrets.token_hex(4), name, outline(error))
+            else:
+                return
+            await self._clock.sleep_until(self._clock.monotonic() + RESTART_SECONDS)
