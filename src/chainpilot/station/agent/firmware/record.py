@@ -66,6 +66,8 @@ class FirmwareJob(msgspec.Struct, frozen=True):
     number: int
     """Its own among all jobs of this station; its image is kept under it."""
     order: FirmwareOrder
+    taken_at: datetime
+    """When the order came, by the station's clock."""
     status: FirmwareStatus = FirmwareStatus.IDLE
     failures: int = 0
     """Tries of the download that failed."""
@@ -123,10 +125,10 @@ def write_record(record: FirmwareRecord) -> bytes:
     return msgspec.json.encode(record)
 
 
-def ordered(record: FirmwareRecord, order: FirmwareOrder) -> FirmwareRecord:
-    """A new job; the one under way is over without a word, for OCPP has none."""
+def ordered(record: FirmwareRecord, order: FirmwareOrder, at: datetime) -> FirmwareRecord:
+    """A new job since that moment; the one under way is over without a word, for OCPP has none."""
     number = record.jobs + 1
-    return _REPLACE(record, jobs=number, job=FirmwareJob(number, order))
+    return _REPLACE(record, jobs=number, job=FirmwareJob(number, order, at))
 
 
 def entered(

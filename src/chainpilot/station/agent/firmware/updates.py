@@ -9,6 +9,7 @@ Not handled here: transactions, which the installer has to wait for (L01.FR.06);
 
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -31,8 +32,8 @@ from chainpilot.station.agent.firmware.record import FirmwareOrder, FirmwareReco
 from chainpilot.station.agent.firmware.states import UNSTOPPABLE
 from chainpilot.station.agent.firmware.work import FirmwareWork
 from chainpilot.station.agent.notices import tell
-from chainpilot.station.agent.persistence import sleep_or
 from chainpilot.station.agent.ports import FirmwareInstaller, Line, Memory, MemoryFault, Report, Transfers
+from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.service import EvseSecurity
 from chainpilot.wire.security import FirmwareStatus, UpdateFirmwareStatus
 from chainpilot.wire.version import OcppVersion
@@ -43,6 +44,11 @@ MAX_IMAGE: Final = 512 << 20
 """Bytes of an image, unless said otherwise."""
 ANSWER_SECONDS: Final = 60.0
 """How long an update waits for its order's answer to be on its way, so that no status comes before it."""
+_CLOCK_SLACK: Final = timedelta(days=1)
+"""A clock that shows a time further before the order's has forgotten it: the station has no battery for it, and a
+certificate judged now would count as not yet valid."""
+_LOOK_SECONDS: Final = 60.0
+"""How often such a clock is looked at: the CSMS sets it (BootNotification)."""
 
 _log = logging.getLogger(__name__)
 
@@ -169,7 +175,7 @@ class FirmwareUpdates:
                 verdict = UpdateFirmwareStatus.ACCEPTED_CANCELED
             is_new = True
             self._held = record.jobs + 1
-            return ordered(record, order)
+            return ordered(record, order, self._clock.now())
 
         record = await self._book.change(change)
         if isinstance(verdict, Objection):
@@ -202,5 +208,8 @@ class FirmwareUpdates:
             await sleep_or(self._clock, ANSWER_SECONDS, self._book.work)
             if not self._book.work.is_set():
                 self._release(job.number)
+        elif job.taken_at - self._clock.now() > _CLOCK_SLACK and job.status is not FirmwareStatus.INSTALLING:
+            _log.info("the firmware of request %d waits for the clock to be set", job.order.request_id)
+            await sleep_or(self._clock, _LOOK_SECONDS, self._book.work)
         else:
             await self._work.step(job)

@@ -20,7 +20,7 @@ from chainpilot.station.agent.firmware.images import FirmwareImages
 from chainpilot.station.agent.firmware.orders import judge_signer
 from chainpilot.station.agent.firmware.record import FirmwareJob, FirmwareRecord, entered, failed_once
 from chainpilot.station.agent.firmware.states import FAILURES
-from chainpilot.station.agent.persistence import done_or, sleep_or, to_end
+from chainpilot.station.agent.persistence import done_or, to_end
 from chainpilot.station.agent.ports import (
     FirmwareInstaller,
     Installed,
@@ -29,6 +29,7 @@ from chainpilot.station.agent.ports import (
     Transfers,
     TransferUndecided,
 )
+from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.service import EvseSecurity
 from chainpilot.wire.security import FirmwareStatus
 

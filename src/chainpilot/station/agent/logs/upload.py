@@ -7,6 +7,7 @@ upload that was ended. Files are plain text; how they travel is `Transfers`'.
 """
 
 import asyncio
+import itertools
 import logging
 import threading
 from collections import deque
@@ -18,7 +19,7 @@ from chainpilot.clock import Clock
 from chainpilot.station.agent.locations import read_location
 from chainpilot.station.agent.logs.text import LogLines
 from chainpilot.station.agent.notices import tell
-from chainpilot.station.agent.persistence import Tries, done_or, sleep_or
+from chainpilot.station.agent.persistence import Tries, done_or
 from chainpilot.station.agent.ports import (
     DiagnosticsLog,
     Line,
@@ -29,16 +30,17 @@ from chainpilot.station.agent.ports import (
     Transfers,
     TransferUndecided,
 )
+from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.ocpp201 import UploadLogStatus
 from chainpilot.wire.security import GetLog, LogStatus, LogType
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["ANSWER_SECONDS", "LogUploads"]
+__all__ = ["ANSWER_SECONDS", "MAX_UNTOLD", "LogUploads"]
 
 ANSWER_SECONDS: Final = 60.0
 """How long an upload waits for its order's answer to be on its way, so that no status comes before it."""
-_MAX_UNTOLD: Final = 32
+MAX_UNTOLD: Final = 32
 """Statuses kept for the CSMS; the oldest go first. There are two for an upload, and one for one that was ended."""
 _STATUSES: Final = {
     Obstacle.DENIED: UploadLogStatus.PERMISSION_DENIED,
@@ -67,7 +69,7 @@ class _Upload:
 
     def content(self) -> Iterator[bytes]:
         """The log, as long as somebody wants it."""
-        for piece in self.source():
+        for piece in itertools.chain((b"",), self.source()):  # looked at before anything is read, too
             if self.stopped.is_set():
                 raise TransferUndecided("nobody wants the log any more")
             yield piece
@@ -96,7 +98,7 @@ class LogUploads:
         self._status: tuple[UploadLogStatus, int] | None = None
         """Of the upload that runs."""
         self._thread: asyncio.Future[None] | None = None
-        self._untold: deque[tuple[UploadLogStatus, int]] = deque(maxlen=_MAX_UNTOLD)
+        self._untold: deque[tuple[UploadLogStatus, int]] = deque(maxlen=MAX_UNTOLD)
         self._ordered = asyncio.Event()
         self._news = asyncio.Event()
 
@@ -130,9 +132,7 @@ class LogUploads:
 
     async def attend(self, line: Line) -> None:
         """Tell how far uploads are over this connection until it ends; raises LinkClosed then."""
-        self._untold = deque(
-            {request_id: (word, request_id) for word, request_id in self._untold}.values(), _MAX_UNTOLD
-        )
+        self._untold = deque({request_id: (word, request_id) for word, request_id in self._untold}.values(), MAX_UNTOLD)
         self._release(self._held)
         while True:
             self._news.clear()
