@@ -15,7 +15,7 @@ from chainpilot.station.agent.contracts.authorization import LocalList
 from chainpilot.station.agent.enrolment.signing import CsrNotMade
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
-from chainpilot.station.model import CertificateStoreUpdate
+from chainpilot.station.model import CaCertificateType, CertificateStoreUpdate
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationEvent, StationWatch, StoreUpdated
 from chainpilot.wire.ocpp201 import BootReason
@@ -73,7 +73,7 @@ class Station:
             security=self._security,
             memory=memory,
             host=self,
-            transfers=transfers or HttpTransfers(),
+            transfers=transfers or HttpTransfers(anchors=self._csms_anchors),
             clock=clock,
             watch=self._tell,
             installer=installer,
@@ -149,6 +149,10 @@ class Station:
             return
         self._agent.flows.presence.reason = BootReason.REMOTE_RESET
         await self.reconnect("the CSMS asked for a reset")
+
+    def _csms_anchors(self) -> str:
+        """The CSMS's own PKI counts for the places of logs and firmware too (N01.FR.15)."""
+        return "".join(one.to_pem() for one in self._security.trust_anchors(CaCertificateType.CSMS))
 
     def _tell(self, event: StationEvent) -> None:
         if isinstance(event, FrameSeen):

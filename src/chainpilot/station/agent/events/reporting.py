@@ -15,6 +15,7 @@ from chainpilot.link.faults import CallRefused, CallTimedOut
 from chainpilot.station.agent.events.queue import EventQueue, Waiting
 from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEvent, SecurityEventType, word_of
 from chainpilot.station.agent.ports import Line, Memory
+from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.schema import write_message
@@ -136,13 +137,7 @@ class Reporter:
         if seconds is None:
             await self._queue.changed.wait()
             return
-        waits = (asyncio.ensure_future(self._queue.changed.wait()), asyncio.ensure_future(self._pause(seconds)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await sleep_or(self._clock, seconds, self._queue.changed)
 
 
 class _Sending:
