@@ -84,7 +84,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         ev_certificates=EvCertificates(settings, voice, clock),
         firmware=_firmware(world, report),
         host=world.host,
-        logs=LogUploads(world.transfers, security_lines(memory), world.diagnostics, clock=clock),
+        logs=LogUploads(world.transfers, security_lines(report), world.diagnostics, clock=clock),
         presence=Presence(_identity(config), settings, clock=clock, watch=world.watch, heard=timekeeper.heard),
         renewal=_renewal(config, world, timekeeper, configuration),
         report=report,
