@@ -32,7 +32,7 @@ class PowerCut(BaseException):
 
 
 class KeptMemory:
-    """Documents and a security log in a dictionary; `outage` says what the n-th next write raises."""
+    """Documents and a security log in a dictionary; `outage` says what the n-th write raises instead of writing."""
 
     def __init__(self, documents: Mapping[str, bytes] | None = None) -> None:
         self.documents = dict(documents or {})

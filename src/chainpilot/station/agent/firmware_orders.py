@@ -7,9 +7,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from chainpilot.pki.certificate import Certificate, load_certificates
+from chainpilot.pki.profiles import lint
 from chainpilot.station.agent.firmware_record import FirmwareOrder
 from chainpilot.station.agent.persistence import Tries
 from chainpilot.station.model import CertificateValidationResult, LeafCertificateType
+from chainpilot.station.requirements import profile_of
 from chainpilot.station.service import EvseSecurity
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.security import FirmwareStatus, UpdateFirmwareStatus
@@ -96,17 +99,30 @@ async def judge_order(
 
 
 def judge_signer(security: EvseSecurity, signer: str) -> Objection | None:
-    """Why a signing certificate doesn't count now, by the store's MF anchors and revocation lists; None if it does.
+    """Why a signing certificate doesn't count now; None if it does. Touches files.
 
-    Touches files. Its profile is judged as far as the store's configuration says (`mf_profile`).
+    1. It leads to an MF anchor of the store and nobody has revoked it; the rest of its profile is judged as far as the
+    store's configuration says (`mf_profile`). 2. Whatever the configuration: where it says what its key may be used
+    for, signing code is among it (RFC 5280 sections 4.2.1.3 and 4.2.1.12), or any station's own certificate from the
+    manufacturer could sign firmware.
     """
     outcome = security.validate(signer, [LeafCertificateType.MF])
     if outcome.result is CertificateValidationResult.VALID:
-        return None
+        why = _forbidden_use(load_certificates(signer)[0])
+        if why is None:
+            return None
+        why = f"the signing certificate may not sign firmware: {why}"
+        return Objection(UpdateFirmwareStatus.INVALID_CERTIFICATE, "InvalidCertificate", why)
     revoked = outcome.is_revoked
     status = UpdateFirmwareStatus.REVOKED_CERTIFICATE if revoked else UpdateFirmwareStatus.INVALID_CERTIFICATE
     why = f"the signing certificate: {outcome.result.value}, {outcome.reason or 'no reason given'}"
     return Objection(status, "InvalidCertificate", why)
+
+
+def _forbidden_use(signer: Certificate) -> str | None:
+    limiting = {"extended-key-usage"} | ({"key-usage"} if signer.extensions.key_usage is not None else set())
+    findings = lint(signer, profile_of(LeafCertificateType.MF, signer))
+    return next((finding.detail for finding in findings if finding.rule in limiting), None)
 
 
 def installing_objection(request_id: int) -> Objection:
