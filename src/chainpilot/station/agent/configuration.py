@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from chainpilot.station.agent import standing as steps
+from chainpilot.station.agent.forms import HEX_PASSWORD
 from chainpilot.station.agent.kept_settings import About, KeptSettings, Step, ask_store
 from chainpilot.station.agent.keys import BY_KEY, COMPONENTS, Access, Setting, Source, VariableName, variable
 from chainpilot.station.agent.networks import read_network
 from chainpilot.station.agent.ports import MemoryFault
 from chainpilot.station.agent.refusals import ReasonCode, SettingRefused
 from chainpilot.station.agent.settings import Network
+from chainpilot.station.model import Secret
 from chainpilot.wire.ocpp16 import (
     ChangeConfiguration,
     ChangeConfigurationResponse,
@@ -198,6 +200,9 @@ class Configuration(KeptSettings):
                 return self.step_up(profile, None)
             case "priority", tuple(slots):
                 return lambda standing: steps.with_priority(standing, slots, self._facts)
+            case "password", Secret() as password:
+                is_spelled = setting.form is HEX_PASSWORD
+                return lambda standing: steps.with_password(standing, password, spelled=is_spelled)
             case _:
                 return lambda standing: steps.with_value(standing, setting.name, value)
 
