@@ -102,6 +102,7 @@ class Agent:
         identity = Identity(config.vendor, config.model, config.serial_number, config.firmware_version)
 
         self.flows = Flows(
+            clock=clock,
             configuration=configuration,
             certificates=CertificateDesk(security, lambda: configuration.settings, roots, report, watch),
             contracts=Contracts(
