@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ocpp.charge_point import camel_to_snake_case
 from ocpp.exceptions import OCPPError
 from ocpp.messages import unpack
 from ocpp.routing import on
@@ -85,6 +86,7 @@ class Served16(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
         self.connection = connection
         self.profile = profile
         """Security profile of the door that it came in by."""
+        self._boot_word = ""
 
     async def ask(self, message: Any) -> Any:
         """The station's answer to a call; a CALLERROR, or what doesn't fit the schema, is raised."""
@@ -129,49 +131,46 @@ class Served16(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
         await super().route_message(raw_msg)
 
     async def _handle_call(self, msg: Any) -> Any:
+        """Noted once it is answered: what the test says then comes after the answer."""
         try:
-            return await super()._handle_call(msg)
+            done = await super()._handle_call(msg)
         except OCPPError as error:
             self.csms.faults.append(f"{msg.action} {msg.payload}: {error!r}")
             raise
+        payload = dict(camel_to_snake_case(msg.payload))
+        if msg.action == "BootNotification":
+            payload["answered"] = self._boot_word
+        self.csms.take(Heard(msg.action, payload, self))
+        return done
 
     async def _send(self, message: str) -> None:
         if json.loads(message)[0] == 4:
             self.csms.faults.append(f"the central system has to refuse a call: {message}")
         await super()._send(message)
 
-    async def _told(self, action: str, payload: dict[str, Any]) -> None:
-        await self.csms.take(Heard(action, payload, self))
-
     @on(Action.boot_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
-    async def _boot(self, **fields: Any) -> Any:
-        status = self.csms.boot_answers.pop(0) if self.csms.boot_answers else "Accepted"
-        await self._told("BootNotification", {**fields, "answered": status})
-        return call_result.BootNotification(_text(self.csms.now()), self.csms.interval, status)
+    def _boot(self, **_: Any) -> Any:
+        self._boot_word = self.csms.boot_answers.pop(0) if self.csms.boot_answers else "Accepted"
+        return call_result.BootNotification(_text(self.csms.now()), self.csms.interval, self._boot_word)
 
     @on(Action.heartbeat)  # type: ignore[untyped-decorator] # - the library isn't typed
-    async def _heartbeat(self) -> Any:
-        await self._told("Heartbeat", {})
+    def _heartbeat(self) -> Any:
         return call_result.Heartbeat(_text(self.csms.now()))
 
     @on(Action.sign_certificate)  # type: ignore[untyped-decorator] # - the library isn't typed
-    async def _sign(self, **fields: Any) -> Any:
-        await self._told("SignCertificate", fields)
+    def _sign(self, **_: Any) -> Any:
         return call_result.SignCertificate("Accepted" if self.csms.signs else "Rejected")
 
     @on(Action.security_event_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
-    async def _event(self, **fields: Any) -> Any:
-        await self._told("SecurityEventNotification", fields)
+    def _event(self, **_: Any) -> Any:
         return call_result.SecurityEventNotification()
 
     @on(Action.log_status_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
-    async def _log(self, **fields: Any) -> Any:
-        await self._told("LogStatusNotification", fields)
+    def _log(self, **_: Any) -> Any:
         return call_result.LogStatusNotification()
 
     @on(Action.signed_firmware_status_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
-    async def _firmware(self, **fields: Any) -> Any:
-        await self._told("SignedFirmwareStatusNotification", fields)
+    def _firmware(self, **_: Any) -> Any:
         return call_result.SignedFirmwareStatusNotification()
 
 
@@ -241,7 +240,7 @@ class Door:
             offered=tuple(name for name, _, _ in tls.shared_ciphers() or ()) if tls else (),
             client=tls.getpeercert(binary_form=True) if tls else None,
         )
-        if self.profile == 3:
+        if self.profile in (0, 3):
             return seen
         user, password = seen.login or ("", b"")
         is_known = user == STATION and password in self.csms.passwords
@@ -288,7 +287,7 @@ class Csms16:
         self.doors.append(door)
         return door
 
-    async def take(self, heard: Heard) -> None:
+    def take(self, heard: Heard) -> None:
         """Note what a station said."""
         self.heard.append(heard)
         self.news.set()
