@@ -1,7 +1,7 @@
 """A running station for tests: its events in a queue, so that a test waits for what happens and never for time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,9 +56,22 @@ class Running:
 
 @asynccontextmanager
 async def running_station(
-    directory: Path, url: str, v2g: Pki, csms: Pki, *, password: str, clock: Any = None, **settings: Any
+    directory: Path,
+    url: str,
+    v2g: Pki,
+    csms: Pki,
+    *,
+    password: str,
+    clock: Any = None,
+    store: StoreConfig | None = None,
+    parts: Mapping[str, Any] | None = None,
+    installs: bool = True,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A station that runs until the block ends; both roots are installed."""
+    """A station that runs until the block ends; both roots are installed, unless told otherwise.
+
+    `parts` are `Station`'s own arguments: an installer, transfers and the like.
+    """
     config = StationConfig(
         station_id="CS-001",
         csms_url=url,
@@ -66,13 +79,13 @@ async def running_station(
         organisation="Operator",
         country="DE",
         secc_name=EVSE,
-        store=StoreConfig(directory),
+        store=store or StoreConfig(directory),
         **settings,
     )
     running = Running(config)
-    options = {} if clock is None else {"clock": clock}
+    options = dict(parts or {}) | ({} if clock is None else {"clock": clock})
     running.station = Station(config, watch=running.watch, jitter=lambda: JITTER, **options)
-    for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)):
+    for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)) if installs else ():
         running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
     task = asyncio.create_task(running.station.run())
     try:

@@ -65,8 +65,9 @@ class Station:
         self._watcher = watch
         self._starter = starter
         self._security = EvseSecurity(config.store, clock=clock)
+        self._own_memory: SqliteMemory | None = None
         if memory is None:
-            memory = SqliteMemory.open(config.state_dir)
+            memory = self._own_memory = SqliteMemory.open(config.state_dir)
         self._opened_anew = memory.opened_anew if isinstance(memory, SqliteMemory) else None
         self._agent = Agent(
             config,
@@ -99,19 +100,29 @@ class Station:
         return self._agent.flows.configuration.settings.security_profile
 
     async def run(self) -> None:
-        """Connect, work, connect again with growing delays; ends only by cancelling."""
+        """Connect, work, connect again with growing delays; ends only by cancelling, and then for good.
+
+        The memory that the station opened itself is closed then: another station may work with it.
+        """
         loop = asyncio.get_running_loop()
 
         def pass_on(update: CertificateStoreUpdate) -> None:
             loop.call_soon_threadsafe(self._tell, StoreUpdated(update))
 
         unsubscribe = self._security.subscribe(pass_on)
+        try:
+            await self._work()
+        finally:
+            unsubscribe()
+            if self._own_memory is not None:
+                await asyncio.to_thread(self._own_memory.close)
+
+    async def _work(self) -> None:
         await self._agent.begin(opened_anew=self._opened_anew)
         work = asyncio.create_task(self._agent.run(), name="agent")
         try:
             await self._connection.run()
         finally:
-            unsubscribe()
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 

@@ -272,7 +272,8 @@ def _anchor_of(tls: Any) -> Certificate | None:
 
 
 def _basic(target: Target) -> str:
-    pair = f"{target.station_id}:{target.password.value}".encode()
+    # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
+    pair = f"{target.station_id}:{target.password.value}".encode("utf-8", "surrogateescape")
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 

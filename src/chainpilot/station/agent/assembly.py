@@ -69,6 +69,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         return voices.present
 
     return Flows(
+        clock=clock,
         configuration=configuration,
         certificates=CertificateDesk(security, settings, roots, report, world.watch),
         contracts=Contracts(
