@@ -14,7 +14,7 @@ from ocpp.v16 import call
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import ProfileNotReady
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.app import StationConfigError
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
 from chainpilot.station.watch import (

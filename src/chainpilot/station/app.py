@@ -11,10 +11,10 @@ from chainpilot.station.adapters.connection import Connection
 from chainpilot.station.adapters.memory import SqliteMemory
 from chainpilot.station.adapters.transfers import HttpTransfers
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.contracts import LocalList
+from chainpilot.station.agent.contracts.authorization import LocalList
+from chainpilot.station.agent.enrolment.signing import CsrNotMade
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
-from chainpilot.station.agent.signing import CsrNotMade
 from chainpilot.station.model import CertificateStoreUpdate
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationEvent, StationWatch, StoreUpdated

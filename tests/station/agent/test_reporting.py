@@ -17,10 +17,10 @@ from agents_line import HELD, Refusal, Said, ScriptedLine, Silence
 from agents_model_memory import PlainMemory
 from chainpilot.link.faults import LinkClosed
 from chainpilot.station.adapters.memory import Limits, SqliteMemory
-from chainpilot.station.agent.event_queue import MAX_HELD
+from chainpilot.station.agent.events.queue import MAX_HELD
+from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import Memory, MemoryFault, Report
-from chainpilot.station.agent.reporting import Reporter
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.schema import read_message

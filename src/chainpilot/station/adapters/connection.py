@@ -24,7 +24,7 @@ from chainpilot.station.adapters.ocpp_client import (
 )
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.itinerary import Itinerary
-from chainpilot.station.agent.settings import Network
+from chainpilot.station.agent.settings.values import Network
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType

@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 from chainpilot.errors import OwnError, PeerError, UndecidedError
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.itinerary import Mean
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.model import CaCertificateType, CertificateInfo, LeafCertificateType, Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
