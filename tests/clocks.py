@@ -74,5 +74,5 @@ class QuickClock:
 
     async def sleep_until(self, moment: float) -> None:
         """Wait until `monotonic` reaches `moment`."""
-        while (left := moment - self.monotonic()) > 0:
+        while (left := moment - self.monotonic()) > 0:  # noqa: ASYNC110 - time is what it waits for
             await asyncio.sleep(left / self._times)
