@@ -51,6 +51,8 @@ ChainpilotError
 │   ├── QuotaSpent  (cpms.ports.ledger)
 │   ├── TooManyCalls  (cpms.ports.ledger)
 │   ├── NotSpoken  (cpms.ports.stations)
+│   ├── NotAttachable  (station.adapters.mobilityhouse.attached)
+│   ├── SharesError  (station.adapters.mobilityhouse.shares)
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)
 │   ├── TokenUnusable  (station.adapters.pkcs11.settings)
 │   ├── CsrNotMade  (station.agent.enrolment.signing)

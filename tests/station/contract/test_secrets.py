@@ -82,7 +82,6 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
         "get_key_pair": lambda: first.get_key_pair(V2G, "PEM"),
         "get_leaf_expiry_days_count": lambda: store.get_leaf_expiry_days_count(V2G),
         "usable_leaves": lambda: store.usable_leaves(V2G),
-        "csms_roots": store.csms_roots,
         "leaves_due": lambda: store.leaves_due(NOON.replace(year=2099)),
         "get_v2g_ocsp_request_data": store.get_v2g_ocsp_request_data,
         "get_mo_ocsp_request_data": lambda: store.get_mo_ocsp_request_data(chain),

@@ -1,6 +1,7 @@
 """The agent as a whole: its flows made and joined, what runs without a connection, and what a station asks of it.
 
-It needs no socket: `converse` speaks over whatever line there is, ours or that of another OCPP library.
+It needs no socket: `converse` speaks over whatever line there is, ours or that of another OCPP library. What firmware
+calls are the methods of `Agent`; making one together with its store and memory is `embedding`'s, or `app`'s.
 """
 
 import asyncio
@@ -16,14 +17,18 @@ from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.assembly import World, assemble
 from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, LocalList
+from chainpilot.station.agent.contracts.ev_certificate import DEADLINE_SECONDS as EV_DEADLINE_SECONDS
+from chainpilot.station.agent.contracts.ev_certificate import EvCertificateAnswer
 from chainpilot.station.agent.contracts.rules import ContractDecision
 from chainpilot.station.agent.conversation import Conversation
 from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
 from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationWatch
+from chainpilot.wire.pnc.words import CertificateAction
 
 __all__ = ["Agent"]
 
@@ -36,7 +41,13 @@ _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """A station's Plug & Charge over OCPP."""
+    """A station's Plug & Charge over OCPP.
+
+    Firmware calls `enrol`, `authorize_contract`, `install_ev_certificate` and `report` whenever it likes, connected or
+    not, reads `settings`, and finds its certificates in `security`. What holds the connection calls `begin`, runs `run`
+    from start to end, and for each connection takes one `converse`; where it boots by itself it passes the CSMS's
+    answers to `hear_boot` and `hear_heartbeat`. All in one event loop.
+    """
 
     def __init__(
         self,
@@ -100,6 +111,64 @@ class Agent:
         await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
         await asyncio.to_thread(self._security.run_housekeeping)
 
+    @property
+    def clock(self) -> Clock:
+        """By which it measures and judges."""
+        return self._clock
+
+    @property
+    def security(self) -> EvseSecurity:
+        """Its store: paths of certificates and keys, trust anchors, what is installed. Synchronous and thread-safe."""
+        return self._security
+
+    @property
+    def settings(self) -> Settings:
+        """The present settings; one consistent set, which a later change leaves as it is."""
+        return self.flows.configuration.settings
+
+    def subscribe_settings(self, listener: Callable[[Settings, Settings], None]) -> Callable[[], None]:
+        """Have `listener(old, new)` called in the event loop after each durable change; the answer ends that.
+
+        It is called before the CSMS has its answer, so it only notes what is to be done.
+        """
+        return self.flows.configuration.subscribe(listener)
+
+    async def enrol(self, use: LeafUse, *, common_name: str | None = None) -> None:
+        """Start an enrolment: a key and a request on disk, sent now if the CSMS is there, else once it is.
+
+        A request that is open already for that use and name is sent again. The certificate comes later, by itself; the
+        store tells of it (`security.subscribe`), and so does the watcher (CertificateReceived).
+
+        Args:
+            use: what the certificate is for.
+            common_name: in place of the SECC id from the settings (V2G), or of the station's id (CSMS).
+
+        Raises:
+            CsrNotMade: the store refused, or a name is missing.
+        """
+        await self.flows.signing.enrol(use, common_name=common_name)
+
+    async def report(self, kind: SecurityEventType, tech_info: str | None = None, *, once: bool = False) -> None:
+        """Note a security event durably; it is sent when it can be (OCPP use case A04). Never raises.
+
+        Args:
+            kind: what happened.
+            tech_info: more about it, at most 255 characters; no secret, since it goes into logs and to the CSMS.
+            once: not while one of that kind still waits for the CSMS.
+        """
+        await self.flows.report(kind, tech_info, once=once)
+
+    def hear_boot(self, answer: object) -> bool:
+        """Take the CSMS's answer (its payload) to a BootNotification of the station's own; whether that was Accepted.
+
+        The CSMS's time in it is compared with the clock. Only after Accepted may a conversation be run.
+        """
+        return self.flows.presence.overhear_boot(answer)
+
+    def hear_heartbeat(self, answer: object) -> None:
+        """Take the CSMS's answer (its payload) to a Heartbeat of the station's own: its time is compared."""
+        self.flows.presence.overhear_heartbeat(answer)
+
     def hear_frame(self, frame: FrameSeen) -> None:
         """A frame went over the line: one that nobody can read is a security event, once until it was told."""
         if frame.direction == "received" and frame.kind == "MALFORMED":
@@ -138,6 +207,19 @@ class Agent:
     ) -> ContractDecision:
         """Whether a vehicle's contract may charge (use case C07); see Contracts.authorize."""
         return await self.flows.contracts.authorize(chain_pem, emaid, deadline_seconds=deadline_seconds)
+
+    async def install_ev_certificate(
+        self,
+        schema_version: str,
+        exi_request_base64: str,
+        action: CertificateAction,
+        *,
+        deadline_seconds: float = EV_DEADLINE_SECONDS,
+    ) -> EvCertificateAnswer:
+        """The CSMS's answer to a vehicle that wants its contract certificate (M01, M02); see EvCertificates.install."""
+        return await self.flows.ev_certificates.install(
+            schema_version, exi_request_base64, action, deadline_seconds=deadline_seconds
+        )
 
     async def _renew(self, use: LeafUse, *, common_name: str) -> None:
         await self.flows.signing.enrol(use, common_name=common_name, again=False)

@@ -69,6 +69,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         return voices.present
 
     return Flows(
+        clock=clock,
         configuration=configuration,
         certificates=CertificateDesk(security, settings, roots, report, world.watch),
         contracts=Contracts(
@@ -84,7 +85,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         ev_certificates=EvCertificates(settings, voice, clock),
         firmware=_firmware(world, report),
         host=world.host,
-        logs=LogUploads(world.transfers, security_lines(memory), world.diagnostics, clock=clock),
+        logs=LogUploads(world.transfers, security_lines(report), world.diagnostics, clock=clock),
         presence=Presence(_identity(config), settings, clock=clock, watch=world.watch, heard=timekeeper.heard),
         renewal=_renewal(config, world, timekeeper, configuration),
         report=report,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from chainpilot.clock import Clock
 from chainpilot.station.agent.certificates import CertificateDesk
 from chainpilot.station.agent.contracts.authorization import Contracts
 from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
@@ -44,6 +45,7 @@ class Voices:
 class Flows:
     """All of them, made once."""
 
+    clock: Clock
     configuration: Configuration
     certificates: CertificateDesk
     contracts: Contracts

@@ -4,10 +4,9 @@ Which events there are is `security_events`'; how they outlast a power cut is th
 (GetLog) is not handled here.
 """
 
-import asyncio
 import logging
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from chainpilot.clock import Clock
@@ -15,11 +14,11 @@ from chainpilot.link.faults import CallRefused, CallTimedOut
 from chainpilot.station.agent.events.queue import EventQueue, Waiting
 from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEvent, SecurityEventType, word_of
 from chainpilot.station.agent.ports import Line, Memory
+from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.schema import write_message
 from chainpilot.wire.security import SecurityEventNotification
-from chainpilot.wire.version import OcppVersion
 
 __all__ = ["FIRST_DELAY", "MAX_DELAY", "MAX_REFUSALS", "MAX_TROUBLES", "Reporter"]
 
@@ -81,16 +80,13 @@ class Reporter:
             if self._unheard is line:
                 self._unheard = None
 
-    async def security_log_lines(
-        self, oldest: datetime | None, latest: datetime | None, version: OcppVersion = OcppVersion.V201
-    ) -> tuple[str, ...]:
-        """The security log between two moments (each included; None is open): a line an event, in that version's words.
+    def security_log(self, oldest: datetime | None, latest: datetime | None) -> tuple[SecurityEvent, ...]:
+        """The log between two moments (each included; None is open); what couldn't be written down yet comes last.
 
-        What couldn't be written down yet comes last. Raises MemoryFault.
+        May block. Raises MemoryFault.
         """
-        logged = await asyncio.to_thread(lambda: tuple(self._memory.security_log(oldest, latest)))
-        held = (event for event in self._queue.held if _is_between(event.at, oldest, latest))
-        return tuple(_line(event, version) for event in (*logged, *held))
+        logged = tuple(self._memory.security_log(oldest, latest))
+        return (*logged, *(one for one in self._queue.held if _is_between(one.at, oldest, latest)))
 
     async def _step(self, sending: "_Sending") -> None:
         """One event sent, or a wait for one."""
@@ -136,13 +132,7 @@ class Reporter:
         if seconds is None:
             await self._queue.changed.wait()
             return
-        waits = (asyncio.ensure_future(self._queue.changed.wait()), asyncio.ensure_future(self._pause(seconds)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await sleep_or(self._clock, seconds, self._queue.changed)
 
 
 class _Sending:
@@ -195,9 +185,3 @@ def _printable(text: str | None) -> str | None:
 
 def _is_between(moment: datetime, oldest: datetime | None, latest: datetime | None) -> bool:
     return (oldest is None or moment >= oldest) and (latest is None or moment <= latest)
-
-
-def _line(event: SecurityEvent, version: OcppVersion) -> str:
-    moment = event.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    tail = _printable(event.tech_info)
-    return f"{moment} {word_of(event.type, version)}{f' {tail}' if tail else ''}"

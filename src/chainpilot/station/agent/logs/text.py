@@ -5,13 +5,12 @@ Where the events are kept is the memory's; how the text gets to the CSMS is `log
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from chainpilot.station.agent.events.types import SecurityEvent, word_of
-from chainpilot.station.agent.ports import Memory
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["LogLines", "line_of", "security_lines"]
+__all__ = ["LogLines", "SecurityLog", "line_of", "security_lines"]
 
 LogLines = Callable[[datetime | None, datetime | None, OcppVersion], Iterable[str]]
 """The lines between two moments (timezone-aware UTC, each included; None is open), in the words of a version.
@@ -23,11 +22,19 @@ _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7
 """Whatever ends a line or moves a cursor: an event is one line, whatever a peer said in it."""
 
 
-def security_lines(memory: Memory) -> LogLines:
-    """The security log that the memory keeps."""
+class SecurityLog(Protocol):
+    """Whoever has the security log: the agent's memory, and the reporter with what couldn't be written down yet."""
+
+    def security_log(self, oldest: datetime | None, latest: datetime | None) -> Iterable[SecurityEvent]:
+        """See Memory."""
+        ...
+
+
+def security_lines(log: SecurityLog) -> LogLines:
+    """The lines of that log."""
 
     def lines(oldest: datetime | None, latest: datetime | None, version: OcppVersion) -> Iterator[str]:
-        return (line_of(event, version) for event in memory.security_log(oldest, latest))
+        return (line_of(event, version) for event in log.security_log(oldest, latest))
 
     return lines
 

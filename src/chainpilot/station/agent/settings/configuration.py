@@ -11,11 +11,13 @@ from typing import Final
 
 from chainpilot.station.agent.ports import MemoryFault
 from chainpilot.station.agent.settings import standing as steps
+from chainpilot.station.agent.settings.forms import HEX_PASSWORD
 from chainpilot.station.agent.settings.kept import About, KeptSettings, Step, ask_store
 from chainpilot.station.agent.settings.keys import BY_KEY, COMPONENTS, Access, Setting, Source, VariableName, variable
 from chainpilot.station.agent.settings.networks import read_network
 from chainpilot.station.agent.settings.refusals import ReasonCode, SettingRefused
 from chainpilot.station.agent.settings.values import Network
+from chainpilot.station.model import Secret
 from chainpilot.wire.ocpp16 import (
     ChangeConfiguration,
     ChangeConfigurationResponse,
@@ -198,6 +200,9 @@ class Configuration(KeptSettings):
                 return self.step_up(profile, None)
             case "priority", tuple(slots):
                 return lambda standing: steps.with_priority(standing, slots, self._facts)
+            case "password", Secret() as password:
+                is_spelled = setting.form is HEX_PASSWORD
+                return lambda standing: steps.with_password(standing, password, spelled=is_spelled)
             case _:
                 return lambda standing: steps.with_value(standing, setting.name, value)
 

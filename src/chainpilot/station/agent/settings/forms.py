@@ -26,6 +26,7 @@ __all__ = [
     "TEXT",
     "WORDS",
     "Form",
+    "is_authorization_key",
     "whole",
 ]
 
@@ -110,8 +111,13 @@ def _read_secc_id(text: str) -> str:
     return text
 
 
+def is_authorization_key(text: str) -> bool:
+    """Whether it is an AuthorizationKey of 1.6."""
+    return _HEX.fullmatch(text) is not None
+
+
 def _read_hex_password(text: str) -> Secret:
-    if not _HEX.fullmatch(text):
+    if not is_authorization_key(text):
         why = "a password is 32 to 40 hex digits, two for each of 16 to 20 bytes"
         raise SettingRefused(ReasonCode.INVALID_VALUE, why)
     return Secret(text)
@@ -158,7 +164,7 @@ COUNTRY: Final = Form(_read_country, str)
 SECC_ID: Final = Form(_read_secc_id, str)
 """CN of a SECC certificate."""
 HEX_PASSWORD: Final = Form(_read_hex_password, _revealed)
-"""1.6's. The text is kept: stations differ in whether they send it or the bytes it spells."""
+"""1.6's. The digits are kept: the bytes that they spell are sent, and the digits where a CSMS wants them instead."""
 BASIC_AUTH_PASSWORD: Final = Form(_read_basic_auth_password, _revealed)
 """2.0.1's."""
 ANY_PASSWORD: Final = Form(Secret, _revealed)

@@ -138,7 +138,7 @@ class KeptSettings:
         return steps.candidates(self._standing)
 
     def passwords(self) -> tuple[Secret, ...]:
-        """The passwords to try, the present one first; empty where none is set."""
+        """The passwords to try, as they are sent, the present one first; empty where none is set."""
         return steps.passwords(self._standing)
 
     async def accepted_over(self, slot: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chainpilot.station.agent.settings.forms import is_authorization_key
 from chainpilot.station.agent.settings.keys import FIELDS
 from chainpilot.station.agent.settings.networks import LAST_SLOT
 from chainpilot.station.agent.settings.refusals import SettingRefused
@@ -43,6 +44,8 @@ class _Record(msgspec.Struct, frozen=True):
     version: int = _VERSION
     values: dict[str, str] = {}
     previous_passwords: tuple[str, ...] = ()
+    spelled: tuple[str, ...] = ()
+    """Those passwords that are hex digits of what is sent."""
     networks: _Networks | None = None
     """None: they are the operator's."""
     active_network: int | None = None
@@ -66,6 +69,7 @@ def write_record(standing: Standing) -> bytes:
     record = _Record(
         values=dict(standing.changed),
         previous_passwords=tuple(password.value for password in standing.previous_passwords),
+        spelled=tuple(password.value for password in standing.spelled),
         networks=networks,
         active_network=settings.active_network,
         floor=standing.floor,
@@ -90,6 +94,7 @@ def read_record(document: bytes | None, initial: Settings) -> Standing:
         changed=MappingProxyType(record.values),
         own_networks=record.networks is not None,
         previous_passwords=tuple(map(Secret, record.previous_passwords)),
+        spelled=tuple(map(Secret, filter(is_authorization_key, record.spelled))),
         floor=record.floor,
         trial=trial,
     )

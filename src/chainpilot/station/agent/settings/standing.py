@@ -7,6 +7,7 @@ up to another security profile is use case A05, an order of networks B09 and B10
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "password_proved",
     "passwords",
     "with_network",
+    "with_password",
     "with_priority",
     "with_step_up",
     "with_value",
@@ -41,6 +43,9 @@ class Standing:
     """Networks and priority are no longer the operator's."""
     previous_passwords: tuple[Secret, ...] = ()
     """Those that may still be the CSMS's: the one before the present, and the last one known to have worked."""
+    spelled: tuple[Secret, ...] = ()
+    """Those passwords that came as 1.6's AuthorizationKey, hex digits that spell what is sent; one that the CSMS turned
+    out to take as it stands is no more among them."""
     floor: int = 0
     """The highest security profile over which the CSMS accepted the station: nothing below is ever used again."""
     trial: int | None = None
@@ -55,12 +60,16 @@ class Standing:
 def with_value(standing: Standing, name: str, value: object) -> Standing:
     """The CSMS set this one value, which was read by its form."""
     changed = MappingProxyType({**standing.changed, name: FIELDS[name].write(value)})
-    previous = standing.previous_passwords
-    if name == "password" and isinstance(value, Secret):
-        previous = _previous(standing, value)
     fields: dict[str, Any] = {name: value}
-    settings = dataclasses.replace(standing.settings, **fields)
-    return dataclasses.replace(standing, settings=settings, changed=changed, previous_passwords=previous)
+    return dataclasses.replace(standing, settings=dataclasses.replace(standing.settings, **fields), changed=changed)
+
+
+def with_password(standing: Standing, password: Secret, *, spelled: bool) -> Standing:
+    """The CSMS set the password; `spelled` says that it is hex digits which spell it (1.6's AuthorizationKey)."""
+    previous = _previous(standing, password)
+    kept = tuple(one for one in standing.spelled if one in previous)
+    after = with_value(standing, "password", password)
+    return dataclasses.replace(after, previous_passwords=previous, spelled=((password,) if spelled else ()) + kept)
 
 
 def _previous(standing: Standing, new: Secret) -> tuple[Secret, ...]:
@@ -73,16 +82,29 @@ def _previous(standing: Standing, new: Secret) -> tuple[Secret, ...]:
 
 
 def passwords(standing: Standing) -> tuple[Secret, ...]:
-    """Those to try, the present one first; none where none is set."""
+    """Those to try as they are sent, the present one first; none where none is set.
+
+    What an AuthorizationKey spells comes before its digits: that is the password (OCTT TC_085), and many a CSMS takes
+    the digits for it.
+    """
     present = standing.settings.password
-    return ((present,) if present.value else ()) + standing.previous_passwords
+    held = ((present,) if present.value else ()) + standing.previous_passwords
+    forms = ((_spelt(one), one) if one in standing.spelled else (one,) for one in held)
+    return tuple(dict.fromkeys(chain.from_iterable(forms)))
 
 
-def password_proved(standing: Standing, password: Secret) -> Standing:
-    """The CSMS took this password: if it is the present one, the others are of no more use."""
-    if password != standing.settings.password:
+def _spelt(digits: Secret) -> Secret:
+    """The bytes that hex digits spell; those that are no UTF-8 as lone surrogates, which are sent as these bytes."""
+    return Secret(bytes.fromhex(digits.value).decode("utf-8", "surrogateescape"))
+
+
+def password_proved(standing: Standing, sent: Secret) -> Standing:
+    """The CSMS took what was sent: if that is the present password, the others are of no more use."""
+    present = standing.settings.password
+    is_spelled = present in standing.spelled and sent == _spelt(present)
+    if sent != present and not is_spelled:
         return standing
-    return dataclasses.replace(standing, previous_passwords=())
+    return dataclasses.replace(standing, previous_passwords=(), spelled=(present,) if is_spelled else ())
 
 
 def with_step_up(standing: Standing, profile: int, url: str | None, facts: Facts) -> Standing:
