@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from certs import Pki
 from chainpilot.station import StoreConfig
+from chainpilot.station.agent.ports import Memory
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.station.watch import StationEvent
@@ -56,7 +57,15 @@ class Running:
 
 @asynccontextmanager
 async def running_station(
-    directory: Path, url: str, v2g: Pki, csms: Pki, *, password: str, clock: Any = None, **settings: Any
+    directory: Path,
+    url: str,
+    v2g: Pki,
+    csms: Pki,
+    *,
+    password: str,
+    clock: Any = None,
+    memory: Memory | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """A station that runs until the block ends; both roots are installed."""
     config = StationConfig(
@@ -71,7 +80,7 @@ async def running_station(
     )
     running = Running(config)
     options = {} if clock is None else {"clock": clock}
-    running.station = Station(config, watch=running.watch, jitter=lambda: JITTER, **options)
+    running.station = Station(config, watch=running.watch, jitter=lambda: JITTER, memory=memory, **options)
     for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)):
         running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
     task = asyncio.create_task(running.station.run())
