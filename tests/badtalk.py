@@ -10,7 +10,7 @@ from certs import Pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.memory import SqliteMemory
 from chainpilot.station.agent.ports import Memory
-from chainpilot.station.model import InstallCertificateResult
+from chainpilot.station.model import InstallCertificateResult, LeafCertificateType
 from chainpilot.station.watch import Booted, CertificateReceived, SignCertificateAnswered
 from chainpilot.wire.version import OcppVersion
 from scripted import Answers, Conversation, ScriptedCsms, obliging, scripted_csms
@@ -65,15 +65,23 @@ class Talk:
         return {"cert": text, "typeOfCertificate": use.value}
 
     async def open_request(self) -> str:
-        """The request of an enrolment that the CSMS has taken."""
+        """The request for an SECC certificate, asked for by the CSMS and taken."""
         assert await self.trigger() == "Accepted"
-        await self.running.until(SignCertificateAnswered, accepted=True)
-        (pending,) = self.running.station.security.open_requests()
-        return pending.pem
+        return await self.taken_request()
+
+    async def taken_request(self) -> str:
+        """The request for an SECC certificate, once the CSMS has taken it."""
+        await self.running.until(SignCertificateAnswered, use=LeafUse.V2G, accepted=True)
+        pending = self.running.station.security.open_requests()
+        (found,) = (one.pem for one in pending if one.kind is LeafCertificateType.V2G)
+        return found
 
     async def assert_serves(self, v2g: Pki) -> None:
         """The station takes the next good request, from the trigger to the certificate."""
-        csr = await self.open_request()
+        await self.assert_takes(await self.open_request(), v2g)
+
+    async def assert_takes(self, csr: str, v2g: Pki) -> None:
+        """The station takes the certificate for that request."""
         assert await self.ask("CertificateSigned", self.chain(v2g.enrol(csr))) == "Accepted"
         await self.running.until(CertificateReceived, result=InstallCertificateResult.ACCEPTED)
 

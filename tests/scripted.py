@@ -51,6 +51,7 @@ class Conversation:
         self.connection = connection
         self.frames: list[Any] = []
         """All that came, decoded."""
+        self.has_ended = False
         self._news = asyncio.Condition()
         self._ids = itertools.count(1)
 
@@ -64,6 +65,7 @@ class Conversation:
                     for said in self.csms.answers(frame[1], frame[2], frame[3]):
                         await self.connection.send(said)
                 await self._tell()
+        self.has_ended = True
         await self._tell()
 
     async def _tell(self) -> None:
@@ -89,6 +91,11 @@ class Conversation:
         """The first answer with that id."""
         found: list[Any] = (await self.until(lambda: self.answers_to(message_id)))[0]
         return found
+
+    async def answer_or_end(self, message_id: str) -> list[Any] | None:
+        """The first answer with that id; None once the connection has ended without."""
+        await self.until(lambda: self.has_ended or self.answers_to(message_id))
+        return next(iter(self.answers_to(message_id)), None)
 
     async def call(self, action: str, payload: object, message_id: str | None = None) -> list[Any]:
         """Ask the station; its whole answer frame."""

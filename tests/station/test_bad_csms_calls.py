@@ -1,21 +1,25 @@
-"""A CSMS that calls with arbitrary JSON, under every name of an action: one answer each, and a station that works on."""
+"""A CSMS that calls with arbitrary JSON under every name of an action: one answer each, and the station works on."""
 
 import json
-from collections import Counter
+import logging
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 
 from badtalk import SECRET, Talk, met
 from certs import Pki, csms_pki, v2g_pki
+from chainpilot.pki.trust import LeafUse
 from chainpilot.station.checkup import Severity
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.version import OcppVersion
+from fastclock import FastClock
 from scripted import Conversation
 
 __all__: list[str] = []
@@ -119,6 +123,8 @@ JSON = st.recursive(
     max_leaves=12,
 )
 
+OBJECT = st.dictionaries(st.text(max_size=12), JSON, max_size=4)
+
 
 @st.composite
 def bent(draw: st.DrawFn, example: Any) -> Any:
@@ -157,7 +163,9 @@ def calls(draw: st.DrawFn, version: OcppVersion) -> tuple[str, Any]:
     examples = EXAMPLES[version]
     if draw(st.booleans()):
         names = [*{name for name, _ in examples}, "DataTransfer", "ClearCache", "Authorize", "x"]
-        return draw(st.sampled_from(sorted(names))), draw(JSON | st.dictionaries(st.text(max_size=12), JSON, max_size=4))
+        return draw(st.sampled_from(sorted(names))), draw(
+            JSON | st.dictionaries(st.text(max_size=12), JSON, max_size=4)
+        )
     if version is V16 and draw(st.booleans()):
         name, inner = draw(st.sampled_from(CARRIED))
         data = json.dumps(draw(bent(inner)))
@@ -168,39 +176,75 @@ def calls(draw: st.DrawFn, version: OcppVersion) -> tuple[str, Any]:
 
 
 class Caller:
-    """Calls one after the other, over whatever connection there is: some of them end it."""
+    """Calls one after the other, over whatever connection there is: some of them end it, after their answer."""
 
     def __init__(self, one: Talk) -> None:
         self.one = one
         self.number = 0
-        self.answers: Counter[str] = Counter()
-        self.probe = ("GetConfiguration", {"key": ["CpoName"]})
+        self.probe: tuple[str, Any] = ("GetConfiguration", {"key": ["CpoName"]})
         if one.version is V201:
             self.probe = ("GetVariables", {"getVariableData": [ONE]})
 
     async def exchange(self, action: str, payload: Any) -> None:
         """One call and its answer, and then one that is certainly good."""
         await self._asked(action, payload)
-        frame = await self._asked(*self.probe)
-        assert frame[0] == 3
+        assert (await self._asked(*self.probe))[0] == 3
+
+    async def finish(self, v2g: Pki) -> None:
+        """Look at everything afterwards."""
+        answers = [frame[1] for talk in self.one.csms.all for frame in talk.frames if frame[0] in {3, 4}]
+        assert len(answers) == len(set(answers)), "no call was answered twice"
+        security = self.one.running.station.security
+        assert not [one for one in security.checkup() if one.severity is not Severity.NOTICE]
+        assert len(security.trust_anchors(CaCertificateType.V2G)) == 1
+        assert len(security.trust_anchors(CaCertificateType.CSMS)) == 1
+        self.one.talk = await self._open()
+        await self.one.running.station.enrol(LeafUse.V2G)
+        await self.one.assert_takes(await self.one.taken_request(), v2g)
 
     async def _asked(self, action: str, payload: Any) -> list[Any]:
-        talk = await self._open()
-        self.number += 1
-        message_id = f"n{self.number}"
-        await talk.send(json.dumps([2, message_id, action, payload]))
-        return await talk.answer_to(message_id)
+        for _ in range(3):  # a call before this one may end the connection under it, and no more than that
+            talk = await self._open()
+            self.number += 1
+            message_id = f"n{self.number}"
+            with suppress(ConnectionClosed):
+                await talk.send(json.dumps([2, message_id, action, payload]))
+            answer = await talk.answer_or_end(message_id)
+            if answer is not None:
+                return answer
+        pytest.fail(f"{action} is not answered, and ends every connection")
 
     async def _open(self) -> Conversation:
-        """A connection over which the station answers; after a reset a new one comes."""
-        ...
+        """The newest connection; where it has ended, the next one."""
+        while self.one.csms.all[-1].has_ended:
+            await self.one.csms.conversation()
+        return self.one.csms.all[-1]
 
 
 @pytest.fixture(scope="module")
-def v2g() -> Pki:
-    return v2g_pki()
+def pkis() -> tuple[Pki, Pki]:
+    return v2g_pki(), csms_pki()
 
 
-@pytest.fixture(scope="module")
-def back() -> Pki:
-    return csms_pki()
+@pytest.mark.scaled
+@pytest.mark.parametrize("version", [V16, V201], ids=lambda one: one.value)
+def test_whatever_is_called_has_one_answer_and_harms_nothing(
+    tmp_path: Path, pkis: tuple[Pki, Pki], version: OcppVersion, scale: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "chainpilot")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(met(tmp_path, *pkis, version, clock=FastClock(5.0))) as one,
+    ):
+        portal.call(one.begin)
+        caller = Caller(one)
+
+        @settings(max_examples=max(150, round(3000 * scale)), deadline=None)
+        @given(call=calls(version))
+        def say(call: tuple[str, Any]) -> None:
+            portal.call(caller.exchange, *call)
+
+        say()
+        portal.call(caller.finish, pkis[0])
+    assert SECRET not in caplog.text
+    assert "incident" not in caplog.text, "nothing that a CSMS says is a fault of ours"
