@@ -8,7 +8,7 @@ import base64
 import json
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,10 @@ _TIME = "2026-06-01T00:00:00Z"
 _TYPE = {Dialect.H: "typeOfCertificate", Dialect.O: "certificateType"}
 _CHAIN = {Dialect.H: "cert", Dialect.O: "certificateChain"}
 _SIGNS = {LeafUse.V2G: "SignV2GCertificate", LeafUse.CSMS: "SignChargingStationCertificate"}
+
+
+async def _greet_nobody(_: Any) -> None:
+    pass
 
 
 @dataclass
@@ -76,6 +80,8 @@ class IssuingCsms:
         """A station's id for each boot that was accepted."""
         self.issued: Counter[str] = Counter()
         """How often for each key."""
+        self.greets: Callable[[Any], Awaitable[None]] = _greet_nobody
+        """What it does with a station that was just accepted."""
         self.changed: Callable[[], None] = lambda: None
         """Called when a station has answered or booted."""
         self.port = 0
@@ -156,6 +162,8 @@ class _Served16(_Issuing, ocpp.v16.ChargePoint):  # type: ignore[misc]  # - the 
     async def _booted(self, **_: Any) -> None:
         self.csms.booted(self)
         await self.deliver_rest()
+        with suppress(ConnectionClosed, TimeoutError):
+            await self.csms.greets(self)
 
     @on("Heartbeat")  # type: ignore[untyped-decorator] # - the library isn't typed
     def _heartbeat(self) -> Any:
@@ -246,6 +254,8 @@ class _Served201(_Issuing, ocpp.v201.ChargePoint):  # type: ignore[misc]  # - th
     async def _booted(self, **_: Any) -> None:
         self.csms.booted(self)
         await self.deliver_rest()
+        with suppress(ConnectionClosed, TimeoutError):
+            await self.csms.greets(self)
 
     @on("Heartbeat")  # type: ignore[untyped-decorator] # - the library isn't typed
     def _heartbeat(self, **_: Any) -> Any:
