@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from certs import FROM, UNTIL, Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
