@@ -13,10 +13,10 @@ from certs import FROM, UNTIL, Pki, root
 from chainpilot.pki.certificate import Certificate, load_certificate
 from chainpilot.pki.der import read_parts
 from chainpilot.station import EvseSecurity
-from chainpilot.station.agent.contracts import Contracts, LocalList
+from chainpilot.station.agent.contracts.authorization import Contracts, LocalList
+from chainpilot.station.agent.events.types import SecurityEvent
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent, Voice
-from chainpilot.station.agent.security_events import SecurityEvent
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from clocks import SetClock
 from derwriter import bit_string, integer, sequence, signature

@@ -11,11 +11,11 @@ import pytest
 
 from agents_contracts import World, contract, mo_pki
 from agents_voice import ScriptedVoice
-from chainpilot.station.agent.contract_decisions import CACHE_TIME, MAX_CERTIFICATE
-from chainpilot.station.agent.contract_rules import CHAIN_WORDS, RULES
-from chainpilot.station.agent.contracts import DEADLINE_SECONDS, RESERVE_SECONDS, Contracts
-from chainpilot.station.agent.ev_certificate import DEADLINE_SECONDS as EV_SECONDS
-from chainpilot.station.agent.ev_certificate import MAX_ADVISED, MAX_SCHEMA_VERSION, EvCertificates
+from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, RESERVE_SECONDS, Contracts
+from chainpilot.station.agent.contracts.decisions import CACHE_TIME, MAX_CERTIFICATE
+from chainpilot.station.agent.contracts.ev_certificate import DEADLINE_SECONDS as EV_SECONDS
+from chainpilot.station.agent.contracts.ev_certificate import MAX_ADVISED, MAX_SCHEMA_VERSION, EvCertificates
+from chainpilot.station.agent.contracts.rules import CHAIN_WORDS, RULES
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.fields import MAX_EXI_REQUEST, MAX_EXI_RESPONSE

@@ -15,8 +15,8 @@ from certs import FROM, UNTIL, Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.mobilityhouse import ACTIONS, Shares
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.watch import StationEvent
 from chainpilot.wire.pnc.words import CertificateAction
@@ -306,7 +306,7 @@ async def test_a_handler_of_the_station_may_wait_for_the_agent(tmp_path: Path, v
     """Twice in a row, in the receive loop itself: with the library's own `call` this would wait for ever."""
 
     async def start(peer: Any, **fields: Any) -> dict[str, Any]:
-        for _number in range(2):
+        for _ in range(2):
             answer = await stage.agent.install_ev_certificate(
                 "urn:iso:15118:2:2013:MsgDef", "gAA=", CertificateAction.INSTALL
             )

@@ -17,7 +17,7 @@ from chainpilot.cpms.model import demands as d
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import Target, tls_context
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.security_events import SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.wire.pnc.words import CertificateUse, MessageTrigger
 from chainpilot.wire.version import OcppVersion

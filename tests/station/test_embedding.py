@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from agents_hosts import NotedHost
 from agents_line import ScriptedLine
 from agents_memory import PlainMemory
 from certs import v2g_pki
 from chainpilot.link.faults import RpcFault
 from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.enrolment.signing import CsrNotMade
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import MemoryFault
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.settings import Settings
-from chainpilot.station.agent.signing import CsrNotMade
+from chainpilot.station.agent.rerouting import SETTLE_SECONDS
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.watch import Booted, CsrMade, StationEvent, StoreUpdated
 from chainpilot.wire.pnc.words import CertificateAction
@@ -117,20 +117,42 @@ async def test_the_time_of_a_heartbeat_is_compared(tmp_path: Path) -> None:
         await speaking
 
 
-async def test_only_a_host_is_asked_to_reconnect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    host = NotedHost()
-    for one in (host, None):
-        async with agent_in(tmp_path, host=one) as agent:
-            change = {"key": "AuthorizationKey", "value": ("00" if one is host else "11") * 20}
-            answer = await agent.converse(ScriptedLine(OcppVersion.V16), boots=False).answer(
-                "ChangeConfiguration", change
-            )
+class QueuedHost:
+    """Tells a test what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+
+    async def reconnect(self, why: str) -> None:
+        self.asked.put_nowait(f"reconnect: {why}")
+
+    async def reset(self, *, at_once: bool) -> None:
+        self.asked.put_nowait("reset at once" if at_once else "reset when idle")
+
+
+async def test_a_host_is_asked_to_reconnect_and_to_reset(tmp_path: Path) -> None:
+    clock, host, line = SetClock(), QueuedHost(), ScriptedLine(OcppVersion.V16)
+    async with agent_in(tmp_path, host=host, clock=clock) as agent:
+        conversation = agent.converse(line, boots=False)
+        speaking = asyncio.ensure_future(conversation.run())
+        change = {"key": "AuthorizationKey", "value": "00" * 20}
+        for action, payload in (("ChangeConfiguration", change), ("Reset", {"type": "Soft"})):
+            answer = await conversation.answer(action, payload)
             assert answer.follow_up is not None
             await answer.follow_up()
-            reset = await agent.converse(ScriptedLine(OcppVersion.V16), boots=False).answer("Reset", {"type": "Soft"})
-            assert reset.follow_up is not None
-            await reset.follow_up()
-    assert host.asked == ["reconnect: the way to the CSMS was changed", "reset when idle"]
+        assert await host.asked.get() == "reset when idle"
+        await clock.until_somebody_sleeps(until=SETTLE_SECONDS)
+        clock.advance(SETTLE_SECONDS)
+        assert await host.asked.get() == "reconnect: the way to the CSMS was changed"
+        line.close()
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
+
+
+async def test_without_a_host_what_should_be_done_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with agent_in(tmp_path) as agent:
+        await agent.flows.host.reset(at_once=True)
+        await agent.flows.host.reconnect("the way to the CSMS was changed")
     assert caplog.text.count("has given its agent no host to ask") == 2
 
 

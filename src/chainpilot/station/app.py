@@ -9,15 +9,15 @@ from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.connection import Connection
 from chainpilot.station.adapters.memory import SqliteMemory
-from chainpilot.station.adapters.transfers import HttpTransfers
+from chainpilot.station.adapters.transfers import transfers_of
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.contracts import LocalList
+from chainpilot.station.agent.contracts.authorization import LocalList
+from chainpilot.station.agent.enrolment.signing import CsrNotMade
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
-from chainpilot.station.agent.signing import CsrNotMade
-from chainpilot.station.model import CertificateStoreUpdate
+from chainpilot.station.embedding import at_work
 from chainpilot.station.service import EvseSecurity
-from chainpilot.station.watch import StationEvent, StationWatch, StoreUpdated
+from chainpilot.station.watch import StationEvent, StationWatch
 from chainpilot.wire.ocpp201 import BootReason
 
 __all__ = ["CsrNotMade", "Station", "StationConfig", "StationConfigError"]
@@ -65,15 +65,16 @@ class Station:
         self._watcher = watch
         self._starter = starter
         self._security = EvseSecurity(config.store, clock=clock)
+        self._own_memory: SqliteMemory | None = None
         if memory is None:
-            memory = SqliteMemory.open(config.state_dir)
+            memory = self._own_memory = SqliteMemory.open(config.state_dir)
         self._opened_anew = memory.opened_anew if isinstance(memory, SqliteMemory) else None
         self._agent = Agent(
             config,
             security=self._security,
             memory=memory,
             host=self,
-            transfers=transfers or HttpTransfers(),
+            transfers=transfers or transfers_of(self._security),
             clock=clock,
             watch=self._tell,
             installer=installer,
@@ -99,21 +100,16 @@ class Station:
         return self._agent.flows.configuration.settings.security_profile
 
     async def run(self) -> None:
-        """Connect, work, connect again with growing delays; ends only by cancelling."""
-        loop = asyncio.get_running_loop()
+        """Connect, work, connect again with growing delays; ends only by cancelling, and then for good.
 
-        def pass_on(update: CertificateStoreUpdate) -> None:
-            loop.call_soon_threadsafe(self._tell, StoreUpdated(update))
-
-        unsubscribe = self._security.subscribe(pass_on)
-        await self._agent.begin(opened_anew=self._opened_anew)
-        work = asyncio.create_task(self._agent.run(), name="agent")
+        The memory that the station opened itself is closed then: another station may work with it.
+        """
         try:
-            await self._connection.run()
+            async with at_work(self._agent, self._tell, self._opened_anew):
+                await self._connection.run()
         finally:
-            unsubscribe()
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            if self._own_memory is not None:
+                await asyncio.to_thread(self._own_memory.close)
 
     async def enrol(self, use: LeafUse) -> None:
         """Start an enrolment: a key and a request, sent now if the station is connected, else once it is.

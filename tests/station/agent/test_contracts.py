@@ -21,12 +21,12 @@ from agents_voice import FAULTS, ScriptedVoice
 from certs import Pki
 from chainpilot.pki.identity import Emaid, with_check_digit
 from chainpilot.station import EvseSecurity
-from chainpilot.station.agent import contract_decisions
-from chainpilot.station.agent.contract_decisions import CACHE_TIME, MAX_CERTIFICATE
-from chainpilot.station.agent.contract_rules import RULES, Basis, ContractDecision, Ground
-from chainpilot.station.agent.contracts import DEADLINE_SECONDS, RESERVE_SECONDS
+from chainpilot.station.agent.contracts import decisions as contract_decisions
+from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, RESERVE_SECONDS
+from chainpilot.station.agent.contracts.decisions import CACHE_TIME, MAX_CERTIFICATE
+from chainpilot.station.agent.contracts.rules import RULES, Basis, ContractDecision, Ground
 from chainpilot.station.agent.ports import NotUnderstood
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.fields import InexpressibleError

@@ -25,9 +25,7 @@ from certs import Pki, v2g_pki
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
-from chainpilot.station.agent.clock_watch import Jumped
-from chainpilot.station.agent.ports import NotUnderstood
-from chainpilot.station.agent.revocation import (
+from chainpilot.station.agent.ocsp_upkeep import (
     FIRST_RETRY,
     LAST_RETRY,
     LOOK_EVERY,
@@ -36,7 +34,9 @@ from chainpilot.station.agent.revocation import (
     refresh_at,
     retry_after,
 )
-from chainpilot.station.agent.timekeeping import Timekeeper
+from chainpilot.station.agent.ports import NotUnderstood
+from chainpilot.station.agent.timekeeping.keeper import Timekeeper
+from chainpilot.station.agent.timekeeping.watch import Jumped
 from chainpilot.station.model import CaCertificateType, OcspKept
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.messages import GetCertificateStatusResponse

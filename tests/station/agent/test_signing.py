@@ -16,8 +16,8 @@ from agents_memory import PlainMemory
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.link.faults import LinkClosed
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.settings import Settings
-from chainpilot.station.agent.signing import LOOK_SECONDS, CsrNotMade, Signing
+from chainpilot.station.agent.enrolment.signing import LOOK_SECONDS, CsrNotMade, Signing
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.speech import Dialects, Speech
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, StationEvent

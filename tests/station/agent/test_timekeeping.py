@@ -9,9 +9,9 @@ import pytest
 
 from agents_upkeep import BriefMemory, CountingClock, Reports, TellsAll, running
 from chainpilot import BUILT_AT
-from chainpilot.station.agent.clock_watch import APART, LEAP, SETTLING, Apart, Jumped, TrustChanged
-from chainpilot.station.agent.security_events import MAX_TECH_INFO, SecurityEventType
-from chainpilot.station.agent.timekeeping import DOCUMENT, LOOK_EVERY, TOLD_AN_HOUR, WRITE_EVERY, Timekeeper
+from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEventType
+from chainpilot.station.agent.timekeeping.keeper import DOCUMENT, LOOK_EVERY, TOLD_AN_HOUR, WRITE_EVERY, Timekeeper
+from chainpilot.station.agent.timekeeping.watch import APART, LEAP, SETTLING, Apart, Jumped, TrustChanged
 
 pytestmark = pytest.mark.anyio
 

@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 from chainpilot.errors import OwnError, PeerError, UndecidedError
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.itinerary import Mean
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.model import CaCertificateType, CertificateInfo, LeafCertificateType, Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
@@ -273,7 +273,8 @@ def anchor_of(tls: Any) -> Certificate | None:
 
 
 def _basic(target: Target) -> str:
-    pair = f"{target.station_id}:{target.password.value}".encode()
+    # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
+    pair = f"{target.station_id}:{target.password.value}".encode("utf-8", "surrogateescape")
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 

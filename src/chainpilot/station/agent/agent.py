@@ -15,31 +15,17 @@ from chainpilot.clock import Clock
 from chainpilot.errors import outline
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.certificates import CertificateDesk
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.contract_rules import ContractDecision
-from chainpilot.station.agent.contracts import DEADLINE_SECONDS, Contracts, LocalList
+from chainpilot.station.agent.assembly import World, assemble
+from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, LocalList
+from chainpilot.station.agent.contracts.ev_certificate import DEADLINE_SECONDS as EV_DEADLINE_SECONDS
+from chainpilot.station.agent.contracts.ev_certificate import EvCertificateAnswer
+from chainpilot.station.agent.contracts.rules import ContractDecision
 from chainpilot.station.agent.conversation import Conversation
-from chainpilot.station.agent.ev_certificate import DEADLINE_SECONDS as EV_DEADLINE_SECONDS
-from chainpilot.station.agent.ev_certificate import EvCertificateAnswer, EvCertificates
-from chainpilot.station.agent.firmware import FirmwareUpdates
-from chainpilot.station.agent.flows import Flows, Voices
-from chainpilot.station.agent.kept_settings import About
-from chainpilot.station.agent.log_text import security_lines
-from chainpilot.station.agent.log_upload import LogUploads
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
-from chainpilot.station.agent.presence import Identity, Presence
-from chainpilot.station.agent.renewal import Renewal
-from chainpilot.station.agent.reporting import Reporter
-from chainpilot.station.agent.revocation import OcspUpkeep
-from chainpilot.station.agent.roots import RootsInUse
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.settings import Settings
-from chainpilot.station.agent.setup import StationConfig, initial_settings
-from chainpilot.station.agent.signing import LEAF_TYPES_OF, CsrNotMade, Signing
-from chainpilot.station.agent.speech import Dialects
-from chainpilot.station.agent.store_facts import StoreFacts
-from chainpilot.station.agent.timekeeping import Timekeeper
+from chainpilot.station.agent.settings.values import Settings
+from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationWatch
 from chainpilot.wire.pnc.words import CertificateAction
@@ -100,64 +86,19 @@ class Agent:
         self._clock = clock
         self._enrols = config.enrols
         self._reports: set[asyncio.Future[None]] = set()
-        report = Reporter(memory, clock=clock)
-        configuration = Configuration.begun(
-            initial_settings(config),
-            memory,
-            about=About(identity=config.station_id),
-            facts=StoreFacts(security, clock),
-            report=report,
-            url_by_profile=config.urls,
-        )
-        self._configuration = configuration
-        timekeeper = Timekeeper(clock, memory, report)
-        voices, roots = Voices(), RootsInUse(security)
-        identity = Identity(config.vendor, config.model, config.serial_number, config.firmware_version)
-
-        self.flows = Flows(
-            configuration=configuration,
-            certificates=CertificateDesk(security, lambda: configuration.settings, roots, report, watch),
-            contracts=Contracts(
-                security,
-                memory,
-                lambda: configuration.settings,
-                lambda: voices.present,
-                clock,
-                is_time_trusted=lambda: timekeeper.is_trusted,
-                local_list=local_list,
-            ),
-            dialects=Dialects(memory),
-            ev_certificates=EvCertificates(lambda: configuration.settings, lambda: voices.present, clock),
-            firmware=FirmwareUpdates(
-                security,
-                memory,
-                transfers,
-                installer if staging is not None else None,
-                staging=staging or Path(),
-                clock=clock,
-                report=report,
-            ),
+        world = World(
+            security=security,
+            memory=memory,
             host=host,
-            logs=LogUploads(transfers, security_lines(memory), diagnostics, clock=clock),
-            presence=Presence(
-                identity, lambda: configuration.settings, clock=clock, watch=watch, heard=timekeeper.heard
-            ),
-            renewal=Renewal(
-                security,
-                clock,
-                timekeeper,
-                names=lambda use: (configuration.settings.secc_id if use is LeafUse.V2G else config.station_id,),
-                security_profile=lambda: configuration.settings.security_profile,
-            ),
-            report=report,
-            roots=roots,
-            signing=Signing(
-                security, memory, lambda: configuration.settings, station_id=config.station_id, clock=clock, watch=watch
-            ),
-            timekeeper=timekeeper,
-            upkeep=OcspUpkeep(security, clock, timekeeper),
-            voices=voices,
+            transfers=transfers,
+            clock=clock,
+            watch=watch,
+            installer=installer,
+            diagnostics=diagnostics,
+            local_list=local_list,
+            staging=staging,
         )
+        self.flows = assemble(config, world)
 
     async def begin(self, *, opened_anew: str | None = None) -> None:
         """Note that the station has started, look at its clock, keep house; before anything else.
@@ -183,14 +124,14 @@ class Agent:
     @property
     def settings(self) -> Settings:
         """The present settings; one consistent set, which a later change leaves as it is."""
-        return self._configuration.settings
+        return self.flows.configuration.settings
 
     def subscribe_settings(self, listener: Callable[[Settings, Settings], None]) -> Callable[[], None]:
         """Have `listener(old, new)` called in the event loop after each durable change; the answer ends that.
 
         It is called before the CSMS has its answer, so it only notes what is to be done.
         """
-        return self._configuration.subscribe(listener)
+        return self.flows.configuration.subscribe(listener)
 
     async def enrol(self, use: LeafUse, *, common_name: str | None = None) -> None:
         """Start an enrolment: a key and a request on disk, sent now if the CSMS is there, else once it is.

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import VERSIONS, StationConfig, StationConfigError
 from chainpilot.station.config_file import StoreFile, check_names
 from chainpilot.station.layout import StoreConfig

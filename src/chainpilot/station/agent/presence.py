@@ -16,7 +16,7 @@ from chainpilot.clock import Clock
 from chainpilot.errors import ChainpilotError
 from chainpilot.link.faults import LinkClosed
 from chainpilot.station.agent.ports import Line
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.watch import Booted, StationWatch
 from chainpilot.wire import ocpp16, ocpp201

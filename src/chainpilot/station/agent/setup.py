@@ -14,7 +14,7 @@ from typing import Final
 from chainpilot.errors import OwnError
 from chainpilot.pki.identity import IdentityError, parse_station_id
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.settings import Network, Settings
+from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import Secret
 from chainpilot.wire.version import OcppVersion

@@ -20,8 +20,8 @@ from chainpilot.station.adapters.mobilityhouse import Attached, NotAttachable, S
 from chainpilot.station.adapters.mobilityhouse.attached import RESTART_SECONDS
 from chainpilot.station.adapters.mobilityhouse.ends import MAX_WAITING, STATION_SECONDS
 from chainpilot.station.agent.agent import Agent
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.pnc.words import CertificateAction
 from chainpilot.wire.version import OcppVersion

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.station.adapters.mobilityhouse.shares import ACTIONS, SETTINGS, Claim, Shares, SharesError, claim
-from chainpilot.station.agent.keys import TABLE
+from chainpilot.station.agent.settings.keys import TABLE
 from chainpilot.wire.version import OcppVersion
 from payloads import JSON
 

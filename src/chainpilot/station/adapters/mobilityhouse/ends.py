@@ -11,7 +11,7 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.link.faults import RpcFault, SocketClosed
 from chainpilot.station.adapters.mobilityhouse.line import Ids
-from chainpilot.station.agent.deadline import within
+from chainpilot.station.agent.contracts.deadline import within
 from chainpilot.wire.ocppj.frames import Call, CallError, CallResult, ErrorCode, encode
 
 __all__ = ["MAX_WAITING", "STATION_SECONDS", "AgentsEnd", "StationsEnd"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chainpilot.station.agent.keys import BY_KEY, variable
+from chainpilot.station.agent.settings.keys import BY_KEY, variable
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.schema import Message, SchemaBreach, read_message
 from chainpilot.wire.version import OcppVersion

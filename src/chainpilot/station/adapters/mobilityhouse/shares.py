@@ -12,7 +12,7 @@ from typing import Final
 
 from chainpilot.errors import OwnError
 from chainpilot.station.adapters.mobilityhouse import settings_parts
-from chainpilot.station.agent.keys import TABLE
+from chainpilot.station.agent.settings.keys import TABLE
 from chainpilot.wire.pnc.codec import DATA_TRANSFER, DecodedRequest, decode_request
 from chainpilot.wire.pnc.messages import TriggerMessageRequest
 from chainpilot.wire.pnc.tables import VENDOR_IDS
