@@ -172,6 +172,7 @@ class Agent:
         flows = self.flows
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
+            "settings": lambda: flows.configuration.run(self._clock),
             "housekeeping": self._keep_house,
             "renewal": lambda: flows.renewal.run(self._renew),
             "firmware": flows.firmware.run,
