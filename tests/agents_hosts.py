@@ -1,5 +1,6 @@
 """The world around an agent where a test has no use for it: nobody reconnects, and no file goes anywhere."""
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,13 +13,13 @@ class NotedHost:
     """Takes down what it was asked to do."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def reconnect(self, why: str) -> None:
-        self.asked.append(f"reconnect: {why}")
+        self.asked.put_nowait(f"reconnect: {why}")
 
     async def reset(self, *, at_once: bool) -> None:
-        self.asked.append("reset at once" if at_once else "reset when idle")
+        self.asked.put_nowait("reset at once" if at_once else "reset when idle")
 
 
 class NoTransfers:

@@ -74,5 +74,4 @@ class QuickClock:
 
     async def sleep_until(self, moment: float) -> None:
         """Wait until `monotonic` reaches `moment`."""
-        while (left := moment - self.monotonic()) > 0:
-            await asyncio.sleep(left / self._times)
+        await asyncio.sleep(max(0.0, moment - self.monotonic()) / self._times)

@@ -297,10 +297,8 @@ async def test_after_a_change_of_the_way_the_connection_lasts_a_moment_longer(tm
         talk.clock.advance(SETTLE_SECONDS - 0.5)
         await talk.far.send(json.dumps([2, "m1", "Reset", {"type": "Hard"}]))
         assert await talk.heard() == [3, "m1", {"status": "Accepted"}]
-        while not talk.host.asked:
-            await asyncio.sleep(0)
-        assert talk.host.asked == ["reset at once"]
+        assert await asyncio.wait_for(talk.host.asked.get(), 5) == "reset at once"
+        assert talk.host.asked.empty()
         talk.clock.advance(0.5)
-        while len(talk.host.asked) < 2:
-            await asyncio.sleep(0)
-        assert talk.host.asked[1:] == ["reconnect: the way to the CSMS was changed"]
+        why = "reconnect: the way to the CSMS was changed"
+        assert await asyncio.wait_for(talk.host.asked.get(), 5) == why
