@@ -13,13 +13,19 @@ class NotedHost:
     """Takes down what it was asked to do."""
 
     def __init__(self) -> None:
-        self.asked: asyncio.Queue[str] = asyncio.Queue()
+        self.asked: list[str] = []
+        self.news: asyncio.Queue[str] = asyncio.Queue()
+        """The same, for who waits for it."""
 
     async def reconnect(self, why: str) -> None:
-        self.asked.put_nowait(f"reconnect: {why}")
+        self._note(f"reconnect: {why}")
 
     async def reset(self, *, at_once: bool) -> None:
-        self.asked.put_nowait("reset at once" if at_once else "reset when idle")
+        self._note("reset at once" if at_once else "reset when idle")
+
+    def _note(self, what: str) -> None:
+        self.asked.append(what)
+        self.news.put_nowait(what)
 
 
 class NoTransfers:

@@ -297,8 +297,8 @@ async def test_after_a_change_of_the_way_the_connection_lasts_a_moment_longer(tm
         talk.clock.advance(SETTLE_SECONDS - 0.5)
         await talk.far.send(json.dumps([2, "m1", "Reset", {"type": "Hard"}]))
         assert await talk.heard() == [3, "m1", {"status": "Accepted"}]
-        assert await asyncio.wait_for(talk.host.asked.get(), 5) == "reset at once"
-        assert talk.host.asked.empty()
+        assert await asyncio.wait_for(talk.host.news.get(), 5) == "reset at once"
+        assert talk.host.news.empty()
         talk.clock.advance(0.5)
         why = "reconnect: the way to the CSMS was changed"
-        assert await asyncio.wait_for(talk.host.asked.get(), 5) == why
+        assert await asyncio.wait_for(talk.host.news.get(), 5) == why
