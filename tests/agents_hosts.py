@@ -14,8 +14,7 @@ class NotedHost:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.news: asyncio.Queue[str] = asyncio.Queue()
-        """The same, for who waits for it."""
+        self._more = asyncio.Event()
 
     async def reconnect(self, why: str) -> None:
         self._note(f"reconnect: {why}")
@@ -23,9 +22,16 @@ class NotedHost:
     async def reset(self, *, at_once: bool) -> None:
         self._note("reset at once" if at_once else "reset when idle")
 
+    async def until_asked(self, count: int) -> None:
+        """Return once it was asked so often."""
+        async with asyncio.timeout(10):
+            while len(self.asked) < count:
+                self._more.clear()
+                await self._more.wait()
+
     def _note(self, what: str) -> None:
         self.asked.append(what)
-        self.news.put_nowait(what)
+        self._more.set()
 
 
 class NoTransfers:

@@ -15,7 +15,7 @@ from certs import FROM, UNTIL, key_pem, root
 from chainpilot.link.faults import LinkClosed
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.station import EvseSecurity
-from chainpilot.station.agent.firmware import FirmwareUpdates
+from chainpilot.station.agent.firmware.updates import FirmwareUpdates
 from chainpilot.station.agent.ports import FirmwareInstaller, Transfers
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire import ocpp16, ocpp201

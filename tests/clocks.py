@@ -74,4 +74,5 @@ class QuickClock:
 
     async def sleep_until(self, moment: float) -> None:
         """Wait until `monotonic` reaches `moment`."""
-        await asyncio.sleep(max(0.0, moment - self.monotonic()) / self._times)
+        while (left := moment - self.monotonic()) > 0:  # noqa: ASYNC110 - time is what it waits for
+            await asyncio.sleep(left / self._times)

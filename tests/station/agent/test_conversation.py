@@ -297,8 +297,8 @@ async def test_after_a_change_of_the_way_the_connection_lasts_a_moment_longer(tm
         talk.clock.advance(SETTLE_SECONDS - 0.5)
         await talk.far.send(json.dumps([2, "m1", "Reset", {"type": "Hard"}]))
         assert await talk.heard() == [3, "m1", {"status": "Accepted"}]
-        assert await asyncio.wait_for(talk.host.news.get(), 5) == "reset at once"
-        assert talk.host.news.empty()
+        await talk.host.until_asked(1)
+        assert talk.host.asked == ["reset at once"]
         talk.clock.advance(0.5)
-        why = "reconnect: the way to the CSMS was changed"
-        assert await asyncio.wait_for(talk.host.news.get(), 5) == why
+        await talk.host.until_asked(2)
+        assert talk.host.asked[1:] == ["reconnect: the way to the CSMS was changed"]

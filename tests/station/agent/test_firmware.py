@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import stat
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +18,13 @@ from agents_updates import IMAGE, NOON, Manufacturer, Station, order_for
 from certs import FROM, UNTIL, root
 from chainpilot.link.faults import CallRefused, CallTimedOut
 from chainpilot.pki.keys import KeySpec
+from chainpilot.station import EvseSecurity
 from chainpilot.station.adapters.http_exchange import TransferLimits
 from chainpilot.station.adapters.transfers import HttpTransfers
-from chainpilot.station.agent.firmware import ANSWER_SECONDS, DOCUMENT, MEMORY_SECONDS
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.firmware.updates import ANSWER_SECONDS, DOCUMENT, MEMORY_SECONDS
 from chainpilot.station.agent.notices import AGAIN_SECONDS, MAX_TELLINGS
 from chainpilot.station.agent.ports import Installed, InstallRefused, MemoryFault, TransferRefused, TransferUndecided
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.schema import write_message
@@ -304,7 +306,7 @@ async def test_l01_fr_13_and_16_nothing_is_done_before_its_time(
     station: Station, manufacturer: Manufacturer, version: OcppVersion
 ) -> None:
     station.connect(HeardLine(version))
-    moments = {
+    moments: dict[str, Any] = {
         "retrieve_date_time": NOON + timedelta(minutes=30),
         "install_date_time": NOON + timedelta(minutes=50),
     }
@@ -342,7 +344,8 @@ async def test_a_time_that_has_passed_is_no_appointment(
     station: Station, manufacturer: Manufacturer, moment: str
 ) -> None:
     station.connect()
-    await station.order(V201, order_for(V201, manufacturer, **{moment: NOON}))
+    changes: dict[str, Any] = {moment: NOON}
+    await station.order(V201, order_for(V201, manufacturer, **changes))
     assert await station.line.until_told("Installed", 7) == statuses(*ALL)
 
 
@@ -525,12 +528,13 @@ async def test_l01_fr_24_a_new_order_ends_the_one_before(
     station: Station, manufacturer: Manufacturer, version: OcppVersion, phase: str
 ) -> None:
     later = NOON + timedelta(hours=1)
-    changes: dict[str, Any] = {
+    phases: dict[str, dict[str, Any]] = {
         "DownloadScheduled": {"retrieve_date_time": later},
         "Downloading": {},
         "between two tries": {"retries": 3, "retry_interval": 900},
         "InstallScheduled": {"install_date_time": later},
-    }[phase]
+    }
+    changes = phases[phase]
     if phase == "Downloading":
         hand(station).gate.clear()
     if phase == "between two tries":
@@ -553,6 +557,38 @@ async def test_l01_fr_24_a_new_order_ends_the_one_before(
     assert hand(station).most_at_work == 1
     await station.until_tidy()
     await station.stop()
+
+
+class SlowStore(EvseSecurity):
+    """A store whose look at a signature takes as long as a test says."""
+
+    def __init__(self, station: Station) -> None:
+        super().__init__(station.store.layout.config, clock=station.clock)
+        self.begun = threading.Event()
+        self.gate = threading.Event()
+
+    def verify_file_signature(self, file_path: str, signing_certificate: str, signature: str) -> bool:
+        self.begun.set()
+        self.gate.wait(20)
+        return super().verify_file_signature(file_path, signing_certificate, signature)
+
+
+async def test_what_was_found_out_of_an_update_that_ended_says_nothing_of_the_new_one(
+    tmp_path: Path, manufacturer: Manufacturer
+) -> None:
+    station = Station(tmp_path, manufacturer)
+    station.store = slow = SlowStore(station)
+    station.start()
+    station.connect()
+    await station.order(V201, order_for(V201, manufacturer, request_id=1, signature="AAAA"))
+    assert await asyncio.to_thread(slow.begun.wait, 20)
+    answer = await station.order(V201, order_for(V201, manufacturer, request_id=2))
+    assert answer.status is UpdateFirmwareStatus.ACCEPTED_CANCELED
+    slow.gate.set()
+    told = await station.line.until_told("Installed", 2)
+    await station.stop()
+    assert told == [*statuses("Downloading", "Downloaded", request_id=1), *statuses(*ALL, request_id=2)]
+    assert station.report.events == [EVENT.FIRMWARE_UPDATED]
 
 
 @VERSIONS
@@ -615,6 +651,31 @@ async def test_however_many_updates_are_ordered_only_one_thread_downloads(
     await station.line.until_told("Installed", 19)
     assert hand(station).most_at_work == 1
     assert len(installer(station).images) == 1
+
+
+class LateTransfers(HandTransfers):
+    """Writes the file when all of it is there, and not when the transfer begins."""
+
+    def fetch(self, url: str, into: Path, *, limit: int) -> None:
+        self._work(None, lambda: put(into, self.image))
+
+
+async def test_the_image_of_an_update_that_ended_does_not_stay_beside_the_new_one(
+    tmp_path: Path, manufacturer: Manufacturer
+) -> None:
+    station = Station(tmp_path, manufacturer, transfers=LateTransfers(IMAGE))
+    hand(station).gate.clear()
+    station.start()
+    station.connect()
+    await station.order(V201, order_for(V201, manufacturer, request_id=1))
+    await station.line.until_told("Downloading", 1)
+    later = NOON + timedelta(hours=1)
+    await station.order(V201, order_for(V201, manufacturer, request_id=2, install_date_time=later))
+    await station.line.until_told("Downloading", 2)
+    hand(station).gate.set()
+    await station.line.until_told("InstallScheduled", 2)
+    assert station.images == ["firmware-2.image"]
+    await station.stop()
 
 
 async def test_a_newer_order_ends_the_transfer_of_the_one_before(tmp_path: Path, manufacturer: Manufacturer) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import pytest
 
 from agents_firmware import HandTransfers, KeptMemory, PowerCut, StubbornInstaller
 from agents_updates import IMAGE, NOON, Manufacturer, Station, order_for
-from chainpilot.station.agent.firmware import DOCUMENT
-from chainpilot.station.agent.firmware_record import FirmwareOrder, FirmwareRecord, entered, ordered, write_record
-from chainpilot.station.agent.firmware_states import ENDS, FOLLOWING
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.firmware.record import FirmwareOrder, FirmwareRecord, entered, ordered, write_record
+from chainpilot.station.agent.firmware.states import ENDS, FOLLOWING
+from chainpilot.station.agent.firmware.updates import DOCUMENT
 from chainpilot.station.agent.ports import Installed
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.wire.security import FirmwareStatus, UpdateFirmwareStatus
 from chainpilot.wire.version import OcppVersion
 from stock import put
@@ -147,7 +147,7 @@ def record_at(manufacturer: Manufacturer, *way: FirmwareStatus, **moments: Any) 
         1,
         0,
     )
-    record = ordered(FirmwareRecord(), order)
+    record = ordered(FirmwareRecord(), order, NOON)
     for state in way:
         record = entered(record, state)
     told = FirmwareRecord(jobs=record.jobs, statuses=record.statuses, job=record.job)
@@ -157,6 +157,7 @@ def record_at(manufacturer: Manufacturer, *way: FirmwareStatus, **moments: Any) 
 
 DOWN = (S.DOWNLOADING, S.DOWNLOADED)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 LEFT: dict[str, tuple[tuple[FirmwareStatus, ...], list[str]]] = {
     "Idle": ((), ["Downloading", "Downloaded", "SignatureVerified", "Installing", "Installed"]),
     "DownloadScheduled": (
@@ -235,6 +236,45 @@ async def test_after_a_restart_an_appointed_time_still_holds(
     assert station.line.told == []
     station.clock.advance(3600)
     await station.line.until_told("Installed", 7)
+    await station.stop()
+
+
+@pytest.mark.parametrize("state", ["Downloaded", "SignatureVerified", "InstallScheduled"])
+async def test_after_a_restart_an_update_waits_for_a_clock_that_forgot_the_time(
+    tmp_path: Path, manufacturer: Manufacturer, state: str
+) -> None:
+    """Else its signer would count as not yet valid, and a power cut as an attack."""
+    station = Station(tmp_path, manufacturer)
+    station.clock.set(datetime(1970, 1, 1, tzinfo=UTC))
+    station.memory.documents[DOCUMENT] = write_record(record_at(manufacturer, *LEFT[state][0]))
+    put(station.staging / "firmware-1.image", IMAGE)
+    station.start()
+    station.connect()
+    await station.clock.until_somebody_sleeps(until=60)
+    assert station.line.told == []
+    station.clock.set(NOON)
+    station.clock.advance(60)
+    await station.line.until_told("Installed", 7)
+    await station.stop()
+    assert station.report.events == [SecurityEventType.FIRMWARE_UPDATED]
+
+
+@pytest.mark.parametrize(("back", "waits"), [(DAY, False), (DAY + timedelta(seconds=1), True)])
+async def test_a_clock_that_was_set_back_a_little_is_believed(
+    tmp_path: Path, manufacturer: Manufacturer, back: timedelta, waits: bool
+) -> None:
+    station = Station(tmp_path, manufacturer)
+    record = record_at(manufacturer, *DOWN, install_at=NOON - back)
+    station.memory.documents[DOCUMENT] = write_record(record)
+    put(station.staging / "firmware-1.image", IMAGE)
+    station.clock.set(NOON - back)
+    station.start()
+    station.connect()
+    if waits:
+        await station.clock.until_somebody_sleeps(until=60)
+        assert station.line.told == []
+    else:
+        await station.line.until_told("Installed", 7)
     await station.stop()
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.station.agent.firmware_record import (
+from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEventType
+from chainpilot.station.agent.firmware.record import (
     MAX_UNTOLD,
     FirmwareOrder,
     FirmwareRecord,
@@ -24,7 +25,7 @@ from chainpilot.station.agent.firmware_record import (
     told,
     write_record,
 )
-from chainpilot.station.agent.firmware_states import (
+from chainpilot.station.agent.firmware.states import (
     AFTER_RESTART,
     ENDS,
     EVENTS,
@@ -34,7 +35,6 @@ from chainpilot.station.agent.firmware_states import (
     ImpossibleFirmwareStep,
     check_step,
 )
-from chainpilot.station.agent.security_events import MAX_TECH_INFO, SecurityEventType
 from chainpilot.wire.security import FirmwareStatus
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -43,7 +43,7 @@ UNUSED = {FirmwareStatus.DOWNLOAD_PAUSED, FirmwareStatus.INSTALL_VERIFICATION_FA
 
 
 def walked(states: Iterable[FirmwareStatus]) -> FirmwareRecord:
-    record = ordered(FirmwareRecord(), ORDER)
+    record = ordered(FirmwareRecord(), ORDER, NOON)
     for state in states:
         record = entered(record, state)
     return record
@@ -135,7 +135,7 @@ def test_statuses_are_kept_up_to_their_bound_and_the_newest_stay(count: int) -> 
     record = FirmwareRecord()
     for number in range(count):
         order = msgspec.structs.replace(ORDER, request_id=number)
-        record = entered(ordered(record, order), FirmwareStatus.DOWNLOADING)
+        record = entered(ordered(record, order, NOON), FirmwareStatus.DOWNLOADING)
     assert len(record.untold) == min(count, MAX_UNTOLD)
     assert record.untold[-1].request_id == count - 1
 
@@ -162,7 +162,7 @@ def test_a_newer_order_takes_the_place_of_the_one_before() -> None:
     record = failed_once(walked([FirmwareStatus.DOWNLOADING]))
     assert record.job is not None
     assert record.job.failures == 1
-    after = ordered(record, msgspec.structs.replace(ORDER, request_id=8))
+    after = ordered(record, msgspec.structs.replace(ORDER, request_id=8), NOON)
     assert after.job is not None
     assert (after.job.number, after.job.failures, after.job.status) == (2, 0, FirmwareStatus.IDLE)
     assert after.untold == record.untold
@@ -192,7 +192,7 @@ ORDERS = st.builds(
 def test_a_record_comes_back_as_it_was_written(
     order: FirmwareOrder, way: tuple[FirmwareStatus, ...], count: int
 ) -> None:
-    record = ordered(FirmwareRecord(), order)
+    record = ordered(FirmwareRecord(), order, NOON)
     for state in way:
         record = entered(record, state)
     for status in record.untold[:count]:

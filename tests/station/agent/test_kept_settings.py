@@ -24,11 +24,11 @@ from agents_configuration import (
     set_variable,
 )
 from agents_memory import PlainMemory
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.operator_settings import objections
 from chainpilot.station.agent.ports import MemoryFault
-from chainpilot.station.agent.settings import Network, Settings
-from chainpilot.station.agent.settings_record import DOCUMENT, read_record, write_record
+from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.operator import objections
+from chainpilot.station.agent.settings.record import DOCUMENT, read_record, write_record
+from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.model import Secret
 from chainpilot.wire.ocpp16 import ConfigurationStatus
 from chainpilot.wire.ocpp201 import SetNetworkProfileStatus, SetVariableStatus

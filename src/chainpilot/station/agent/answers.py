@@ -12,11 +12,11 @@ from typing import Final
 from chainpilot.link.faults import RpcFault
 from chainpilot.link.ocpp import Answer
 from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.enrolment.signing import CsrNotMade
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.flows import Flows
 from chainpilot.station.agent.ports import Line
 from chainpilot.station.agent.rerouting import Rerouting
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.signing import CsrNotMade
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.jsontext import UnwritableJsonError
 from chainpilot.wire.ocppj.frames import MAX_MESSAGE_ID, CallResult, ErrorCode, UnwritableFrameError, encode
