@@ -151,6 +151,26 @@ class CsmsSocket(WebSocket):
         """What its chain ends at; None where that can't be told."""
 
 
+class _Connection(ClientConnection):
+    """Tells why TLS ended: where a client certificate is refused, TLS 1.3 says so only after its handshake."""
+
+    _lost: Exception | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keep what asyncio says of the end."""
+        self._lost = exc
+        super().connection_lost(exc)
+
+    async def handshake(self, *args: Any, **options: Any) -> None:
+        """Raise that instead of the library's guess."""
+        try:
+            await super().handshake(*args, **options)
+        except InvalidHandshake as error:
+            if isinstance(self._lost, ssl.SSLError):
+                raise self._lost from error
+            raise
+
+
 class _Dialler(connect):
     """Follows no redirect: the CSMS's address is configuration, and a password must not travel elsewhere."""
 
@@ -182,6 +202,7 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
             open_timeout=OPEN_SECONDS,
             ping_interval=target.ping_seconds or None,
             max_size=MAX_FRAME,
+            create_connection=_Connection,
             logger=quiet,
             ssl=context,
         )
@@ -303,7 +324,7 @@ def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
 
 
 def _tls_fault(error: BaseException) -> ssl.SSLError | None:
-    """OpenSSL's own word, also where the library wrapped it: TLS 1.3 tells of a client certificate later."""
+    """OpenSSL's own word, also where the library wrapped it."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
