@@ -1,13 +1,13 @@
 """A running station for tests: its events in a queue, so that a test waits for what happens and never for time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from certs import Pki
-from chainpilot.station import StoreConfig
+from chainpilot.station import EvseSecurity, StoreConfig
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.station.watch import StationEvent
@@ -56,9 +56,18 @@ class Running:
 
 @asynccontextmanager
 async def running_station(
-    directory: Path, url: str, v2g: Pki, csms: Pki, *, password: str, clock: Any = None, **settings: Any
+    directory: Path,
+    url: str,
+    v2g: Pki,
+    csms: Pki | None,
+    *,
+    password: str,
+    clock: Any = None,
+    store: StoreConfig | None = None,
+    prepare: Callable[[EvseSecurity], object] = lambda _: None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A station that runs until the block ends; both roots are installed."""
+    """A station that runs until the block ends; both roots are installed, and `prepare` done with its store."""
     config = StationConfig(
         station_id="CS-001",
         csms_url=url,
@@ -66,14 +75,16 @@ async def running_station(
         organisation="Operator",
         country="DE",
         secc_name=EVSE,
-        store=StoreConfig(directory),
+        store=store or StoreConfig(directory),
         **settings,
     )
     running = Running(config)
     options = {} if clock is None else {"clock": clock}
     running.station = Station(config, watch=running.watch, jitter=lambda: JITTER, **options)
     for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)):
-        running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
+        if pki is not None:
+            running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
+    prepare(running.station.security)
     task = asyncio.create_task(running.station.run())
     try:
         yield running
