@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from agents_memory import PlainMemory
-from chainpilot.station.agent.configuration import About, Configuration
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import Memory
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.settings import Network, Settings
+from chainpilot.station.agent.settings.configuration import About, Configuration
+from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.model import Secret
 from chainpilot.station.vault import VaultBusy
 from chainpilot.wire.ocpp16 import ChangeConfiguration, ConfigurationStatus, GetConfiguration, KeyValue

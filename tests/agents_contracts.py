@@ -11,16 +11,18 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from certs import FROM, UNTIL, Pki, root
 from chainpilot.pki.certificate import Certificate, load_certificate
+from chainpilot.pki.der import read_parts
 from chainpilot.station import EvseSecurity
-from chainpilot.station.agent.contracts import Contracts, LocalList
+from chainpilot.station.agent.contracts.authorization import Contracts, LocalList
+from chainpilot.station.agent.events.types import SecurityEvent
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent, Voice
-from chainpilot.station.agent.security_events import SecurityEvent
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from clocks import SetClock
+from derwriter import bit_string, integer, sequence, signature
 from forge import Forged, forge
 
-__all__ = ["EMAID", "URL", "Names", "PlainAnswers", "World", "contract", "mo_pki", "tampered", "with_url"]
+__all__ = ["EMAID", "URL", "Names", "PlainAnswers", "World", "contract", "mo_pki", "renumbered", "tampered", "with_url"]
 
 EMAID = "DEABCC12345678"
 URL = "http://ocsp.example/mo"
@@ -51,6 +53,14 @@ def contract(pki: Pki, emaid: str = EMAID, *, url: bool = True, **changes: Any) 
 def tampered(leaf: Certificate) -> Certificate:
     """The same certificate with a signature that nobody made."""
     return load_certificate(leaf.der[:-1] + bytes([leaf.der[-1] ^ 1]))
+
+
+def renumbered(forged: Forged, issuer: Forged, number: int) -> Certificate:
+    """The same certificate with another serial number, which the library writes to 20 octets only."""
+    signed, algorithm = read_parts(forged.certificate.der)[:2]
+    first, _, *others = [field.encoding for field in signed.children()]
+    content = sequence(first, integer(number), *others)
+    return load_certificate(sequence(content, algorithm.encoding, bit_string(signature(issuer.key, content, "sha256"))))
 
 
 class Names:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chainpilot.link.faults import LinkClosed
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import Installed, MemoryFault, QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 from chainpilot.wire.version import OcppVersion
 
 __all__ = [
@@ -32,7 +32,7 @@ class PowerCut(BaseException):
 
 
 class KeptMemory:
-    """Documents and a security log in a dictionary; `outage` says what the n-th next write raises."""
+    """Documents and a security log in a dictionary; `outage` says what the n-th write raises instead of writing."""
 
     def __init__(self, documents: Mapping[str, bytes] | None = None) -> None:
         self.documents = dict(documents or {})
@@ -102,6 +102,9 @@ class HeardLine:
         self._version = version
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.script: Callable[[int], BaseException | None] = lambda _: None
+        self.gate = asyncio.Event()
+        """Answers wait for it; it is set at the start."""
+        self.gate.set()
         self._news = asyncio.Condition()
 
     @property
@@ -112,6 +115,7 @@ class HeardLine:
         self.calls.append((action, dict(payload)))
         async with self._news:
             self._news.notify_all()
+        await self.gate.wait()
         if (error := self.script(len(self.calls))) is not None:
             raise error
         return {}
@@ -163,10 +167,9 @@ class HandTransfers:
             file.write(self.image)
 
     def bring(self, url: str, content: Iterable[bytes], *, filename: str) -> None:
-        self._work(None)
-        self.brought.append((url, b"".join(content), filename))
+        self._work(None, lambda: self.brought.append((url, b"".join(content), filename)))
 
-    def _work(self, into: Path | None) -> None:
+    def _work(self, into: Path | None, last: Callable[[], object] = lambda: None) -> None:
         with self._news:
             self.begun += 1
             self.at_work += 1
@@ -180,6 +183,7 @@ class HandTransfers:
                 if into is not None:
                     into.unlink(missing_ok=True)
                 raise outcome
+            last()
         finally:
             with self._news:
                 self.at_work -= 1
@@ -187,12 +191,18 @@ class HandTransfers:
 
     async def until_begun(self, count: int) -> None:
         """Return once that many transfers began."""
+        await self._until(lambda: self.begun >= count)
 
+    async def until_over(self) -> None:
+        """Return once none is at work."""
+        await self._until(lambda: not self.at_work)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
         def wait() -> bool:
             with self._news:
-                return self._news.wait_for(lambda: self.begun >= count, 20)
+                return self._news.wait_for(condition, 20)
 
-        assert await asyncio.to_thread(wait), f"{self.begun} transfers began, not {count}"
+        assert await asyncio.to_thread(wait), f"{self.begun} transfers began, {self.at_work} are at work"
 
 
 class StubbornInstaller:

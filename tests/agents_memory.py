@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Final
 
+from chainpilot.station.agent.events.types import SecurityEvent
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent
 
 __all__ = ["PlainMemory"]
 

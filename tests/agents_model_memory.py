@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from chainpilot.station.adapters.memory import DEFAULT_LIMITS, Limits
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType, is_critical
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType, is_critical
 
 __all__ = ["PlainMemory"]
 

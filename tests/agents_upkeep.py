@@ -14,9 +14,9 @@ from typing import Any
 from certs import Pki
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData
-from chainpilot.station.agent.clock_watch import ClockFinding, TrustChanged
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.timekeeping.watch import ClockFinding, TrustChanged
 from chainpilot.wire.pnc.messages import (
     GetCertificateStatusRequest,
     GetCertificateStatusResponse,

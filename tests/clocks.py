@@ -1,9 +1,11 @@
-"""A clock that tests set themselves; time passes only when a test says so."""
+"""Clocks of tests: one that they set themselves, where time passes only when a test says so, and a quick one."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["SetClock"]
+from chainpilot.clock import SYSTEM
+
+__all__ = ["QuickClock", "SetClock"]
 
 
 class SetClock:
@@ -52,3 +54,25 @@ class SetClock:
         for future in due:
             if not future.done():
                 future.set_result(None)
+
+
+class QuickClock:
+    """Runs as the system's clock does, but `times` as fast: minutes of waiting in seconds of a test."""
+
+    def __init__(self, times: float = 10.0) -> None:
+        self._times = times
+        self._start = SYSTEM.now()
+        self._origin = SYSTEM.monotonic()
+
+    def now(self) -> datetime:
+        """The start's wall-clock time and what has passed since."""
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return (SYSTEM.monotonic() - self._origin) * self._times
+
+    async def sleep_until(self, moment: float) -> None:
+        """Wait until `monotonic` reaches `moment`."""
+        while (left := moment - self.monotonic()) > 0:  # noqa: ASYNC110 - time is what it waits for
+            await asyncio.sleep(left / self._times)

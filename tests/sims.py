@@ -175,6 +175,7 @@ class SimulatedCa:
     repost_safe: bool = False
     faults: set[CaFault] = field(default_factory=set)
     pending_until: datetime = BEGIN
+    leaf_from: datetime = BEGIN
     leaf_until: datetime = END
     client: bool = False
     """Issues client certificates."""
@@ -258,6 +259,7 @@ class SimulatedCa:
             subject=None if CaFault.OTHER_SUBJECT in faults else subject,
             organization="Somebody Else",
             public_key=half,
+            begin=self.leaf_from,
             end=BEGIN + timedelta(days=1) if CaFault.EXPIRED_LEAF in faults else self.leaf_until,
             **changes,
         ).certificate
@@ -368,7 +370,7 @@ class SimulatedStation:
         if StationFault.REJECTS in self.faults:
             return CertificateSignedResponse(GenericStatus.REJECTED, "InvalidCertificate")
         chain = chain_from_stack(load_certificates(request.certificate_chain))
-        verified = verify(chain, self.anchors, self.at)
+        verified = verify(chain, self.anchors, max(self.at, chain.leaf.not_before))
         if not isinstance(verified, VerifiedChain):
             return CertificateSignedResponse(GenericStatus.REJECTED, verified.detail)
         self.texts.append(request.certificate_chain)

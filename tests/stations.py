@@ -1,13 +1,14 @@
 """A running station for tests: its events in a queue, so that a test waits for what happens and never for time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from certs import Pki
 from chainpilot.station import EvseSecurity, StoreConfig
+from chainpilot.station.agent.ports import Memory
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.station.watch import StationEvent
@@ -63,11 +64,17 @@ async def running_station(
     *,
     password: str,
     clock: Any = None,
+    memory: Memory | None = None,
     store: StoreConfig | None = None,
+    parts: Mapping[str, Any] | None = None,
+    installs: bool = True,
     prepare: Callable[[EvseSecurity], object] = lambda _: None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A station that runs until the block ends; both roots are installed, and `prepare` done with its store."""
+    """A station that runs until the block ends; both roots are installed, unless told otherwise, and `prepare` done.
+
+    `parts` are `Station`'s own arguments: an installer, transfers and the like.
+    """
     config = StationConfig(
         station_id="CS-001",
         csms_url=url,
@@ -79,11 +86,12 @@ async def running_station(
         **settings,
     )
     running = Running(config)
-    options = {} if clock is None else {"clock": clock}
+    options = {"memory": memory} | dict(parts or {}) | ({} if clock is None else {"clock": clock})
     running.station = Station(config, watch=running.watch, jitter=lambda: JITTER, **options)
-    for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)):
-        if pki is not None:
-            running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
+    for kind, pki in ((CaCertificateType.V2G, v2g), (CaCertificateType.CSMS, csms)) if installs else ():
+        if pki is None:
+            continue
+        running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
     prepare(running.station.security)
     task = asyncio.create_task(running.station.run())
     try:

@@ -75,6 +75,28 @@ async def test_an_accepted_stands_when_the_list_can_not_be_had(tmp_path: Path, a
         assert (len(scene.station.signed), scene.station.questions) == (1, attempts)
 
 
+@pytest.mark.parametrize(
+    ("ahead", "state"),
+    [
+        (timedelta(seconds=1), EnrolmentState.INSTALLED),
+        (timedelta(0), EnrolmentState.FAILED),
+        (timedelta(seconds=-1), EnrolmentState.FAILED),
+    ],
+)
+async def test_a_leaf_that_is_not_in_force_yet_need_not_be_listed(
+    tmp_path: Path, ahead: timedelta, state: EnrolmentState
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        scene.station.faults = {StationFault.EMPTY_LIST}
+        scene.ca.leaf_from = scene.clock.now() + ahead
+        await scene.ask()
+        await scene.work()
+        enrolment = await scene.only()
+        assert (enrolment.state, len(scene.station.signed)) == (state, 1)
+        if state is EnrolmentState.INSTALLED:
+            assert enrolment.proof is Proof.UNPROVEN
+
+
 async def test_the_tries_that_led_to_the_accepted_do_not_count_as_tries_at_the_list(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         scene.station.faults = {StationFault.BUSY}

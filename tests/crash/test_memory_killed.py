@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainpilot.station.adapters.memory import Limits, SqliteMemory
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 
 __all__: list[str] = []
 
@@ -20,7 +20,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from chainpilot.station.adapters.memory import Limits, SqliteMemory
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 place, start = Path(sys.argv[1]), int(sys.argv[2])
 noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
 memory = SqliteMemory.open(place, limits=Limits(queued_events=40, log_entries=100, kept=10))

@@ -4,7 +4,8 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from chainpilot.station.agent import clock_watch, timekeeping
+from chainpilot.station.agent.timekeeping import keeper as timekeeping
+from chainpilot.station.agent.timekeeping import watch as clock_watch
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/clock.md").read_text()
 ROW = re.compile(r"^\| ([^|]+?) \| (\d+)(?: (seconds|minutes))? \|$", re.MULTILINE)

@@ -7,6 +7,8 @@ is told in any order, and is put in one here:
 * a station's call is followed by its answer, which never waits for the worker;
 * what a client certificate proves stands behind the connection that showed it;
 * what the CPMS makes of an answer stands behind that answer, and so does what a call of its own came to.
+
+What an agent says beside every flow, and at any time, is left out: security events, OCSP requests, heartbeats.
 """
 
 import asyncio
@@ -34,6 +36,7 @@ __all__ = ["EndsDisagree", "Recorder"]
 
 _PATIENCE = 20.0
 """Seconds until something counts as never happening."""
+_BESIDE = frozenset({"GetCertificateStatus", "Heartbeat", "SecurityEventNotification"})
 _PROFILES = {"1": "password", "2": "TLS, password", "3": "mutual TLS"}
 
 
@@ -85,6 +88,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self.steps: list[StepTaken] = []
+        self.hears_agent = False
+        """Whether the station is an agent, which says some things by itself at any time."""
         self._unknown: UnknownStep | None = None
         self._order: list[_Happening] = []
         self._exchanges: dict[str, _Exchange] = {}
@@ -229,7 +234,11 @@ class Recorder:
         name = frame.summary.rsplit("/", 1)[-1] or action
         exchange = _Exchange(sender, name, text, carried=bool(frame.summary))
         self._exchanges[frame.message_id or ""] = exchange
-        self._order.append(exchange)
+        if not self._is_beside(exchange):
+            self._order.append(exchange)
+
+    def _is_beside(self, exchange: _Exchange) -> bool:
+        return self.hears_agent and exchange.caller is Party.STATION and exchange.name in _BESIDE
 
     def _answer(self, frame: FrameSeen) -> None:
         exchange = self._exchanges[frame.message_id or ""]
@@ -239,7 +248,11 @@ class Recorder:
 
     def _open_exchange(self) -> _Exchange:
         """The station's call that is being answered: it asks one at a time."""
-        *_, last = (one for one in self._exchanges.values() if one.caller is Party.STATION and one.answer is None)
+        *_, last = (
+            one
+            for one in self._exchanges.values()
+            if one.caller is Party.STATION and one.answer is None and not self._is_beside(one)
+        )
         return last
 
 

@@ -19,7 +19,7 @@ from chainpilot.link.ocpp import Answer, MessageSocket, OcppLink, RpcFault
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import Target, tls_context
-from chainpilot.station.agent.signing import LEAF_TYPES_OF
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
@@ -100,8 +100,10 @@ class AgentStation:
 
     def __init__(self, config: StationConfig, recorder: Recorder, clock: Clock) -> None:
         self._recorder = recorder
+        recorder.hears_agent = True
         self._station = Station(config, clock=clock, watch=self._hear)
         self._booted = asyncio.Event()
+        self._answered = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -116,10 +118,15 @@ class AgentStation:
             await self._booted.wait()
 
     async def enrol(self, use: LeafUse) -> None:
-        """As an operator asks it to."""
+        """As an operator asks it to, in the dialect of the scenario."""
         if await asyncio.to_thread(_is_open, self.security, LEAF_TYPES_OF[use]):
             self._recorder.note(Party.STATION, _SAME_CSR)
-        await self._station.enrol(use)
+        signing = self._station.agent.flows.signing
+        self._answered.clear()
+        await signing.prepare(use, dialect=Dialect.H, again=True)
+        signing.wake()
+        async with asyncio.timeout(10):
+            await self._answered.wait()
 
     async def return_with_certificate(self) -> None:
         """As an operator asks it to."""
@@ -138,6 +145,7 @@ class AgentStation:
                 self._booted.set()
             case SignCertificateAnswered():
                 self._recorder.said("SignCertificate", "Accepted" if event.accepted else "Rejected")
+                self._answered.set()
             case CertificateReceived():
                 self._recorder.said("CertificateSigned", "Rejected" if event.why else "Accepted")
             case InventoryAsked():

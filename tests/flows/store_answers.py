@@ -7,7 +7,7 @@ from typing import Final
 from chainpilot.pki.encoding import PemLabel, TextEncoding, recognise
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.signing import LEAF_TYPES_OF
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF
 from chainpilot.station.model import CaCertificateType, CertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import CertificateReceived

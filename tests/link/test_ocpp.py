@@ -445,6 +445,74 @@ async def test_a_handler_may_close_the_link_it_works_for() -> None:
         await until(lambda: pair.near.end is not None)
 
 
+async def test_a_link_may_be_closed_without_dropping_what_is_being_answered() -> None:
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def handler(action: str, payload: object) -> Answer:
+        begun.set()
+        await done.wait()
+        return Answer({"done": True})
+
+    async with ends(far=handler) as pair:
+        call = asyncio.create_task(pair.near.call("A", {}))
+        await begun.wait()
+        waiting = asyncio.create_task(pair.far.until_answered())
+        pair.far_socket.hold()
+        done.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not waiting.done(), "the answer is made, and not written"
+        pair.far_socket.release()
+        await waiting
+        await pair.far.close()
+        assert await call == {"done": True}
+
+
+async def test_nobody_waits_for_answers_that_will_never_be_written() -> None:
+    begun = asyncio.Event()
+
+    async def handler(action: str, payload: object) -> Answer:
+        begun.set()
+        await asyncio.Event().wait()
+        return Answer({})
+
+    async with ends(far=handler) as pair:
+        call = asyncio.create_task(pair.near.call("A", {}))
+        await begun.wait()
+        waiting = asyncio.create_task(pair.far.until_answered())
+        pair.far_socket.cut()
+        await waiting
+        await pair.far.until_answered()
+        with pytest.raises(LinkClosed):
+            await call
+        await pair.clock.until_somebody_sleeps(until=5.0)
+        pair.clock.advance(5.0)
+
+
+async def test_whoever_waits_for_answers_does_not_wait_for_calls_that_came_later() -> None:
+    asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+
+    async def handler(action: str, payload: object) -> Answer:
+        gate = asyncio.Event()
+        asked.put_nowait(gate)
+        await gate.wait()
+        return Answer({})
+
+    async with alone(handler) as (link, socket, _):
+        await link.until_answered()
+        socket.put('[2,"1","A",{}]')
+        first = await asked.get()
+        waiting = asyncio.create_task(link.until_answered())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        socket.put('[2,"2","A",{}]')
+        second = await asked.get()
+        first.set()
+        await waiting
+        assert await answers(socket, 1) == [[3, "1", {}]]
+        second.set()
+
+
 async def test_handlers_may_end_their_work_after_the_peer_has_gone() -> None:
     finished: list[bool] = []
     go = asyncio.Event()

@@ -14,7 +14,7 @@ from ocpp.v16 import call
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.ocpp_client import ProfileNotReady
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.app import StationConfigError
 from chainpilot.station.model import CaCertificateType, InstallCertificateResult, LeafCertificateType
 from chainpilot.station.watch import (
@@ -62,7 +62,7 @@ async def joined(
     async with csms_at(directory, server or back, name=name) as csms:
         csms.boot_answers, csms.interval = list(boot_answers), 1 if boot_answers else 300
         store = directory / "store"
-        more = {"settings": settings} if settings is not None else {}
+        more: dict[str, Any] = {"settings": settings} if settings is not None else {}
         async with running_station(store, csms.url(), v2g, back, password=password, clock=clock, **more) as running:
             yield csms, running
 

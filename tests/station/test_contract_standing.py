@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from agents_contracts import URL, contract, mo_pki, tampered
+from agents_contracts import URL, contract, mo_pki, renumbered, tampered
 from certs import Pki, stack
-from chainpilot.pki.certificate import Certificate, load_certificate
-from chainpilot.pki.der import read_parts
 from chainpilot.pki.verify import Reason
+from chainpilot.station.layout import ProfilePolicy
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from clocks import SetClock
-from derwriter import bit_string, integer, sequence, signature
-from forge import Forged, forge
+from forge import forge
 from revocations import entry, revocation_list
 from stores import open_store, store_with
 
@@ -52,9 +50,10 @@ def test_it_ends_with_the_first_of_its_certificates_the_anchor_counted(tmp_path:
     assert store.contract_standing(leaf.to_pem() + sub2.certificate.to_pem()).ends == soon
 
 
-def test_the_verdict_is_that_of_verify_certificate(tmp_path: Path, pki: Pki) -> None:
+@pytest.mark.parametrize("policy", ProfilePolicy)
+def test_the_verdict_is_that_of_verify_certificate(tmp_path: Path, pki: Pki, policy: ProfilePolicy) -> None:
     leaf, foreign = contract(pki).certificate, mo_pki()
-    store = store_with(tmp_path, (MO, pki))
+    store = store_with(tmp_path, (MO, pki), mo_profile=policy)
     both = [LeafCertificateType.MO, LeafCertificateType.V2G]
     for text in (
         pki.stack(leaf),
@@ -68,6 +67,11 @@ def test_the_verdict_is_that_of_verify_certificate(tmp_path: Path, pki: Pki) -> 
         "rubbish",
     ):
         assert store.contract_standing(text).outcome == store.validate(text, both)
+    misnamed = pki.stack(contract(pki, "de-abc-c12345678").certificate)
+    standing = store.contract_standing(misnamed)
+    assert standing.outcome == store.validate(misnamed, both)
+    assert standing.holds is (policy is not ProfilePolicy.ENFORCE)
+    assert standing.outcome.cause is (None if standing.holds else Reason.INVALID_CHAIN)
 
 
 @pytest.mark.parametrize("late", [-1, 0, 1])
@@ -121,11 +125,3 @@ def test_a_certificate_that_hash_data_cannot_name_is_told(tmp_path: Path, pki: P
     standing = store_with(tmp_path, (MO, pki)).contract_standing(pki.stack(leaf))
     assert standing.holds
     assert (standing.objection is None) is fits
-
-
-def renumbered(forged: Forged, issuer: Forged, number: int) -> Certificate:
-    """The same certificate with another serial number, which the library writes to 20 octets only."""
-    signed, algorithm = read_parts(forged.certificate.der)[:2]
-    first, _, *others = [field.encoding for field in signed.children()]
-    content = sequence(first, integer(number), *others)
-    return load_certificate(sequence(content, algorithm.encoding, bit_string(signature(issuer.key, content, "sha256"))))

@@ -79,9 +79,16 @@ def test_another_digest_is_not_taken(store: EvseSecurity, firmware: Path, spec: 
     assert not holds(store, firmware, one, signed(firmware, one, digest=digest))
 
 
-def test_another_padding_of_rsa_is_not_taken(store: EvseSecurity, firmware: Path) -> None:
+@pytest.mark.parametrize("salt", ["digest", "max", "0"])
+def test_l01_04_rsa_pss_is_taken_and_only_over_that_file(store: EvseSecurity, firmware: Path, salt: str) -> None:
     one = signer(KeySpec.RSA2048)
-    assert not holds(store, firmware, one, signed(firmware, one, "-sigopt", "rsa_padding_mode:pss"))
+    options = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", f"rsa_pss_saltlen:{salt}")
+    signature = signed(firmware, one, *options)
+    assert holds(store, firmware, one, signature)
+    assert not holds(store, firmware, signer(KeySpec.P256), signature)
+    assert not holds(store, firmware, one, signed(firmware, one, *options, digest="-sha512"))
+    firmware.write_bytes(firmware.read_bytes() + b"\0")
+    assert not holds(store, firmware, one, signature)
 
 
 @pytest.mark.parametrize("spec", [KeySpec.ED25519, KeySpec.ED448])

@@ -326,6 +326,14 @@ class TestWorking:
         assert listed(store, ROOTS) == [serial(new.root), serial(new.sub1)]
         assert not store.findings()
 
+    def test_a_root_that_people_put_beside_them_stays(self, tmp_path: Path, old: Pki, new: Pki) -> None:
+        store = checking(tmp_path)
+        install(store, old, new)
+        other = root("Another").certificate
+        bundle_file(store, CSMS, other, old.root.certificate, new.root.certificate)
+        assert store.csms_root_worked(new.root.certificate) == (old.root.certificate,)
+        assert ordered(store) == [new.root.certificate, other]
+
     def test_links_by_hash_lead_to_the_roots_that_are_left(self, tmp_path: Path, old: Pki, new: Pki) -> None:
         store = checking(tmp_path, csms_ca_bundle="ca/csms")
         install(store, old)

@@ -188,6 +188,13 @@ class OcppLink:
             if answer.done() and not answer.cancelled():
                 answer.exception()  # looked at, even if the caller was cancelled in the moment it came
 
+    async def until_answered(self) -> None:
+        """Return once the peer's calls that are at work now are answered and their answers written, or all is over.
+
+        For whoever means to close and owes no answer: `close` drops those of others.
+        """
+        await self._outbox.until_answered()
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End every call with `LinkClosed` and close the socket; answers not yet written are dropped."""
         self._finish(SocketClosed(code, reason))

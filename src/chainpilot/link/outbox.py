@@ -71,6 +71,7 @@ class Outbox:
         self._unwritten: list[tuple[Outgoing, asyncio.Future[bool]]] = []
         self._to_write = asyncio.Event()
         self._room = asyncio.Event()
+        self._is_over = False
         self._is_minded = watch is not None
         """Whether anybody minds what was written."""
 
@@ -118,8 +119,18 @@ class Outbox:
             self._room.clear()
             await self._room.wait()
 
+    async def until_answered(self) -> None:
+        """Wait until the calls that are in progress now are answered and that is written, or nothing is any more."""
+        asked = self._rpc.in_progress
+        while not self._is_over and (self._held or self._rpc.unsent_answers or asked & self._rpc.in_progress):
+            self._is_minded = True
+            self._room.clear()
+            await self._room.wait()
+
     def finish(self) -> None:
         """Nothing more is written."""
+        self._is_over = True
+        self._room.set()
         for _, written in self._unwritten:
             if not written.done():
                 written.set_result(False)

@@ -11,11 +11,11 @@ from chainpilot.station.adapters.connection import Connection
 from chainpilot.station.adapters.memory import SqliteMemory
 from chainpilot.station.adapters.transfers import HttpTransfers
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.contracts import LocalList
+from chainpilot.station.agent.contracts.authorization import LocalList
+from chainpilot.station.agent.enrolment.signing import CsrNotMade
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
-from chainpilot.station.agent.signing import CsrNotMade
-from chainpilot.station.model import CertificateStoreUpdate
+from chainpilot.station.model import CaCertificateType, CertificateStoreUpdate
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationEvent, StationWatch, StoreUpdated
 from chainpilot.wire.ocpp201 import BootReason
@@ -65,15 +65,16 @@ class Station:
         self._watcher = watch
         self._starter = starter
         self._security = EvseSecurity(config.store, clock=clock)
+        self._own_memory: SqliteMemory | None = None
         if memory is None:
-            memory = SqliteMemory.open(config.state_dir)
+            memory = self._own_memory = SqliteMemory.open(config.state_dir)
         self._opened_anew = memory.opened_anew if isinstance(memory, SqliteMemory) else None
         self._agent = Agent(
             config,
             security=self._security,
             memory=memory,
             host=self,
-            transfers=transfers or HttpTransfers(),
+            transfers=transfers or HttpTransfers(anchors=self._csms_anchors),
             clock=clock,
             watch=self._tell,
             installer=installer,
@@ -99,19 +100,29 @@ class Station:
         return self._agent.flows.configuration.settings.security_profile
 
     async def run(self) -> None:
-        """Connect, work, connect again with growing delays; ends only by cancelling."""
+        """Connect, work, connect again with growing delays; ends only by cancelling, and then for good.
+
+        The memory that the station opened itself is closed then: another station may work with it.
+        """
         loop = asyncio.get_running_loop()
 
         def pass_on(update: CertificateStoreUpdate) -> None:
             loop.call_soon_threadsafe(self._tell, StoreUpdated(update))
 
         unsubscribe = self._security.subscribe(pass_on)
+        try:
+            await self._work()
+        finally:
+            unsubscribe()
+            if self._own_memory is not None:
+                await asyncio.to_thread(self._own_memory.close)
+
+    async def _work(self) -> None:
         await self._agent.begin(opened_anew=self._opened_anew)
         work = asyncio.create_task(self._agent.run(), name="agent")
         try:
             await self._connection.run()
         finally:
-            unsubscribe()
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
@@ -149,6 +160,10 @@ class Station:
             return
         self._agent.flows.presence.reason = BootReason.REMOTE_RESET
         await self.reconnect("the CSMS asked for a reset")
+
+    def _csms_anchors(self) -> str:
+        """The CSMS's own PKI counts for the places of logs and firmware too (N01.FR.15)."""
+        return "".join(one.to_pem() for one in self._security.trust_anchors(CaCertificateType.CSMS))
 
     def _tell(self, event: StationEvent) -> None:
         if isinstance(event, FrameSeen):

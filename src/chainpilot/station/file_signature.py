@@ -1,6 +1,7 @@
-"""Signatures over files, such as firmware: SHA-256 over the whole file, RSA PKCS#1 v1.5 or ECDSA.
+"""Signatures over files, such as firmware: SHA-256 over the whole file, RSA or ECDSA.
 
-Whether the signer may be trusted is not judged here.
+Of RSA both paddings are taken: PKCS#1 v1.5, which the reference reads, and PSS, which OCPP demands (1.6 security
+whitepaper L01.04). Whether the signer may be trusted is not judged here.
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from chainpilot.pki.certificate import CertificateError, load_certificates
@@ -22,6 +24,7 @@ _MAX_SIGNATURE: Final = 8192
 """Characters of a signature; OCPP allows 800, and RSA-4096 takes 684."""
 _MAX_CERTIFICATE: Final = 100_000
 _DIGEST: Final = Prehashed(hashes.SHA256())
+_PSS: Final = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO)
 
 
 def holds(path: str, certificate: str, signature: str) -> bool:
@@ -41,11 +44,19 @@ def _is_signed(key: PublicKey, signature: bytes, digest: bytes) -> bool:
     try:
         match key:
             case rsa.RSAPublicKey():
-                key.verify(signature, digest, padding.PKCS1v15(), _DIGEST)
+                return any(_is_padded(key, signature, digest, one) for one in (padding.PKCS1v15(), _PSS))
             case ec.EllipticCurvePublicKey():
                 key.verify(signature, digest, ec.ECDSA(_DIGEST))
             case _:
                 return False
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _is_padded(key: rsa.RSAPublicKey, signature: bytes, digest: bytes, scheme: AsymmetricPadding) -> bool:
+    try:
+        key.verify(signature, digest, scheme, _DIGEST)
     except InvalidSignature:
         return False
     return True

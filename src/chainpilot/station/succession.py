@@ -90,7 +90,7 @@ def fall_backs(look: Look, layout: Layout, worked: Certificate) -> tuple[Certifi
     """The roots that may go now that a connection with `worked` has: those it took over from, if it is the newest."""
     bundle = read_bundle(look, layout, _CSMS)
     newest, *others = checked_roots(look, layout, bundle) or (None,)
-    if newest is None or worked != newest or newest not in bundle.lineage:
+    if newest is None or worked != newest:
         return ()
     return tuple(one for one in others if one in bundle.lineage)
 

@@ -11,8 +11,8 @@ import pytest
 
 from agents_model_memory import PlainMemory
 from chainpilot.station.adapters.memory import DEFAULT_LIMITS, Limits, SqliteMemory
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import Memory, MemoryFault
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 
 __all__: list[str] = []
 

@@ -20,8 +20,8 @@ import pytest
 from chainpilot.station.adapters.memory import SqliteMemory
 from chainpilot.station.adapters.memory.database import Damage, Database, open_database
 from chainpilot.station.adapters.memory.sqlite import _STEPS
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import MemoryFault
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 
 __all__: list[str] = []
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agents_model_memory import PlainMemory
 from chainpilot.station.adapters.memory import Limits, SqliteMemory
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 
 __all__: list[str] = []
 

@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -342,6 +343,38 @@ def test_what_the_reading_of_the_content_raises_comes_through_if_it_is_ours(
     with pytest.raises(TransferUndecided, match="ZeroDivisionError"):
         transfers.bring(f"{server.url}/", content(ZeroDivisionError(SECRET)), filename="f")
     assert not server.requests
+
+
+# --- memory
+
+
+def test_a_large_file_passes_through_in_pieces(target: Path) -> None:
+    size = 32 << 20
+    piece = bytes(1 << 16)
+
+    def giving(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // len(piece)):
+            connection.sendall(piece)
+
+    def answering(connection: socket.socket) -> None:
+        head = read_request(connection)
+        left = size - len(head.partition(b"\r\n\r\n")[2])
+        while left > 0:
+            left -= len(connection.recv(1 << 16))
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with scripted_server(giving) as source, scripted_server(answering) as sink:
+        tracemalloc.start()
+        try:
+            HttpTransfers().fetch(f"{source}/f", target, limit=size)
+            HttpTransfers().bring(f"{sink}/f", (piece for _ in range(size // len(piece))), filename="f")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert target.stat().st_size == size
+    assert peak < 4 << 20
 
 
 # --- TLS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot import BUILT_AT
-from chainpilot.station.agent.clock_watch import (
+from chainpilot.station.agent.timekeeping.watch import (
     APART,
     BEHIND,
     CLOSE,

@@ -19,7 +19,7 @@ from agents_configuration import (
     set_variable,
 )
 from agents_memory import PlainMemory
-from chainpilot.station.agent.keys import TABLE, Access
+from chainpilot.station.agent.settings.keys import TABLE, Access
 from chainpilot.station.model import Secret
 from chainpilot.wire.ocpp16 import ConfigurationStatus, GetConfiguration
 from chainpilot.wire.ocpp201 import (

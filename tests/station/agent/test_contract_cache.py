@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from agents_contracts import EMAID, PlainAnswers, contract, mo_pki
 from chainpilot.pki.chain import Chain
-from chainpilot.station.agent.contract_cache import ContractCache, key_of
-from chainpilot.station.agent.contract_decisions import Contract
+from chainpilot.station.agent.contracts.cache import ContractCache, key_of
+from chainpilot.station.agent.contracts.decisions import Contract
 from chainpilot.station.contract_standing import ContractStanding
 from chainpilot.station.model import CertificateValidationResult, ValidationOutcome
 from clocks import SetClock

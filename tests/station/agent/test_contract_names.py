@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agents_contracts import EMAID, contract, mo_pki
 from chainpilot.pki.identity import Emaid, with_check_digit
-from chainpilot.station.agent.contract_names import emaid_of, is_emaid, masked, veiled
+from chainpilot.station.agent.contracts.names import emaid_of, is_emaid, masked, veiled
 
 EMAIDS = st.from_regex(re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}", re.ASCII), fullmatch=True)
 

@@ -10,8 +10,8 @@ import pytest
 from agents_contracts import EMAID, URL, World, contract, mo_pki
 from agents_voice import WireVoice
 from certs import Pki
-from chainpilot.station.agent.contract_rules import Ground
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.contracts.rules import Ground
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.dialects import Dialect

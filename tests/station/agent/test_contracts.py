@@ -16,17 +16,17 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents_contracts import EMAID, URL, Names, World, contract, mo_pki, tampered
+from agents_contracts import EMAID, URL, Names, World, contract, mo_pki, renumbered, tampered
 from agents_voice import FAULTS, ScriptedVoice
 from certs import Pki
 from chainpilot.pki.identity import Emaid, with_check_digit
 from chainpilot.station import EvseSecurity
-from chainpilot.station.agent import contract_decisions
-from chainpilot.station.agent.contract_decisions import CACHE_TIME, MAX_CERTIFICATE
-from chainpilot.station.agent.contract_rules import RULES, Basis, ContractDecision, Ground
-from chainpilot.station.agent.contracts import DEADLINE_SECONDS, RESERVE_SECONDS
+from chainpilot.station.agent.contracts import decisions as contract_decisions
+from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, RESERVE_SECONDS
+from chainpilot.station.agent.contracts.decisions import CACHE_TIME, MAX_CERTIFICATE
+from chainpilot.station.agent.contracts.rules import RULES, Basis, ContractDecision, Ground
 from chainpilot.station.agent.ports import NotUnderstood
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.fields import InexpressibleError
@@ -290,6 +290,16 @@ async def test_hash_data_of_four_certificates_is_asked_and_of_five_not(tmp_path:
     assert len(voice.asked) == (count <= 4)
 
 
+@pytest.mark.parametrize(("number", "is_asked"), [((1 << 160) - 1, True), (1 << 160, False)])
+async def test_a_certificate_that_hash_data_cannot_name_is_refused(tmp_path: Path, number: int, is_asked: bool) -> None:
+    pki, voice = mo_pki(), ScriptedVoice.saying(YES)
+    world = World(store_with(tmp_path, (MO, pki)), voice)
+    leaf = renumbered(contract(pki), pki.issuing, number)
+    decision = await world.contracts().authorize(pki.stack(leaf))
+    assert decision.ground is (Ground.CSMS_ACCEPTED if is_asked else Ground.NOT_ASKABLE)
+    assert len(voice.asked) == is_asked
+
+
 @pytest.mark.parametrize("url", [True, False])
 async def test_a_responder_that_is_not_known_is_left_out_and_the_certificate_never(tmp_path: Path, url: bool) -> None:
     pki = mo_pki(url=False)
@@ -357,7 +367,9 @@ def _nameless() -> Any:
     return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "MO")])
 
 
-@pytest.mark.parametrize(("component", "is_contract"), [("MO", True), ("mo", True), ("CPO", False), ("OEM", False)])
+@pytest.mark.parametrize(
+    ("component", "is_contract"), [("MO", True), ("mo", True), ("CPO", False), ("cpo", False), ("OEM", False)]
+)
 async def test_a_station_s_or_a_vehicle_s_leaf_is_no_contract_though_its_name_looks_like_one(
     tmp_path: Path, component: str, is_contract: bool
 ) -> None:

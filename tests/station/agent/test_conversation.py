@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from chainpilot.pki.trust import LeafUse
 from chainpilot.station import EvseSecurity
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL
+from chainpilot.station.agent.rerouting import SETTLE_SECONDS
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.station.watch import Booted, InventoryAsked, SignCertificateAnswered, StationEvent
@@ -37,6 +38,7 @@ class Conversation:
         self.clock = clock
         self.store = store
         self.events: asyncio.Queue[StationEvent] = asyncio.Queue()
+        self.host = NotedHost()
         self.agent: Agent
 
     async def asked(self, action: str) -> str:
@@ -63,7 +65,13 @@ class Conversation:
     async def call(self, payload: dict[str, Any]) -> Any:
         """A DataTransfer to the station; the answer's frame."""
         await self.far.send(json.dumps([2, "m1", "DataTransfer", payload]))
-        return json.loads(await asyncio.wait_for(self.far.recv(), 5))
+        return await self.heard()
+
+    async def heard(self) -> Any:
+        """The station's next frame that is no call of it."""
+        while (frame := json.loads(await asyncio.wait_for(self.far.recv(), 5)))[0] == 2:
+            await self.answer(frame[1], {})
+        return frame
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +80,9 @@ def v2g() -> Pki:
 
 
 @asynccontextmanager
-async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
+async def conversing(
+    directory: Path, v2g: Pki, *, on_accepted: Callable[[], Awaitable[Any]] | None = None
+) -> AsyncIterator[Conversation]:
     clock = SetClock()
     near, far = socket_pair()
     store = store_with(directory, (CaCertificateType.V2G, v2g), clock=clock)
@@ -90,13 +100,13 @@ async def conversing(directory: Path, v2g: Pki) -> AsyncIterator[Conversation]:
         config,
         security=store,
         memory=PlainMemory(),
-        host=NotedHost(),
+        host=talk.host,
         transfers=NoTransfers(),
         clock=clock,
         watch=talk.events.put_nowait,
     )
     link = OcppLink(near, lambda action, payload: conversation.answer(action, payload), clock=clock)  # noqa: PLW0108 - it is made below
-    conversation = talk.agent.converse(link)
+    conversation = talk.agent.converse(link, on_accepted=on_accepted)
     task = asyncio.gather(link.run(), conversation.run())
     try:
         yield talk
@@ -254,3 +264,41 @@ async def test_a_signing_request_from_the_csms_is_nothing_a_station_answers(tmp_
         call = {"vendorId": "iso15118", "messageId": "SignCertificate", "data": json.dumps({"csr": "x"})}
         _, _, payload = await talk.call(call)
         assert payload == {"status": "UnknownMessageId"}
+
+
+async def test_what_follows_the_acceptance_is_answered_once_that_is_taken_in(tmp_path: Path, v2g: Pki) -> None:
+    accepted = asyncio.Event()
+    async with conversing(tmp_path, v2g, on_accepted=accepted.wait) as talk:
+        boot = await talk.asked("BootNotification")
+        await talk.answer(boot, {"status": "Accepted", "currentTime": "2026-06-01T00:00:00Z", "interval": 60})
+        await talk.far.send(json.dumps([2, "m1", "GetConfiguration", {"key": ["SecurityProfile"]}]))
+        await talk.told(Booted)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(talk.far.recv(), 0.05)
+        accepted.set()
+        assert (await talk.heard())[:2] == [3, "m1"]
+
+
+async def test_a_pending_station_answers(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.answer(await talk.asked("BootNotification"), {"status": "Pending", "interval": 60})
+        await talk.far.send(json.dumps([2, "m1", "GetConfiguration", {"key": ["SecurityProfile"]}]))
+        assert (await talk.heard())[:2] == [3, "m1"]
+
+
+async def test_after_a_change_of_the_way_the_connection_lasts_a_moment_longer(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot(MAX_INTERVAL)
+        for number in range(2):
+            change = {"key": "AuthorizationKey", "value": f"{number:032x}"}
+            await talk.far.send(json.dumps([2, "m1", "ChangeConfiguration", change]))
+            assert await talk.heard() == [3, "m1", {"status": "Accepted"}]
+        await talk.clock.until_somebody_sleeps(until=SETTLE_SECONDS)
+        talk.clock.advance(SETTLE_SECONDS - 0.5)
+        await talk.far.send(json.dumps([2, "m1", "Reset", {"type": "Hard"}]))
+        assert await talk.heard() == [3, "m1", {"status": "Accepted"}]
+        await talk.host.until_asked(1)
+        assert talk.host.asked == ["reset at once"]
+        talk.clock.advance(0.5)
+        await talk.host.until_asked(2)
+        assert talk.host.asked[1:] == ["reconnect: the way to the CSMS was changed"]

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from chainpilot.errors import UndecidedError
-from chainpilot.station.agent.deadline import within
+from chainpilot.station.agent.contracts.deadline import within
 from clocks import SetClock
 
 pytestmark = pytest.mark.anyio

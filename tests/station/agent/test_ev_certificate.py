@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents_voice import FAULTS, Answer, ScriptedVoice, WireVoice
-from chainpilot.station.agent.ev_certificate import (
+from chainpilot.station.agent.contracts.ev_certificate import (
     DEADLINE_SECONDS,
     MAX_ADVISED,
     MAX_SCHEMA_VERSION,
@@ -19,7 +19,7 @@ from chainpilot.station.agent.ev_certificate import (
     EvCertificates,
 )
 from chainpilot.station.agent.ports import Voice
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.wire.ocpp201 import AuthorizationStatus
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.fields import MAX_EXI_REQUEST, MAX_EXI_RESPONSE, InexpressibleError

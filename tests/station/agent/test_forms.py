@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.station.agent import forms
-from chainpilot.station.agent.forms import MAX_SECONDS, Form, whole
-from chainpilot.station.agent.keys import TABLE
-from chainpilot.station.agent.refusals import ReasonCode, SettingRefused
+from chainpilot.station.agent.settings import forms
+from chainpilot.station.agent.settings.forms import MAX_SECONDS, Form, whole
+from chainpilot.station.agent.settings.keys import TABLE
+from chainpilot.station.agent.settings.refusals import ReasonCode, SettingRefused
 from chainpilot.station.model import Secret
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.station.agent.itinerary import Itinerary, Mean, Means
-from chainpilot.station.agent.settings import Network
+from chainpilot.station.agent.settings.values import Network
 
 A, B, C = ((slot, Network(f"wss://csms{slot}.example", 2)) for slot in (1, 2, 3))
 

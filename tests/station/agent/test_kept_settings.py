@@ -24,11 +24,11 @@ from agents_configuration import (
     set_variable,
 )
 from agents_memory import PlainMemory
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.operator_settings import objections
 from chainpilot.station.agent.ports import MemoryFault
-from chainpilot.station.agent.settings import Network, Settings
-from chainpilot.station.agent.settings_record import DOCUMENT, read_record, write_record
+from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.operator import objections
+from chainpilot.station.agent.settings.record import DOCUMENT, read_record, write_record
+from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.model import Secret
 from chainpilot.wire.ocpp16 import ConfigurationStatus
 from chainpilot.wire.ocpp201 import SetNetworkProfileStatus, SetVariableStatus
@@ -77,43 +77,71 @@ async def test_tc_a_10_a_password_that_is_too_short_leaves_the_old_one() -> None
     assert configuration.passwords() == (Secret(OLD_PASSWORD),)
 
 
-async def test_tc_073_each_new_key_is_the_one_to_try_first() -> None:
-    configuration = await open_configuration()
+def spelt(digits: str) -> Secret:
+    """What an AuthorizationKey's digits spell, bytes that are no UTF-8 as lone surrogates."""
+    return Secret(bytes.fromhex(digits).decode("utf-8", "surrogateescape"))
+
+
+async def test_tc_073_what_each_new_key_spells_is_tried_first_and_kept_to_once_it_worked() -> None:
+    memory = PlainMemory()
+    configuration = await open_configuration(memory=memory)
     for key in (HEX_PASSWORD, HEX_PASSWORD[::-1]):
         assert await change(configuration, "AuthorizationKey", key) is ConfigurationStatus.ACCEPTED
-        assert configuration.passwords()[0] == Secret(key)
-        await configuration.password_worked(Secret(key))
-        assert configuration.passwords() == (Secret(key),)
+        assert configuration.passwords()[:2] == (spelt(key), Secret(key))
+        await configuration.password_worked(spelt(key))
+        assert configuration.passwords() == (spelt(key), Secret(key))
+        assert (await open_configuration(memory=memory)).passwords() == configuration.passwords()
+
+
+async def test_a_key_whose_digits_a_csms_takes_is_sent_as_digits_from_then_on() -> None:
+    memory = PlainMemory()
+    configuration = await open_configuration(memory=memory)
+    await change(configuration, "AuthorizationKey", HEX_PASSWORD)
+    await configuration.password_worked(Secret(HEX_PASSWORD))
+    assert configuration.passwords() == (Secret(HEX_PASSWORD),)
+    assert (await open_configuration(memory=memory)).passwords() == (Secret(HEX_PASSWORD),)
+
+
+async def test_hex_digits_that_are_no_authorization_key_are_sent_as_they_are() -> None:
+    configuration = await open_configuration(networked(2, password="ab" * 16))
+    assert configuration.passwords() == (Secret("ab" * 16),)
+    await set_variable(configuration, "SecurityCtrlr.BasicAuthPassword", "cd" * 16)
+    assert configuration.passwords() == (Secret("cd" * 16), Secret("ab" * 16))
 
 
 async def test_an_old_password_that_works_still_leaves_the_new_one_to_try() -> None:
     configuration = await open_configuration()
     await change(configuration, "AuthorizationKey", HEX_PASSWORD)
     await configuration.password_worked(Secret(OLD_PASSWORD))
-    assert configuration.passwords() == (Secret(HEX_PASSWORD), Secret(OLD_PASSWORD))
+    assert configuration.passwords() == (spelt(HEX_PASSWORD), Secret(HEX_PASSWORD), Secret(OLD_PASSWORD))
 
 
 async def test_of_several_changes_the_last_two_and_the_one_that_worked_are_tried() -> None:
-    configuration = await open_configuration()
+    memory = PlainMemory()
+    configuration = await open_configuration(memory=memory)
     keys = [f"{number:032x}" for number in range(4)]
     for key in keys:
         await change(configuration, "AuthorizationKey", key)
-    assert configuration.passwords() == (Secret(keys[3]), Secret(keys[2]), Secret(OLD_PASSWORD))
+    last, before = keys[3], keys[2]
+    tried = (spelt(last), Secret(last), spelt(before), Secret(before), Secret(OLD_PASSWORD))
+    assert configuration.passwords() == tried
+    assert (await open_configuration(memory=memory)).passwords() == tried
 
 
 async def test_a_password_set_back_is_tried_once() -> None:
     configuration = await open_configuration()
-    await change(configuration, "AuthorizationKey", HEX_PASSWORD)
-    await change(configuration, "AuthorizationKey", "ab" * 16)
-    await change(configuration, "AuthorizationKey", HEX_PASSWORD)
-    assert configuration.passwords() == (Secret(HEX_PASSWORD), Secret("ab" * 16), Secret(OLD_PASSWORD))
+    other = "ab" * 16
+    for key in (HEX_PASSWORD, other, HEX_PASSWORD):
+        await change(configuration, "AuthorizationKey", key)
+    digits = (spelt(HEX_PASSWORD), Secret(HEX_PASSWORD), spelt(other), Secret(other))
+    assert configuration.passwords() == (*digits, Secret(OLD_PASSWORD))
 
 
 async def test_without_a_password_there_is_none_to_try() -> None:
     configuration = await open_configuration(networked(3, password=""))
     assert configuration.passwords() == ()
     await change(configuration, "AuthorizationKey", HEX_PASSWORD)
-    assert configuration.passwords() == (Secret(HEX_PASSWORD),)
+    assert configuration.passwords() == (spelt(HEX_PASSWORD), Secret(HEX_PASSWORD))
 
 
 # Faults

@@ -2,9 +2,9 @@
 
 from dataclasses import fields
 
-from chainpilot.station.agent.keys import BY_KEY, FIELDS, TABLE, Access, Source, variable
-from chainpilot.station.agent.refusals import ReasonCode
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.keys import BY_KEY, FIELDS, TABLE, Access, Source, variable
+from chainpilot.station.agent.settings.refusals import ReasonCode
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.wire.ocpp201 import Component, Variable
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from agents_firmware import HandTransfers, HeardLine, KeptMemory
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed
 from chainpilot.station.adapters.transfers import HttpTransfers
-from chainpilot.station.agent.log_text import line_of, security_lines
-from chainpilot.station.agent.log_upload import ANSWER_SECONDS, LogUploads
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.logs.text import line_of, security_lines
+from chainpilot.station.agent.logs.upload import ANSWER_SECONDS, MAX_UNTOLD, LogUploads
 from chainpilot.station.agent.notices import AGAIN_SECONDS, MAX_TELLINGS
-from chainpilot.station.agent.persistence import MAX_PAUSE, MAX_TRIES, Tries
 from chainpilot.station.agent.ports import (
     LogUnreadable,
     Obstacle,
@@ -25,8 +25,8 @@ from chainpilot.station.agent.ports import (
     Transfers,
     TransferUndecided,
 )
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
 from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.schema import read_message, write_message
 from chainpilot.wire.security import GetLog, LogParameters, LogStatus, LogType
 from chainpilot.wire.version import OcppVersion
@@ -278,23 +278,6 @@ async def test_a_log_that_can_not_be_read_is_an_upload_failure(
 # --- trying again
 
 
-@pytest.mark.parametrize(
-    ("retries", "interval", "expected"),
-    [
-        (None, None, Tries(3, 60)),
-        (0, 0, Tries(1, 0)),
-        (-1, -1, Tries(1, 0)),
-        (1, 5, Tries(2, 5)),
-        (MAX_TRIES - 2, MAX_PAUSE - 1, Tries(MAX_TRIES - 1, MAX_PAUSE - 1)),
-        (MAX_TRIES - 1, MAX_PAUSE, Tries(MAX_TRIES, MAX_PAUSE)),
-        (MAX_TRIES, MAX_PAUSE + 1, Tries(MAX_TRIES, MAX_PAUSE)),
-        (10**300, 10**300, Tries(MAX_TRIES, MAX_PAUSE)),
-    ],
-)
-def test_retries_are_honoured_within_bounds(retries: int | None, interval: int | None, expected: Tries) -> None:
-    assert Tries.asked(retries, interval) == expected
-
-
 async def test_an_upload_is_tried_again_after_the_interval_as_often_as_asked() -> None:
     transfers = HandTransfers(outcomes=[TransferUndecided("busy")] * 3)
     async with at_work(transfers) as scene:
@@ -373,6 +356,7 @@ async def test_however_many_logs_are_ordered_only_one_thread_works() -> None:
         await transfers.until_begun(1)
         for number in range(1, 20):
             await scene.order(V201, get_log("http://h/", number))
+            await line.until_told("Uploading", number)
         transfers.gate.set()
         await line.until_told("Uploaded", 19)
     assert transfers.most_at_work == 1
@@ -420,13 +404,35 @@ async def test_no_status_comes_before_the_answer_of_its_order() -> None:
         await line.until(2)
 
 
-async def test_an_answer_that_never_went_out_does_not_keep_the_log_forever() -> None:
+@pytest.mark.parametrize("what", ["a new connection", "the time"])
+async def test_an_answer_that_never_went_out_does_not_keep_the_log_forever(what: str) -> None:
     transfers = HandTransfers()
     async with at_work(transfers) as scene:
         await scene.order(V201, get_log("http://h/"), answered=False)
         await scene.clock.until_somebody_sleeps(until=ANSWER_SECONDS)
-        scene.clock.advance(ANSWER_SECONDS)
+        if what == "the time":
+            scene.clock.advance(ANSWER_SECONDS)
+        else:
+            scene.connect(HeardLine())
         await transfers.until_begun(1)
+
+
+@pytest.mark.parametrize("orders", [MAX_UNTOLD // 2, MAX_UNTOLD // 2 + 1, MAX_UNTOLD])
+async def test_statuses_wait_for_a_slow_csms_up_to_their_bound_and_the_newest_are_told(orders: int) -> None:
+    transfers = HandTransfers()
+    async with at_work(transfers) as scene:
+        line = HeardLine()
+        line.gate.clear()
+        scene.connect(line)
+        for number in range(orders):
+            await scene.order(V201, get_log("http://h/", number))
+            await transfers.until_begun(number + 1)
+            await scene.until_idle()
+        line.gate.set()
+        told = await line.until_told("Uploaded", orders - 1)
+    everything = [(word, number) for number in range(orders) for word in ("Uploading", "Uploaded")]
+    first = [] if orders == MAX_UNTOLD // 2 else [everything[0]]
+    assert told == [*first, *everything[-MAX_UNTOLD:]]
 
 
 async def test_the_upload_goes_on_offline_and_its_last_status_is_told_over_the_next_connection() -> None:
@@ -467,6 +473,17 @@ async def test_a_status_that_the_csms_refuses_does_not_hold_up_the_next() -> Non
         scene.connect(line)
         await scene.order(V201, get_log("http://h/", 1))
         assert await line.until(2) == [("Uploading", 1), ("Uploaded", 1)]
+
+
+async def test_a_status_for_which_the_line_has_no_room_is_told_when_it_has() -> None:
+    async with at_work(HandTransfers()) as scene:
+        line = HeardLine()
+        line.script = lambda number: QueueFullError("x", 32) if number == 1 else None
+        scene.connect(line)
+        await scene.order(V201, get_log("http://h/", 1))
+        await scene.clock.until_somebody_sleeps(until=AGAIN_SECONDS)
+        scene.clock.advance(AGAIN_SECONDS)
+        assert await line.until(3) == [("Uploading", 1), ("Uploading", 1), ("Uploaded", 1)]
 
 
 async def test_a_status_that_is_not_answered_is_told_again_and_given_up_in_the_end() -> None:
@@ -510,6 +527,7 @@ async def test_who_stops_the_station_stops_its_upload() -> None:
         await scene.order(V201, get_log("http://h/"))
         await transfers.until_begun(1)
     transfers.gate.set()
+    await transfers.until_over()
     assert not transfers.brought
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents_configuration import SetFacts, connection_data
-from chainpilot.station.agent.networks import (
+from chainpilot.station.agent.settings.networks import (
     MAX_MESSAGE_TIMEOUT,
     MAX_URL,
     check_url,
@@ -13,7 +13,7 @@ from chainpilot.station.agent.networks import (
     read_network,
     with_scheme,
 )
-from chainpilot.station.agent.refusals import ReasonCode, SettingRefused
+from chainpilot.station.agent.settings.refusals import ReasonCode, SettingRefused
 from chainpilot.wire.ocpp201 import (
     Apn,
     ApnAuthentication,

@@ -16,7 +16,7 @@ from chainpilot.errors import OwnError
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.profiles import IsoEdition
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.renewal import LAST_RESORT, Renewal, RenewalPolicy, is_due
+from chainpilot.station.agent.enrolment.renewal import LAST_RESORT, Renewal, RenewalPolicy, is_due
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, LeafExpiring
 from clocks import SetClock
 from stock import leaf, place

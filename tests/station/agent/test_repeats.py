@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainpilot.station.agent.repeats import LONGEST_WAIT, Reply, Round, remaining, wait_after
+from chainpilot.station.agent.enrolment.repeats import LONGEST_WAIT, Reply, Round, remaining, wait_after
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 

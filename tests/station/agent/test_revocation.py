@@ -25,9 +25,7 @@ from certs import Pki, v2g_pki
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
-from chainpilot.station.agent.clock_watch import Jumped
-from chainpilot.station.agent.ports import NotUnderstood
-from chainpilot.station.agent.revocation import (
+from chainpilot.station.agent.ocsp_upkeep import (
     FIRST_RETRY,
     LAST_RETRY,
     LOOK_EVERY,
@@ -36,7 +34,9 @@ from chainpilot.station.agent.revocation import (
     refresh_at,
     retry_after,
 )
-from chainpilot.station.agent.timekeeping import Timekeeper
+from chainpilot.station.agent.ports import NotUnderstood
+from chainpilot.station.agent.timekeeping.keeper import Timekeeper
+from chainpilot.station.agent.timekeeping.watch import Jumped
 from chainpilot.station.model import CaCertificateType, OcspKept
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.messages import GetCertificateStatusResponse
@@ -275,6 +275,34 @@ async def test_a_refusal_is_tried_again_ever_later_up_to_a_day(desk: Desk) -> No
                 last = desk.clock.now()
     minutes = [15, 30, 60, 120, 240, 480, 960, 1440, 1440, 1440]
     assert waits == [timedelta(minutes=one) for one in minutes]
+
+
+async def test_after_an_answer_waits_begin_small_again(desk: Desk) -> None:
+    desk.csms.otherwise, right = failed, desk.csms.otherwise
+    async with desk.connection():
+        await desk.settled()
+        await desk.clock.pass_by(FIRST_RETRY.total_seconds())
+        desk.csms.otherwise = right
+        await desk.clock.pass_by(2 * FIRST_RETRY.total_seconds())
+        assert len(desk.kept()) == 3
+        desk.csms.otherwise = failed
+        while len(desk.csms.asked) < 12:
+            await desk.pass_by(HOUR)
+        await desk.clock.pass_by(FIRST_RETRY.total_seconds())
+    assert len(desk.csms.asked) == 15
+
+
+async def test_a_new_leaf_ends_the_waiting_after_a_refusal(desk: Desk) -> None:
+    desk.csms.otherwise, right = failed, desk.csms.otherwise
+    async with desk.connection():
+        await desk.settled()
+        desk.csms.otherwise = right
+        desk.csms.gate = asyncio.Event()
+        _shown(desk, await asyncio.to_thread(enrol, desk.store, desk.v2g))
+        desk.csms.gate.set()
+        await desk.csms.until_asked(7)
+        await desk.settled()
+    assert len(desk.kept()) == 4
 
 
 async def test_waiting_after_a_refusal_outlasts_the_connection(desk: Desk) -> None:

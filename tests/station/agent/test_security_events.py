@@ -2,7 +2,7 @@
 
 import pytest
 
-from chainpilot.station.agent.security_events import SecurityEventType, is_critical, word_of
+from chainpilot.station.agent.events.types import SecurityEventType, is_critical, word_of
 from chainpilot.wire.version import OcppVersion
 
 __all__: list[str] = []

@@ -16,10 +16,10 @@ from agents_configuration import (
     set_variable,
 )
 from agents_memory import PlainMemory
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.networks import LAST_SLOT
-from chainpilot.station.agent.refusals import StepRefused
-from chainpilot.station.agent.settings import MAX_NETWORKS, Network, Settings
+from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.networks import LAST_SLOT
+from chainpilot.station.agent.settings.refusals import StepRefused
+from chainpilot.station.agent.settings.values import MAX_NETWORKS, Network, Settings
 from chainpilot.wire.ocpp16 import ConfigurationStatus
 from chainpilot.wire.ocpp201 import (
     Apn,

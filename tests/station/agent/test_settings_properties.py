@@ -21,11 +21,11 @@ from agents_configuration import (
     set_variable,
 )
 from agents_memory import PlainMemory
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.keys import BY_KEY, TABLE, Access
-from chainpilot.station.agent.operator_settings import objections
 from chainpilot.station.agent.ports import MemoryFault
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.keys import BY_KEY, TABLE, Access
+from chainpilot.station.agent.settings.operator import objections
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.wire.ocpp16 import ConfigurationStatus
 from chainpilot.wire.ocpp201 import (
     GetVariableStatus,

@@ -16,8 +16,8 @@ from agents_memory import PlainMemory
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.link.faults import LinkClosed
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.settings import Settings
-from chainpilot.station.agent.signing import CsrNotMade, Signing
+from chainpilot.station.agent.enrolment.signing import LOOK_SECONDS, CsrNotMade, Signing
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.speech import Dialects, Speech
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, StationEvent
@@ -89,9 +89,12 @@ class Bench:
                 await task
 
     async def passes(self, seconds: float) -> None:
-        """That time passes once the agent waits for just that long."""
-        await self.clock.until_somebody_sleeps(until=seconds)
-        self.clock.advance(seconds)
+        """That time passes while the agent waits, who looks at its store meanwhile."""
+        while seconds > 0:
+            step = min(seconds, LOOK_SECONDS)
+            await self.clock.until_somebody_sleeps(until=step)
+            self.clock.advance(step)
+            seconds -= step
 
     def hear(self, event: StationEvent) -> None:
         self.events.append(event)
@@ -341,4 +344,16 @@ async def test_an_unreadable_record_means_that_each_open_request_is_sent_once_mo
     line = ScriptedLine()
     line.always_answers("SignCertificate", ACCEPTED)
     async with bench.over(line):
+        await line.heard("SignCertificate")
+
+
+async def test_a_request_that_another_process_made_is_found_and_sent(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", ACCEPTED)
+    async with bench.over(line):
+        await bench.clock.until_somebody_sleeps(until=LOOK_SECONDS)
+        await asyncio.to_thread(
+            bench.store.generate_certificate_signing_request, LeafCertificateType.V2G, "DE", "Operator", EVSE
+        )
+        bench.clock.advance(LOOK_SECONDS)
         await line.heard("SignCertificate")

@@ -13,7 +13,12 @@ from chainpilot.station.agent.ports import NotUnderstood
 from chainpilot.station.agent.speech import Dialects, Speech, Topic
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.dialects import Dialect
-from chainpilot.wire.pnc.messages import SignCertificateRequest, SignCertificateResponse
+from chainpilot.wire.pnc.messages import (
+    AuthorizeRequest,
+    IdToken,
+    SignCertificateRequest,
+    SignCertificateResponse,
+)
 from chainpilot.wire.pnc.words import GenericStatus
 from chainpilot.wire.version import OcppVersion
 
@@ -163,3 +168,12 @@ async def test_a_full_disk_keeps_nobody_from_asking() -> None:
     dialects = Dialects(memory)
     await Speech(line, dialects).ask(V2G)
     assert dialects.is_known(Topic.V2G, Dialect.H)
+
+
+async def test_a_contract_that_the_csms_is_to_judge_is_never_shown_to_one_that_would_not_look_at_it() -> None:
+    line = ScriptedLine(OcppVersion.V16)
+    answer = '{"idTokenInfo":{"status":"Accepted"},"certificateStatus":"Accepted"}'
+    line.always_answers("DataTransfer", {"status": "Accepted", "data": answer})
+    await Speech(line, Dialects(PlainMemory())).ask(AuthorizeRequest(IdToken("DECHPC00000001")))
+    await Speech(line, Dialects(PlainMemory())).ask(AuthorizeRequest(IdToken("DECHPC00000001"), "PEM"))
+    assert vendors(line) == ["iso15118", "org.openchargealliance.iso15118pnc"]

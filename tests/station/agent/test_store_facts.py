@@ -7,7 +7,7 @@ import pytest
 
 from certs import csms_pki
 from chainpilot.station import EvseSecurity, StoreConfig
-from chainpilot.station.agent.store_facts import StoreFacts
+from chainpilot.station.agent.settings.facts import StoreFacts
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
 from chainpilot.station.vault import VaultBusy
 from clocks import SetClock

@@ -9,9 +9,9 @@ import pytest
 
 from agents_upkeep import BriefMemory, CountingClock, Reports, TellsAll, running
 from chainpilot import BUILT_AT
-from chainpilot.station.agent.clock_watch import APART, LEAP, SETTLING, Apart, Jumped, TrustChanged
-from chainpilot.station.agent.security_events import MAX_TECH_INFO, SecurityEventType
-from chainpilot.station.agent.timekeeping import DOCUMENT, LOOK_EVERY, TOLD_AN_HOUR, WRITE_EVERY, Timekeeper
+from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEventType
+from chainpilot.station.agent.timekeeping.keeper import DOCUMENT, LOOK_EVERY, TOLD_AN_HOUR, WRITE_EVERY, Timekeeper
+from chainpilot.station.agent.timekeeping.watch import APART, LEAP, SETTLING, Apart, Jumped, TrustChanged
 
 pytestmark = pytest.mark.anyio
 
@@ -166,6 +166,36 @@ async def test_who_waits_for_trust_goes_on_when_the_network_sets_the_clock() -> 
         await desk.clock.pass_by(LOOK_EVERY)
         await asyncio.wait_for(waiter, 10)
         assert desk.keeper.is_trusted
+
+
+async def test_who_waits_after_trust_was_lost_waits_until_it_is_back() -> None:
+    desk = Desk()
+    async with running(desk.keeper.run()):
+        await desk.begin()
+        desk.clock.set(NOON - HOUR)
+        await desk.clock.pass_by(LOOK_EVERY)
+        waiter = asyncio.ensure_future(desk.keeper.wait_trusted())
+        await desk.clock.pass_by(LOOK_EVERY)
+        assert not waiter.done()
+        desk.clock.set(NOON)
+        await desk.clock.pass_by(LOOK_EVERY)
+        await asyncio.wait_for(waiter, 10)
+
+
+async def test_a_later_moment_that_was_given_up_is_written_down_at_once() -> None:
+    """Else a power cut in the next ten minutes brings it back."""
+    desk = Desk()
+    async with running(desk.keeper.run()):
+        await desk.begin()
+        await desk.clock.pass_by(LOOK_EVERY)
+        desk.clock.set(NOON - HOUR)
+        await desk.clock.pass_by(LOOK_EVERY)
+        assert (desk.memory.writes, desk.written) == (1, NOON + timedelta(seconds=LOOK_EVERY))
+        desk.keeper.heard(desk.clock.now())
+        await desk.clock.pass_by(LOOK_EVERY)
+        assert desk.memory.writes == 2
+        assert desk.written is not None
+        assert desk.written < NOON
 
 
 async def test_the_switch_trusts_a_clock_behind_what_was_written_down_and_says_so(

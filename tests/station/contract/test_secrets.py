@@ -81,10 +81,12 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
         "get_all_valid_certificates_info": lambda: store.get_all_valid_certificates_info(V2G, include_ocsp=True),
         "get_key_pair": lambda: first.get_key_pair(V2G, "PEM"),
         "get_leaf_expiry_days_count": lambda: store.get_leaf_expiry_days_count(V2G),
+        "usable_leaves": lambda: store.usable_leaves(V2G),
         "leaves_due": lambda: store.leaves_due(NOON.replace(year=2099)),
         "get_v2g_ocsp_request_data": store.get_v2g_ocsp_request_data,
         "get_mo_ocsp_request_data": lambda: store.get_mo_ocsp_request_data(chain),
         "ocsp_standing": store.ocsp_standing,
+        "contract_standing": lambda: (store.contract_standing(chain), store.contract_standing("rubbish")),
         "is_ca_certificate_installed": lambda: store.is_ca_certificate_installed(DOMAIN),
         "get_verify_file": lambda: store.get_verify_file(DOMAIN),
         "get_verify_location": lambda: store.get_verify_location(DOMAIN),
@@ -115,8 +117,8 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
 
 
 NAMES = tuple(commands(open_store(Path("/nowhere")), v2g_pki()))
-HANDED_OVER = {"get_leaf_certificate_info", "get_all_valid_certificates_info", "get_key_pair"}
-"""What seed 001 and seed 000 hand the password over by."""
+HANDED_OVER = {"usable_leaves", "get_leaf_certificate_info", "get_all_valid_certificates_info", "get_key_pair"}
+"""What seed 001 and seed 000 hand the password over by, and what the agent dials with."""
 
 
 def test_every_public_command_is_among_them() -> None:

@@ -29,7 +29,7 @@ def run(
       chainpilot station --config /etc/chainpilot/station.toml run --check
       chainpilot station --config /etc/chainpilot/station.toml run
 
-    Exit code: 0 told to stop, 1 something needs a person, 2 the configuration is wrong, 3 no such file, 4 not allowed,
-    7 another agent is at work in that state directory.
+    Exit code: 0 told to stop, 1 something needs a person (with --check: something is missing), 2 the configuration is
+    wrong, 3 no such file, 4 not allowed.
     """  # noqa: D301 - the backspace is the help's own mark for lines that stay as they are
     raise typer.Exit(work.agent.run(store_options(context), check=check, as_json=json))

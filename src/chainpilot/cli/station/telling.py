@@ -182,7 +182,7 @@ def verify_file_signature(
     ],
     json: AsJson = False,
 ) -> None:
-    """Check a signature over a file: SHA-256 with RSA PKCS#1 v1.5 or ECDSA.
+    """Check a signature over a file: SHA-256 with RSA or ECDSA.
 
     Whether the signer may sign firmware is verify-certificate's to say (TYPE MF).
     """

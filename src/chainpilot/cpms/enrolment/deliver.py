@@ -172,6 +172,8 @@ async def _read_back(office: Office, enrolment: Enrolment, verified: VerifiedCha
         office.tell(Step.READ_BACK, enrolment, answer=refused.why)
         return _Reading.NO_LIST
     reading = _reading_of(answer, verified)
+    if reading is _Reading.MISSING and office.clock.now() < verified.chain.leaf.not_before:
+        reading = _Reading.NO_LIST  # stations list the leaves that are in force: this one may be there all the same
     office.tell(Step.READ_BACK, enrolment, answer=reading.value)
     return reading
 

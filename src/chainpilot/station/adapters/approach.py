@@ -9,9 +9,9 @@ from typing import Final
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.station.adapters.ocpp_client import DialRefused, DialUndecided, ProfileNotReady, Target
-from chainpilot.station.agent.configuration import Configuration
 from chainpilot.station.agent.itinerary import Mean, Means
-from chainpilot.station.agent.settings import Network
+from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.values import Network
 from chainpilot.station.agent.setup import StationConfig, address
 from chainpilot.station.model import CertificateInfo, LeafCertificateType, Secret
 from chainpilot.station.service import EvseSecurity

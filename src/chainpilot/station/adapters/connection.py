@@ -24,7 +24,7 @@ from chainpilot.station.adapters.ocpp_client import (
 )
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.itinerary import Itinerary
-from chainpilot.station.agent.settings import Network
+from chainpilot.station.agent.settings.values import Network
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
@@ -182,7 +182,7 @@ class Connection:
             roots.rest_on(socket.anchor)
         self._link = link
         try:
-            await _run(link.run(), conversation.run(), self._watch_client_leaf(target))
+            await _run(link.run(), conversation.run(), self._watch_client_leaf(link, target))
         finally:
             self._link = None
             roots.rest_on_none()
@@ -190,7 +190,7 @@ class Connection:
         self._tell(Disconnected(str(link.end or "the connection is open")))
         return accepted
 
-    async def _watch_client_leaf(self, target: Target) -> None:
+    async def _watch_client_leaf(self, link: OcppLink, target: Target) -> None:
         """Connect anew once another client certificate is the one to use (A02.08: in force from its notBefore)."""
         loop, news = asyncio.get_running_loop(), asyncio.Event()
 
@@ -205,6 +205,7 @@ class Connection:
                 await sleep_or(self._clock, LEAF_CHECK_SECONDS, news)
         finally:
             unsubscribe()
+        await link.until_answered()  # the CSMS that has just sent it is told that it was taken
         await self.renew("there is a new client certificate")
 
     async def _accepted(self, socket: CsmsSocket, slot: int, target: Target) -> None:

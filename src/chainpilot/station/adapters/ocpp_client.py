@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 from chainpilot.errors import OwnError, PeerError, UndecidedError
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.itinerary import Mean
-from chainpilot.station.agent.security_events import SecurityEventType
 from chainpilot.station.model import CaCertificateType, CertificateInfo, LeafCertificateType, Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
@@ -34,6 +34,7 @@ __all__ = [
     "DialUndecided",
     "ProfileNotReady",
     "Target",
+    "anchor_of",
     "dial",
     "tls_context",
 ]
@@ -146,7 +147,7 @@ class CsmsSocket(WebSocket):
         tls = connection.transport.get_extra_info("ssl_object")
         self.is_verified = tls is not None
         """Whether TLS proved who the CSMS is."""
-        self.anchor = _anchor_of(tls) if tls is not None else None
+        self.anchor = anchor_of(tls) if tls is not None else None
         """What its chain ends at; None where that can't be told."""
 
 
@@ -255,8 +256,8 @@ def _present_client_certificate(context: ssl.SSLContext, security: EvseSecurity,
         raise ProfileNotReady(f"the client certificate can't be used: {error}") from error
 
 
-def _anchor_of(tls: Any) -> Certificate | None:
-    """The end of the chain that OpenSSL verified.
+def anchor_of(tls: Any) -> Certificate | None:
+    """The end of the chain that OpenSSL verified over that `SSLObject`; None where that can't be told.
 
     Python 3.13 has a method for it; before, only the object inside has.
     """
@@ -272,7 +273,8 @@ def _anchor_of(tls: Any) -> Certificate | None:
 
 
 def _basic(target: Target) -> str:
-    pair = f"{target.station_id}:{target.password.value}".encode()
+    # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
+    pair = f"{target.station_id}:{target.password.value}".encode("utf-8", "surrogateescape")
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 

@@ -1,6 +1,7 @@
 """The agent as a whole: its flows made and joined, what runs without a connection, and what a station asks of it.
 
-It needs no socket: `converse` speaks over whatever line there is, ours or that of another OCPP library.
+It needs no socket: `converse` speaks over whatever line there is, ours or that of another OCPP library. What firmware
+calls are the methods of `Agent`; making one together with its store and memory is `embedding`'s, or `app`'s.
 """
 
 import asyncio
@@ -14,42 +15,39 @@ from chainpilot.clock import Clock
 from chainpilot.errors import outline
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.certificates import CertificateDesk
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.contract_rules import ContractDecision
-from chainpilot.station.agent.contracts import DEADLINE_SECONDS, Contracts, LocalList
+from chainpilot.station.agent.assembly import World, assemble
+from chainpilot.station.agent.contracts.authorization import DEADLINE_SECONDS, LocalList
+from chainpilot.station.agent.contracts.ev_certificate import DEADLINE_SECONDS as EV_DEADLINE_SECONDS
+from chainpilot.station.agent.contracts.ev_certificate import EvCertificateAnswer
+from chainpilot.station.agent.contracts.rules import ContractDecision
 from chainpilot.station.agent.conversation import Conversation
-from chainpilot.station.agent.ev_certificate import EvCertificates
-from chainpilot.station.agent.firmware import FirmwareUpdates
-from chainpilot.station.agent.flows import Flows, Voices
-from chainpilot.station.agent.kept_settings import About
-from chainpilot.station.agent.log_text import security_lines
-from chainpilot.station.agent.log_upload import LogUploads
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
-from chainpilot.station.agent.presence import Identity, Presence
-from chainpilot.station.agent.renewal import Renewal
-from chainpilot.station.agent.reporting import Reporter
-from chainpilot.station.agent.revocation import OcspUpkeep
-from chainpilot.station.agent.roots import RootsInUse
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.setup import StationConfig, initial_settings
-from chainpilot.station.agent.signing import Signing
-from chainpilot.station.agent.speech import Dialects
-from chainpilot.station.agent.store_facts import StoreFacts
-from chainpilot.station.agent.timekeeping import Timekeeper
+from chainpilot.station.agent.settings.values import Settings
+from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationWatch
+from chainpilot.wire.pnc.words import CertificateAction
 
 __all__ = ["Agent"]
 
 RESTART_SECONDS: Final = 60.0
 """Before a part that failed is begun again."""
+MISSING_SECONDS: Final = 3600.0
+"""Between two looks whether a leaf is missing that the station asks for by itself."""
 
 _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """A station's Plug & Charge over OCPP."""
+    """A station's Plug & Charge over OCPP.
+
+    Firmware calls `enrol`, `authorize_contract`, `install_ev_certificate` and `report` whenever it likes, connected or
+    not, reads `settings`, and finds its certificates in `security`. What holds the connection calls `begin`, runs `run`
+    from start to end, and for each connection takes one `converse`; where it boots by itself it passes the CSMS's
+    answers to `hear_boot` and `hear_heartbeat`. All in one event loop.
+    """
 
     def __init__(
         self,
@@ -86,61 +84,21 @@ class Agent:
         """
         self._security = security
         self._clock = clock
+        self._enrols = config.enrols
         self._reports: set[asyncio.Future[None]] = set()
-        report = Reporter(memory, clock=clock)
-        configuration = Configuration.begun(
-            initial_settings(config),
-            memory,
-            about=About(identity=config.station_id),
-            facts=StoreFacts(security, clock),
-            report=report,
-            url_by_profile=config.urls,
-        )
-        self._configuration = configuration
-        timekeeper = Timekeeper(clock, memory, report)
-        voices, roots = Voices(), RootsInUse(security)
-        identity = Identity(config.vendor, config.model, config.serial_number, config.firmware_version)
-
-        self.flows = Flows(
-            configuration=configuration,
-            certificates=CertificateDesk(security, lambda: configuration.settings, roots, report, watch),
-            contracts=Contracts(
-                security,
-                memory,
-                lambda: configuration.settings,
-                lambda: voices.present,
-                clock,
-                is_time_trusted=lambda: timekeeper.is_trusted,
-                local_list=local_list,
-            ),
-            dialects=Dialects(memory),
-            ev_certificates=EvCertificates(lambda: configuration.settings, lambda: voices.present, clock),
-            firmware=FirmwareUpdates(
-                security,
-                memory,
-                transfers,
-                installer if staging is not None else None,
-                staging=staging or Path(),
-                clock=clock,
-                report=report,
-            ),
+        world = World(
+            security=security,
+            memory=memory,
             host=host,
-            logs=LogUploads(transfers, security_lines(memory), diagnostics, clock=clock),
-            presence=Presence(
-                identity, lambda: configuration.settings, clock=clock, watch=watch, heard=timekeeper.heard
-            ),
-            renewal=Renewal(
-                security, clock, timekeeper, security_profile=lambda: configuration.settings.security_profile
-            ),
-            report=report,
-            roots=roots,
-            signing=Signing(
-                security, memory, lambda: configuration.settings, station_id=config.station_id, clock=clock, watch=watch
-            ),
-            timekeeper=timekeeper,
-            upkeep=OcspUpkeep(security, clock, timekeeper),
-            voices=voices,
+            transfers=transfers,
+            clock=clock,
+            watch=watch,
+            installer=installer,
+            diagnostics=diagnostics,
+            local_list=local_list,
+            staging=staging,
         )
+        self.flows = assemble(config, world)
 
     async def begin(self, *, opened_anew: str | None = None) -> None:
         """Note that the station has started, look at its clock, keep house; before anything else.
@@ -152,6 +110,64 @@ class Agent:
             await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
         await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
         await asyncio.to_thread(self._security.run_housekeeping)
+
+    @property
+    def clock(self) -> Clock:
+        """By which it measures and judges."""
+        return self._clock
+
+    @property
+    def security(self) -> EvseSecurity:
+        """Its store: paths of certificates and keys, trust anchors, what is installed. Synchronous and thread-safe."""
+        return self._security
+
+    @property
+    def settings(self) -> Settings:
+        """The present settings; one consistent set, which a later change leaves as it is."""
+        return self.flows.configuration.settings
+
+    def subscribe_settings(self, listener: Callable[[Settings, Settings], None]) -> Callable[[], None]:
+        """Have `listener(old, new)` called in the event loop after each durable change; the answer ends that.
+
+        It is called before the CSMS has its answer, so it only notes what is to be done.
+        """
+        return self.flows.configuration.subscribe(listener)
+
+    async def enrol(self, use: LeafUse, *, common_name: str | None = None) -> None:
+        """Start an enrolment: a key and a request on disk, sent now if the CSMS is there, else once it is.
+
+        A request that is open already for that use and name is sent again. The certificate comes later, by itself; the
+        store tells of it (`security.subscribe`), and so does the watcher (CertificateReceived).
+
+        Args:
+            use: what the certificate is for.
+            common_name: in place of the SECC id from the settings (V2G), or of the station's id (CSMS).
+
+        Raises:
+            CsrNotMade: the store refused, or a name is missing.
+        """
+        await self.flows.signing.enrol(use, common_name=common_name)
+
+    async def report(self, kind: SecurityEventType, tech_info: str | None = None, *, once: bool = False) -> None:
+        """Note a security event durably; it is sent when it can be (OCPP use case A04). Never raises.
+
+        Args:
+            kind: what happened.
+            tech_info: more about it, at most 255 characters; no secret, since it goes into logs and to the CSMS.
+            once: not while one of that kind still waits for the CSMS.
+        """
+        await self.flows.report(kind, tech_info, once=once)
+
+    def hear_boot(self, answer: object) -> bool:
+        """Take the CSMS's answer (its payload) to a BootNotification of the station's own; whether that was Accepted.
+
+        The CSMS's time in it is compared with the clock. Only after Accepted may a conversation be run.
+        """
+        return self.flows.presence.overhear_boot(answer)
+
+    def hear_heartbeat(self, answer: object) -> None:
+        """Take the CSMS's answer (its payload) to a Heartbeat of the station's own: its time is compared."""
+        self.flows.presence.overhear_heartbeat(answer)
 
     def hear_frame(self, frame: FrameSeen) -> None:
         """A frame went over the line: one that nobody can read is a security event, once until it was told."""
@@ -173,6 +189,7 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
             "housekeeping": self._keep_house,
+            "first certificates": self._ask_for_what_is_missing,
             "renewal": lambda: flows.renewal.run(self._renew),
             "firmware": flows.firmware.run,
             "logs": flows.logs.run,
@@ -191,8 +208,36 @@ class Agent:
         """Whether a vehicle's contract may charge (use case C07); see Contracts.authorize."""
         return await self.flows.contracts.authorize(chain_pem, emaid, deadline_seconds=deadline_seconds)
 
+    async def install_ev_certificate(
+        self,
+        schema_version: str,
+        exi_request_base64: str,
+        action: CertificateAction,
+        *,
+        deadline_seconds: float = EV_DEADLINE_SECONDS,
+    ) -> EvCertificateAnswer:
+        """The CSMS's answer to a vehicle that wants its contract certificate (M01, M02); see EvCertificates.install."""
+        return await self.flows.ev_certificates.install(
+            schema_version, exi_request_base64, action, deadline_seconds=deadline_seconds
+        )
+
     async def _renew(self, use: LeafUse, *, common_name: str) -> None:
         await self.flows.signing.enrol(use, common_name=common_name, again=False)
+
+    async def _ask_for_what_is_missing(self) -> None:
+        """Ask for each leaf that the station has none of and is to ask for by itself; again every hour."""
+        while self._enrols:
+            for use in self._enrols:
+                found = await asyncio.to_thread(self._security.usable_leaves, LEAF_TYPES_OF[use])
+                if not found:
+                    await self._enrol_if_possible(use)
+            await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
+
+    async def _enrol_if_possible(self, use: LeafUse) -> None:
+        try:
+            await self.flows.signing.enrol(use, again=False)
+        except CsrNotMade as error:
+            _log.warning("the %s leaf that is missing is not asked for: %s", use.name, error.why)
 
     async def _keep_house(self) -> None:
         wait = self._security.layout.config.garbage_collect_seconds

@@ -12,10 +12,11 @@ from typing import Final
 from chainpilot.link.faults import RpcFault
 from chainpilot.link.ocpp import Answer
 from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.enrolment.signing import CsrNotMade
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.flows import Flows
 from chainpilot.station.agent.ports import Line
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.signing import CsrNotMade
+from chainpilot.station.agent.rerouting import Rerouting
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.jsontext import UnwritableJsonError
 from chainpilot.wire.ocppj.frames import MAX_MESSAGE_ID, CallResult, ErrorCode, UnwritableFrameError, encode
@@ -70,15 +71,17 @@ _log = logging.getLogger(__name__)
 class Answers:
     """Answers over one line."""
 
-    def __init__(self, flows: Flows, line: Callable[[], Line]) -> None:
+    def __init__(self, flows: Flows, line: Callable[[], Line], rerouting: Rerouting) -> None:
         """Answer nothing yet.
 
         Args:
             flows: who knows the answers.
             line: where what follows an answer is said; asked for then.
+            rerouting: told when the way to the CSMS was changed.
         """
         self._flows = flows
         self._line = line
+        self._rerouting = rerouting
 
     async def answer(self, version: OcppVersion, action: str, payload: object) -> Answer:
         """The answer to a call of the CSMS; raises RpcFault for a CALLERROR."""
@@ -137,7 +140,7 @@ class Answers:
         self._flows.signing.wake()
         if (configuration.settings.password, configuration.candidates()[:1]) == before:
             return done, None
-        return done, partial(self._flows.host.reconnect, "the way to the CSMS was changed")
+        return done, self._rerouting.way_changed
 
     async def _reset(self, asked: ocpp16.Reset | ocpp201.Reset) -> tuple[Message, FollowUp]:
         if isinstance(asked, ocpp201.Reset):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import final
 
 from chainpilot.clock import Clock
+from chainpilot.station.agent.waiting import sleep_until_or
 
 __all__ = ["Bell"]
 
@@ -37,11 +38,5 @@ class Bell:
         """Return when the clock's `monotonic()` has reached `until` (seconds), or when rung since the last wait."""
         with self._guard:
             self._loop = asyncio.get_running_loop()
-        waits = (asyncio.ensure_future(self._rung.wait()), asyncio.ensure_future(clock.sleep_until(until)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waits:
-                one.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await sleep_until_or(clock, until, self._rung)
         self._rung.clear()

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import Report
 from chainpilot.station.agent.roots import RootsInUse
-from chainpilot.station.agent.security_events import SecurityEventType
-from chainpilot.station.agent.settings import Settings
-from chainpilot.station.agent.signing import LEAF_TYPES_OF
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import (
     CaCertificateType,
     CertificateType,

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chainpilot.station.agent.settings import Settings
+from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import VERSIONS, StationConfig, StationConfigError
 from chainpilot.station.config_file import StoreFile, check_names
 from chainpilot.station.layout import StoreConfig
@@ -47,6 +48,8 @@ class AgentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: str
     password_file: str | None = None
     """Its first line is the password of security profiles 1 and 2."""
+    enrols: tuple[str, ...] = ()
+    """V2G, CSMS: leaves that the station asks for by itself where it has none."""
     security_profile: int = 2
     allow_insecure: bool = False
     profile_urls: dict[str, str] = {}
@@ -82,6 +85,7 @@ class AgentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             organisation=self.organisation,
             country=self.country,
             secc_name=self.secc_id,
+            enrols=tuple(_use(one) for one in self.enrols),
             security_profile=self.security_profile,
             allow_insecure=self.allow_insecure,
             profile_urls={_profile(name): url for name, url in self.profile_urls.items()},
@@ -122,6 +126,12 @@ def _profile(name: str) -> int:
     if name not in ("0", "1", "2", "3"):
         raise StationConfigError(f"agent.profile_urls.{name}", "a security profile is 0, 1, 2 or 3")
     return int(name)
+
+
+def _use(name: str) -> LeafUse:
+    if name not in LeafUse.__members__:
+        raise StationConfigError("agent.enrols", f"{name!r:.40} is none of {', '.join(LeafUse.__members__)}")
+    return LeafUse[name]
 
 
 def _version(name: str) -> OcppVersion:

@@ -4,21 +4,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from chainpilot.clock import Clock
 from chainpilot.station.agent.certificates import CertificateDesk
-from chainpilot.station.agent.configuration import Configuration
-from chainpilot.station.agent.contracts import Contracts
-from chainpilot.station.agent.ev_certificate import EvCertificates
-from chainpilot.station.agent.firmware import FirmwareUpdates
-from chainpilot.station.agent.log_upload import LogUploads
+from chainpilot.station.agent.contracts.authorization import Contracts
+from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
+from chainpilot.station.agent.enrolment.renewal import Renewal
+from chainpilot.station.agent.enrolment.signing import Signing
+from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.firmware.updates import FirmwareUpdates
+from chainpilot.station.agent.logs.upload import LogUploads
+from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
 from chainpilot.station.agent.ports import Host
 from chainpilot.station.agent.presence import Presence
-from chainpilot.station.agent.renewal import Renewal
-from chainpilot.station.agent.reporting import Reporter
-from chainpilot.station.agent.revocation import OcspUpkeep
 from chainpilot.station.agent.roots import RootsInUse
-from chainpilot.station.agent.signing import Signing
+from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.speech import Dialects, Speech
-from chainpilot.station.agent.timekeeping import Timekeeper
+from chainpilot.station.agent.timekeeping.keeper import Timekeeper
 
 __all__ = ["Flows", "Voices"]
 
@@ -44,6 +45,7 @@ class Voices:
 class Flows:
     """All of them, made once."""
 
+    clock: Clock
     configuration: Configuration
     certificates: CertificateDesk
     contracts: Contracts

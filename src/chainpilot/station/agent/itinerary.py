@@ -6,7 +6,7 @@ Pure; dialling is the connection loop's. A connection that worked begins the lis
 from collections.abc import Sequence
 from enum import Enum
 
-from chainpilot.station.agent.settings import Network
+from chainpilot.station.agent.settings.values import Network
 
 __all__ = ["Itinerary", "Mean", "Means"]
 

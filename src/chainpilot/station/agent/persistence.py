@@ -8,9 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from chainpilot.clock import Clock
-
-__all__ = ["MAX_PAUSE", "MAX_TRIES", "Tries", "done_or", "sleep_or", "to_end"]
+__all__ = ["MAX_PAUSE", "MAX_TRIES", "Tries", "done_or", "to_end"]
 
 T = TypeVar("T")
 
@@ -37,16 +35,6 @@ class Tries:
         """What `retries` and `retryInterval` of a request come to; nonsense counts as the nearest sense."""
         count = _TRIES if retries is None else min(max(retries, 0) + 1, MAX_TRIES)
         return cls(count, _PAUSE if interval is None else min(max(interval, 0), MAX_PAUSE))
-
-
-async def sleep_or(clock: Clock, seconds: float, news: asyncio.Event) -> None:
-    """Return after that many seconds, or as soon as `news` is set."""
-    sleep = asyncio.ensure_future(clock.sleep_until(clock.monotonic() + seconds))
-    try:
-        await done_or(sleep, news)
-    finally:
-        sleep.cancel()
-        await asyncio.wait((sleep,))
 
 
 async def done_or(work: asyncio.Future[Any], news: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chainpilot.errors import OwnError, PeerError, UndecidedError
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
 from chainpilot.wire.pnc.messages import PncRequest, PncResponse
 from chainpilot.wire.version import OcppVersion
 

@@ -16,7 +16,7 @@ from chainpilot.clock import Clock
 from chainpilot.errors import ChainpilotError
 from chainpilot.link.faults import LinkClosed
 from chainpilot.station.agent.ports import Line
-from chainpilot.station.agent.settings import Settings
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.watch import Booted, StationWatch
 from chainpilot.wire import ocpp16, ocpp201
@@ -104,14 +104,28 @@ class Presence:
             await self._clock.sleep_until(self._clock.monotonic() + seconds)
             await self.heartbeat(line)
 
+    def overhear_boot(self, answer: object) -> bool:
+        """Take the answer to a BootNotification that the station's own software sent; whether it was Accepted."""
+        word = self._heard_boot(answer if isinstance(answer, dict) else {})
+        self.is_accepted = word == "Accepted"
+        return self.is_accepted
+
+    def overhear_heartbeat(self, answer: object) -> None:
+        """Take the answer to a Heartbeat that the station's own software sent."""
+        if isinstance(answer, dict):
+            self._hear_time(answer)
+
     async def _boot_once(self, line: Line, *, reason: ocpp201.BootReason | None = None) -> tuple[str, int]:
         answer = await _ask(line, self._boot_message(line.version, reason or self.reason))
+        return self._heard_boot(answer), _interval(answer.get("interval"))
+
+    def _heard_boot(self, answer: Mapping[str, Any]) -> str:
         self._hear_time(answer)
         word = _boot_word(answer)
         if word == "Accepted":
             self.reason = ocpp201.BootReason.UNKNOWN
         self._watch(Booted(accepted=word == "Accepted", status=word))
-        return word, _interval(answer.get("interval"))
+        return word
 
     def _boot_message(self, version: OcppVersion, reason: ocpp201.BootReason) -> Message:
         one = self._identity

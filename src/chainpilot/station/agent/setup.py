@@ -13,7 +13,8 @@ from typing import Final
 
 from chainpilot.errors import OwnError
 from chainpilot.pki.identity import IdentityError, parse_station_id
-from chainpilot.station.agent.settings import Network, Settings
+from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import Secret
 from chainpilot.wire.version import OcppVersion
@@ -52,6 +53,8 @@ class StationConfig:
     """C in every signing request, two capital letters."""
     secc_name: str
     """CN of the SECC certificate: an EVSEID or SECCID."""
+    enrols: tuple[LeafUse, ...] = ()
+    """What the station asks for by itself where it has no leaf; else it waits until the CSMS triggers it."""
     security_profile: int = 2
     allow_insecure: bool = False
     """Whether profiles 0 and 1 are taken, which prove nobody's name; for a closed network or a rehearsal."""

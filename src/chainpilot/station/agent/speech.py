@@ -20,7 +20,13 @@ from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.pnc.codec import CarrierRefusal, decode_response, encode_request
 from chainpilot.wire.pnc.dialects import CarrierStatus, Dialect
 from chainpilot.wire.pnc.fields import InexpressibleError
-from chainpilot.wire.pnc.messages import PncRequest, PncResponse, SignCertificateRequest, SignCertificateResponse
+from chainpilot.wire.pnc.messages import (
+    AuthorizeRequest,
+    PncRequest,
+    PncResponse,
+    SignCertificateRequest,
+    SignCertificateResponse,
+)
 from chainpilot.wire.pnc.tables import DIALECTS
 from chainpilot.wire.pnc.words import GenericStatus
 from chainpilot.wire.version import OcppVersion
@@ -116,7 +122,7 @@ class Speech:
         topic = topic_of(request)
         unknown = NotUnderstood(type(request).__name__, "there is no dialect for it")
         refusal: PncResponse | None = None
-        for one in self._ways(topic, dialect):
+        for one in self._ways(request, dialect):
             said = await self._ask_in(one, request, answer_timeout)
             if isinstance(said, NotUnderstood):
                 unknown = said
@@ -129,11 +135,15 @@ class Speech:
             raise unknown
         return refusal
 
-    def _ways(self, topic: Topic, dialect: Dialect | None) -> Iterable[Dialect]:
+    def _ways(self, request: PncRequest, dialect: Dialect | None) -> Iterable[Dialect]:
         if dialect is not None and DIALECTS[dialect].version is self._line.version:
             return (dialect,)
         native = _NATIVE.get(self._line.version)
-        return (native,) if native is not None else self._dialects.order(topic)
+        if native is not None:
+            return (native,)
+        # H's text has no certificate: who keeps to it would judge the eMAID alone, which anybody can write into one
+        is_judged_there = isinstance(request, AuthorizeRequest) and request.certificate is not None
+        return (one for one in self._dialects.order(topic_of(request)) if not (is_judged_there and one is Dialect.H))
 
     def _may_know_it_otherwise(self, said: PncResponse, topic: Topic, dialect: Dialect) -> bool:
         """Whether a client certificate was refused in a dialect that was a guess: its other messages may serve."""

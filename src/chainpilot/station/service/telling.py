@@ -288,7 +288,7 @@ class Telling(Access):
         return found
 
     def verify_file_signature(self, file_path: str, signing_certificate: str, signature: str) -> bool:
-        """Whether a base64 signature over the file (SHA-256; RSA PKCS#1 v1.5 or ECDSA) is the certificate's.
+        """Whether a base64 signature over the file (SHA-256; RSA of either padding, or ECDSA) is the certificate's.
 
         Whether the signer may sign firmware is verify_certificate's to say, in the domain MF.
         """

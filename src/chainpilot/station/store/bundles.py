@@ -191,12 +191,12 @@ class Bundle:
         return any(one.spki_hash == certificate.spki_hash and one.is_self_signed for one in named)
 
     def above(self, certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
-        """The sub-CAs of this bundle that may stand above some of these, by name; nothing else of a large bundle."""
+        """What may stand above some of these, by name, and is no self-signed root; nothing else of a large bundle."""
         found: dict[Certificate, None] = {}
         waiting = list(certificates)
         while waiting:
             for one in self.named(waiting.pop().issuer_key):
-                if one not in found and not one.is_self_signed and one not in self.lineage:
+                if one not in found and not one.is_self_signed:
                     found[one] = None
                     waiting.append(one)
         return tuple(found)

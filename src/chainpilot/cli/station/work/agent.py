@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from dataclasses import replace
 from typing import Any, Final
 
 import typer
@@ -17,6 +18,7 @@ from chainpilot.cli.station.work.opening import program, read_config, read_passw
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
+from chainpilot.station.adapters import connection
 from chainpilot.station.adapters.commands import CommandInstaller, CommandStarter
 from chainpilot.station.agent.config_file import AgentTable, read_agent_table
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
@@ -35,7 +37,7 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
     try:
         table, config = _configured(options)
         station = Station(
-            config,
+            _in_passing(config) if check else config,
             watch=_tell_programs if as_json else _tell_people,
             starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
@@ -49,6 +51,7 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
     if check:
         return _told(options, config, station)
     logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger(connection.__name__).setLevel(logging.ERROR)  # what it warns of is printed as it happens
     _run(_until_stopped(station))
     return Exit.DONE
 
@@ -86,6 +89,12 @@ def _configured(options: StoreOptions) -> tuple[AgentTable, StationConfig]:
     folder = options.config.absolute().parent
     password = read_password(folder / table.password_file) if table.password_file is not None else ""
     return table, table.config(store, folder, Secret(password))
+
+
+def _in_passing(config: StationConfig) -> StationConfig:
+    """Without a memory that would have to be made first: looking leaves no trace."""
+    is_there = config.state_dir is not None and config.state_dir.is_dir()
+    return config if is_there else replace(config, state_dir=None)
 
 
 def _told(options: StoreOptions, config: StationConfig, station: Station) -> Exit:

@@ -275,7 +275,7 @@ def verify_file_signature(options: StoreOptions, file: str, signer: str, signatu
         name = short_name(certificate.subject)
         if holds:
             return Answer(holds, f"The signature over {file} is {name}'s")
-        why = "it was made with another key, over another file, or not over SHA-256 with RSA PKCS#1 v1.5 or ECDSA"
+        why = "it was made with another key, over another file, or not over SHA-256 with RSA or ECDSA"
         step = "don't use the file before its sender has given you the right signature"
         return Answer(holds, f"The signature over {file} is not {name}'s", Exit.NEEDS_SOMEBODY, why, step)
 

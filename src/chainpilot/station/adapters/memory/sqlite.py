@@ -15,8 +15,8 @@ from typing import Final, Self
 
 from chainpilot.station.adapters.memory.database import Damage, Database, open_database
 from chainpilot.station.adapters.memory.folder import Folder
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType, is_critical
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
-from chainpilot.station.agent.security_events import SecurityEvent, SecurityEventType, is_critical
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "SqliteMemory"]
 

@@ -1,0 +1,126 @@
+"""How the agent's flows are made and joined; nothing is asked or said here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainpilot.clock import Clock
+from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.certificates import CertificateDesk
+from chainpilot.station.agent.contracts.authorization import Contracts, LocalList
+from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
+from chainpilot.station.agent.enrolment.renewal import Renewal
+from chainpilot.station.agent.enrolment.signing import Signing
+from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.firmware.updates import FirmwareUpdates
+from chainpilot.station.agent.flows import Flows, Voices
+from chainpilot.station.agent.logs.text import security_lines
+from chainpilot.station.agent.logs.upload import LogUploads
+from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, Transfers
+from chainpilot.station.agent.presence import Identity, Presence
+from chainpilot.station.agent.roots import RootsInUse
+from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.facts import StoreFacts
+from chainpilot.station.agent.settings.kept import About
+from chainpilot.station.agent.settings.values import Settings
+from chainpilot.station.agent.setup import StationConfig, initial_settings
+from chainpilot.station.agent.speech import Dialects, Speech
+from chainpilot.station.agent.timekeeping.keeper import Timekeeper
+from chainpilot.station.service import EvseSecurity
+from chainpilot.station.watch import StationWatch
+
+__all__ = ["World", "assemble"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is around an agent; see Agent."""
+
+    security: EvseSecurity
+    memory: Memory
+    host: Host
+    transfers: Transfers
+    clock: Clock
+    watch: StationWatch
+    installer: FirmwareInstaller | None
+    diagnostics: DiagnosticsLog | None
+    local_list: LocalList | None
+    staging: Path | None
+
+
+def assemble(config: StationConfig, world: World) -> Flows:
+    """The flows of an agent, which read what was remembered; may block. Raises MemoryFault."""
+    security, memory, clock = world.security, world.memory, world.clock
+    report = Reporter(memory, clock=clock)
+    configuration = Configuration.begun(
+        initial_settings(config),
+        memory,
+        about=About(identity=config.station_id),
+        facts=StoreFacts(security, clock),
+        report=report,
+        url_by_profile=config.urls,
+    )
+    timekeeper, voices, roots = Timekeeper(clock, memory, report), Voices(), RootsInUse(security)
+
+    def settings() -> Settings:
+        return configuration.settings
+
+    def voice() -> Speech | None:
+        return voices.present
+
+    return Flows(
+        clock=clock,
+        configuration=configuration,
+        certificates=CertificateDesk(security, settings, roots, report, world.watch),
+        contracts=Contracts(
+            security,
+            memory,
+            settings,
+            voice,
+            clock,
+            is_time_trusted=lambda: timekeeper.is_trusted,
+            local_list=world.local_list,
+        ),
+        dialects=Dialects(memory),
+        ev_certificates=EvCertificates(settings, voice, clock),
+        firmware=_firmware(world, report),
+        host=world.host,
+        logs=LogUploads(world.transfers, security_lines(report), world.diagnostics, clock=clock),
+        presence=Presence(_identity(config), settings, clock=clock, watch=world.watch, heard=timekeeper.heard),
+        renewal=_renewal(config, world, timekeeper, configuration),
+        report=report,
+        roots=roots,
+        signing=Signing(security, memory, settings, station_id=config.station_id, clock=clock, watch=world.watch),
+        timekeeper=timekeeper,
+        upkeep=OcspUpkeep(security, clock, timekeeper),
+        voices=voices,
+    )
+
+
+def _identity(config: StationConfig) -> Identity:
+    return Identity(config.vendor, config.model, config.serial_number, config.firmware_version)
+
+
+def _firmware(world: World, report: Reporter) -> FirmwareUpdates:
+    return FirmwareUpdates(
+        world.security,
+        world.memory,
+        world.transfers,
+        world.installer if world.staging is not None else None,
+        staging=world.staging or Path(),
+        clock=world.clock,
+        report=report,
+    )
+
+
+def _renewal(config: StationConfig, world: World, timekeeper: Timekeeper, configuration: Configuration) -> Renewal:
+    def names(use: LeafUse) -> tuple[str, ...]:
+        return (configuration.settings.secc_id if use is LeafUse.V2G else config.station_id,)
+
+    return Renewal(
+        world.security,
+        world.clock,
+        timekeeper,
+        names=names,
+        security_profile=lambda: configuration.settings.security_profile,
+    )

@@ -1,0 +1,277 @@
+"""The agent's half of A02 and A03: a key and its request on disk, the request sent until its certificate comes.
+
+One request is open for a slot (use, common name, ISO edition), and one SignCertificate is under way at a time. How
+often each was sent is kept over restarts, so that a power cut neither hurries a CSMS nor forgets it. What comes back
+is installed by `certificates`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from chainpilot.clock import Clock
+from chainpilot.errors import OwnError
+from chainpilot.link.faults import CallRefused, CallTimedOut
+from chainpilot.pki.trust import LeafUse
+from chainpilot.station.agent.enrolment.repeats import Reply, Round, remaining, wait_after
+from chainpilot.station.agent.ports import Memory, MemoryFault, NotUnderstood
+from chainpilot.station.agent.settings.values import Settings
+from chainpilot.station.agent.speech import Speech
+from chainpilot.station.agent.waiting import sleep_or
+from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
+from chainpilot.station.service import EvseSecurity
+from chainpilot.station.store import PendingCsr
+from chainpilot.station.watch import CsrMade, SignCertificateAnswered, SignCertificateSent, StationWatch
+from chainpilot.wire.pnc.dialects import Dialect
+from chainpilot.wire.pnc.messages import PncResponse, SignCertificateRequest, SignCertificateResponse
+from chainpilot.wire.pnc.words import GenericStatus
+
+__all__ = ["LEAF_TYPES_OF", "USES_OF", "CsrNotMade", "Signing"]
+
+LEAF_TYPES_OF: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
+"""OCPP's uses in the store's words."""
+USES_OF: Final = {kind: use for use, kind in LEAF_TYPES_OF.items()}
+"""The store's words in OCPP's uses."""
+DOCUMENT: Final = "signing"
+LOOK_SECONDS: Final = 30.0
+"""Between two looks at the store: other processes may make requests in it too."""
+
+_log = logging.getLogger(__name__)
+
+
+class CsrNotMade(OwnError):
+    """The store made no signing request; `why` is its reason."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no signing request was made: {why}")
+        self.why = why
+
+
+class _Rounds(msgspec.Struct, frozen=True):
+    version: int
+    rounds: dict[str, Round]
+
+
+class Signing:
+    """Makes signing requests and sends them, one after the other, as often as the settings say."""
+
+    def __init__(
+        self,
+        security: EvseSecurity,
+        memory: Memory,
+        settings: Callable[[], Settings],
+        *,
+        station_id: str,
+        clock: Clock,
+        watch: StationWatch,
+    ) -> None:
+        """Read how often each open request was sent; may block.
+
+        Raises:
+            MemoryFault: it can't be read.
+        """
+        self._security = security
+        self._memory = memory
+        self._settings = settings
+        self._station_id = station_id
+        self._clock = clock
+        self._watch = watch
+        self._rounds = _read(memory.read(DOCUMENT))
+        self._sent_at: dict[str, float] = {}
+        """When each was sent last by this process, on the monotonic clock, which nobody sets."""
+        self._dialects: dict[str, Dialect] = {}
+        """In which the CSMS asked for each."""
+        self._unsure: set[str] = set()
+        """Sent over an earlier connection, and not answered: sent again at once over a new one."""
+        self._news = asyncio.Event()
+        self._making = asyncio.Lock()
+
+    async def enrol(self, use: LeafUse, *, common_name: str | None = None, again: bool = True) -> PendingCsr:
+        """Have a certificate: `prepare`, and send the request as soon as there is a connection.
+
+        Raises:
+            CsrNotMade: the store refused, or a name is missing.
+        """
+        made = await self.prepare(use, common_name=common_name, again=again)
+        self.wake()
+        return made
+
+    async def prepare(
+        self, use: LeafUse, *, common_name: str | None = None, dialect: Dialect | None = None, again: bool = False
+    ) -> PendingCsr:
+        """Have a request: the open one of that slot, else a new one with a new key, durable when this returns.
+
+        It is sent after the next `wake`, and then as often as the settings say. A request that is open already begins a
+        new round, unless one is under way: with `again` in any case.
+
+        Args:
+            use: what for.
+            common_name: in place of the station's id or its SECC id.
+            dialect: in which the CSMS asked for it.
+            again: whether an open request is sent once more even while its round is under way.
+
+        Raises:
+            CsrNotMade: the store refused, or a name is missing.
+        """
+        settings = self._settings()
+        name = common_name or (settings.secc_id if use is LeafUse.V2G else self._station_id)
+        for word, content in (("organisation (CpoName)", settings.organisation), ("common name", name)):
+            if not content:
+                raise CsrNotMade(f"no {word} is set")
+        async with self._making:
+            before = await asyncio.to_thread(self._security.open_requests)
+            result = await asyncio.to_thread(
+                self._security.generate_certificate_signing_request,
+                LEAF_TYPES_OF[use],
+                settings.country,
+                settings.organisation,
+                name,
+            )
+            if result.csr is None:
+                raise CsrNotMade(result.reason or result.status.value)
+            held = next((one for one in before if one.pem == result.csr), None)
+            made = held or await self._find(result.csr)
+            await self._begin_round(made, is_new=held is None, again=again)
+        if dialect is not None:
+            self._dialects[made.csr.spki_hash] = dialect
+        if held is None:
+            self._watch(CsrMade(use, name))
+        return made
+
+    def wake(self) -> None:
+        """Look at once whether something is to be sent: the settings or the store changed."""
+        self._news.set()
+
+    async def attend(self, speech: Speech) -> None:
+        """Send what is due over this connection until it ends; raises LinkClosed then."""
+        self._unsure |= {key for key, told in self._rounds.items() if told.reply is Reply.NONE}
+        unsubscribe = self._subscribe()
+        try:
+            while True:
+                self._news.clear()
+                due = await self._next()
+                if due is None or due[1] > 0:
+                    await sleep_or(self._clock, min(LOOK_SECONDS, due[1] if due else LOOK_SECONDS), self._news)
+                else:
+                    await self._send(speech, due[0])
+        finally:
+            unsubscribe()
+
+    def _subscribe(self) -> Callable[[], None]:
+        loop = asyncio.get_running_loop()
+
+        def heard(update: CertificateStoreUpdate) -> None:
+            if update.leaf_certificate_type is not None:
+                loop.call_soon_threadsafe(self._news.set)
+
+        return self._security.subscribe(heard)
+
+    async def _find(self, pem: str) -> PendingCsr:
+        for one in await asyncio.to_thread(self._security.open_requests):
+            if one.pem == pem:
+                return one
+        raise CsrNotMade("the request was replaced while it was made")
+
+    async def _begin_round(self, made: PendingCsr, *, is_new: bool, again: bool) -> None:
+        key = made.csr.spki_hash
+        told = self._rounds.get(key)
+        if told is None or is_new:
+            return
+        if again or self._wait(told) is None:
+            self._sent_at.pop(key, None)
+            await self._note({**self._rounds, key: Round(0, told.at, Reply.NONE)})
+
+    async def _next(self) -> tuple[PendingCsr, float] | None:
+        """The request that is sent next, and in how many seconds."""
+        pending = await asyncio.to_thread(self._security.open_requests)
+        await self._forget_all_but({one.csr.spki_hash for one in pending})
+        waits = ((one, self._seconds_until(one)) for one in pending)
+        due = [(one, wait) for one, wait in waits if wait is not None]
+        return min(due, key=lambda one: one[1], default=None)
+
+    def _seconds_until(self, pending: PendingCsr) -> float | None:
+        key = pending.csr.spki_hash
+        told = self._rounds.get(key)
+        if told is None or told.count == 0 or key in self._unsure:
+            return 0.0
+        wait = self._wait(told)
+        if wait is None:
+            return None
+        now = self._clock.monotonic()
+        if key not in self._sent_at:  # asked of the wall clock once: one that was set back would never get there
+            self._sent_at[key] = now + remaining(told, wait, self._clock.now()) - wait
+        return max(0.0, self._sent_at[key] + wait - now)
+
+    def _wait(self, told: Round) -> int | None:
+        settings = self._settings()
+        return wait_after(told, settings.cert_signing_wait_minimum, settings.cert_signing_repeat_times)
+
+    async def _send(self, speech: Speech, pending: PendingCsr) -> None:
+        """Written down before it is sent: whatever breaks off after that, the CSMS may have it."""
+        use, name, key = USES_OF[pending.kind], pending.csr.common_name, pending.csr.spki_hash
+        count = self._rounds[key].count if key in self._rounds else 0
+        told = Round(count + 1, self._clock.now())
+        self._unsure.discard(key)
+        self._sent_at[key] = self._clock.monotonic()
+        await self._note({**self._rounds, key: told})
+        await asyncio.to_thread(self._security.mark_request, pending, with_csms=True)
+        self._watch(SignCertificateSent(use, name))
+        request = SignCertificateRequest(pending.pem, use)
+        try:
+            answer = await speech.ask(request, dialect=self._dialects.get(key))
+        except CallTimedOut as error:
+            self._watch(SignCertificateAnswered(use, name, accepted=False, why=str(error)))
+            return
+        except (NotUnderstood, CallRefused) as error:
+            await self._settle(pending, told, Reply.REJECTED, str(error))
+            return
+        reply = _reply(answer)
+        await self._settle(pending, told, reply, None if reply is Reply.ACCEPTED else _why(answer))
+
+    async def _settle(self, pending: PendingCsr, told: Round, reply: Reply, why: str | None) -> None:
+        if reply is Reply.REJECTED:
+            await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
+        await self._note({**self._rounds, pending.csr.spki_hash: msgspec.structs.replace(told, reply=reply)})
+        use, name = USES_OF[pending.kind], pending.csr.common_name
+        self._watch(SignCertificateAnswered(use, name, accepted=reply is Reply.ACCEPTED, why=why))
+
+    async def _forget_all_but(self, open_ones: set[str]) -> None:
+        kept = {key: told for key, told in self._rounds.items() if key in open_ones}
+        for gone in self._rounds.keys() - kept.keys():
+            self._sent_at.pop(gone, None)
+            self._dialects.pop(gone, None)
+            self._unsure.discard(gone)
+        if len(kept) < len(self._rounds):
+            await self._note(kept)
+
+    async def _note(self, rounds: dict[str, Round]) -> None:
+        """What can't be written down holds for this process: a request sent once too often does no harm."""
+        self._rounds = rounds
+        try:
+            data = msgspec.json.encode(_Rounds(1, rounds))
+            await asyncio.to_thread(self._memory.write, {DOCUMENT: data})
+        except MemoryFault as fault:
+            _log.warning("how often a request was sent isn't kept: %s", fault.why)
+
+
+def _reply(answer: PncResponse) -> Reply:
+    accepted = isinstance(answer, SignCertificateResponse) and answer.status is GenericStatus.ACCEPTED
+    return Reply.ACCEPTED if accepted else Reply.REJECTED
+
+
+def _why(answer: PncResponse) -> str:
+    reason = answer.reason if isinstance(answer, SignCertificateResponse) else None
+    return f"the CSMS rejects the request{f' ({reason})' if reason else ''}"
+
+
+def _read(data: bytes | None) -> dict[str, Round]:
+    if data is None:
+        return {}
+    try:
+        return msgspec.json.decode(data, type=_Rounds).rounds
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _log.warning("how often requests were sent can't be read; each that is open is sent once more")
+        return {}

@@ -1,0 +1,215 @@
+"""The present settings: each change is durable in memory before it counts, and is told to whoever asked to be told.
+
+What a step may be is `standing`'s, what a CSMS asks is `configuration`'s; dialling the networks is not handled here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Final, Self, TypeVar
+
+from chainpilot.errors import OwnError, UndecidedError
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.ports import Memory, Report
+from chainpilot.station.agent.settings import standing as steps
+from chainpilot.station.agent.settings.networks import Facts
+from chainpilot.station.agent.settings.record import DOCUMENT, read_record, write_record
+from chainpilot.station.agent.settings.refusals import ReasonCode, SettingRefused, StepRefused
+from chainpilot.station.agent.settings.standing import Standing
+from chainpilot.station.agent.settings.values import Network, Settings
+from chainpilot.station.model import Secret
+
+__all__ = ["About", "KeptSettings", "Step", "ask_store"]
+
+T = TypeVar("T")
+Step = Callable[[Standing], Standing]
+"""From one state to the next; raises SettingRefused."""
+_NO_URLS: Final[Mapping[int, str]] = MappingProxyType({})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What this station is and can do, for a CSMS that asks."""
+
+    identity: str
+    """The station's id."""
+    feature_profiles: tuple[str, ...] = ("Core",)
+    """OCPP 1.6's feature profiles whose messages the agent handles."""
+    file_transfer_protocols: tuple[str, ...] = ("HTTPS",)
+    """OCPP 2.0.1's words for those that files are fetched and brought with."""
+
+
+class KeptSettings:
+    """Holds the settings, and takes what the connection proves or disproves of them; made by `open`.
+
+    `url_by_profile` holds the URLs of security profiles that can be stepped up to; for one that isn't there the present
+    URL is taken, with the profile's scheme.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        memory: Memory,
+        *,
+        about: About,
+        facts: Facts,
+        report: Report,
+        url_by_profile: Mapping[int, str] = _NO_URLS,
+    ) -> None:
+        self._standing = standing
+        self._memory = memory
+        self._about = about
+        self._facts = facts
+        self._report = report
+        self._url_by_profile = url_by_profile
+        self._listeners: list[Callable[[Settings, Settings], None]] = []
+        self._lock = asyncio.Lock()
+        self._running: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(
+        cls,
+        initial: Settings,
+        memory: Memory,
+        *,
+        about: About,
+        facts: Facts,
+        report: Report,
+        url_by_profile: Mapping[int, str] = _NO_URLS,
+    ) -> Self:
+        """As `begun`, from an event loop."""
+        begun = partial(
+            cls.begun, initial, memory, about=about, facts=facts, report=report, url_by_profile=url_by_profile
+        )
+        return await asyncio.to_thread(begun)
+
+    @classmethod
+    def begun(
+        cls,
+        initial: Settings,
+        memory: Memory,
+        *,
+        about: About,
+        facts: Facts,
+        report: Report,
+        url_by_profile: Mapping[int, str] = _NO_URLS,
+    ) -> Self:
+        """The configuration that the operator's settings and the memory make: what a CSMS changed wins. May block.
+
+        Raises MemoryFault.
+        """
+        standing = read_record(memory.read(DOCUMENT), initial)
+        usable = {slot for slot, _ in steps.candidates(standing)}
+        for slot in standing.settings.priority:
+            if slot not in usable:
+                _log.warning(
+                    "the network in slot %d isn't tried: it isn't set, or below security profile %d, "
+                    "over which the CSMS accepted this station before",
+                    slot,
+                    standing.floor,
+                )
+        return cls(standing, memory, about=about, facts=facts, report=report, url_by_profile=url_by_profile)
+
+    @property
+    def settings(self) -> Settings:
+        """The present values."""
+        return self._standing.settings
+
+    @property
+    def on_trial(self) -> int | None:
+        """The slot of a step up in security profile that no CSMS has accepted yet."""
+        return self._standing.trial
+
+    def subscribe(self, listener: Callable[[Settings, Settings], None]) -> Callable[[], None]:
+        """Have `listener(old, new)` called in the event loop after each durable change; the answer ends that.
+
+        It is called before the change is answered, so it only notes what is to be done.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def candidates(self) -> tuple[tuple[int, Network], ...]:
+        """Slots and networks in the order in which they are to be tried; none below a profile that worked."""
+        return steps.candidates(self._standing)
+
+    def passwords(self) -> tuple[Secret, ...]:
+        """The passwords to try, as they are sent, the present one first; empty where none is set."""
+        return steps.passwords(self._standing)
+
+    async def accepted_over(self, slot: int) -> None:
+        """The CSMS accepted the station over that network: networks of lower security profiles are gone for good.
+
+        Raises MemoryFault: nothing changed, and it is to be told again.
+        """
+        await self.change(lambda standing: steps.accepted_over(standing, slot))
+
+    async def gave_up(self, slot: int) -> None:
+        """Enough tries of that network failed: a step up on trial ends, any other stays. Raises MemoryFault."""
+        await self.change(lambda standing: steps.gave_up(standing, slot))
+
+    async def password_worked(self, password: Secret) -> None:
+        """The CSMS took that password; if it is the present one, older ones are forgotten. Raises MemoryFault."""
+        await self.change(lambda standing: steps.password_proved(standing, password))
+
+    async def begin_trial(self, profile: int, url: str | None = None) -> None:
+        """Step up to a security profile, as SecurityProfile does in 1.6: for an operator's own command.
+
+        Raises:
+            StepRefused: the profile isn't higher, or something is missing.
+            MemoryFault: it can't be kept; nothing changed.
+        """
+        if not 0 <= profile <= 3:
+            raise StepRefused("a security profile is 0, 1, 2 or 3")
+        try:
+            await self.change(self.step_up(profile, url), changing="SecurityProfile")
+        except SettingRefused as refused:
+            raise StepRefused(refused.why) from refused
+
+    def step_up(self, profile: int, url: str | None) -> Step:
+        """The step to that security profile, at `url` where that is given."""
+        where = self._url_by_profile.get(profile) if url is None else url
+        return lambda standing: steps.with_step_up(standing, profile, where, self._facts)
+
+    async def change(self, step: Step, *, changing: str | None = None) -> None:
+        """Take the step, whoever stops waiting for it: what is written must be what counts.
+
+        Raises SettingRefused or MemoryFault: nothing changed.
+        """
+        task = asyncio.ensure_future(self._carry_out(step, changing))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await asyncio.shield(task)
+
+    async def _carry_out(self, step: Step, changing: str | None) -> None:
+        async with self._lock:
+            old = self._standing.settings
+            self._standing = await asyncio.to_thread(self._keep, step, self._standing)
+            new = self._standing.settings
+            if new == old:
+                return
+            if changing is not None:
+                await self._report(SecurityEventType.RECONFIGURATION_OF_SECURITY_PARAMETERS, changing)
+            for listener in tuple(self._listeners):
+                listener(old, new)
+
+    def _keep(self, step: Step, standing: Standing) -> Standing:
+        """Runs in a thread: steps ask the store, and the memory is a disk."""
+        after = ask_store(lambda: step(standing))
+        document = write_record(after)
+        if document != write_record(standing):
+            self._memory.write({DOCUMENT: document})
+        return after
+
+
+def ask_store(ask: Callable[[], T]) -> T:
+    """What `ask` answers; where the store can't tell, that is a refusal (SettingRefused)."""
+    try:
+        return ask()
+    except (OwnError, UndecidedError) as fault:
+        _log.warning("the certificate store can't be asked: %s", fault)
+        raise SettingRefused(ReasonCode.INTERNAL_ERROR, "the certificate store can't be read now") from fault

@@ -1,0 +1,162 @@
+"""`run`: the agent as an operator starts it: a file, a process, a line for what happens, and a signal at the end."""
+
+import asyncio
+import json
+import signal
+import stat
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs import Pki, csms_pki, v2g_pki
+from chainpilot.station.model import CaCertificateType
+from chainpilot.wire.version import OcppVersion
+from cli.station.runs import PROGRAM, station
+from csms import PASSWORD, STATION, Csms, csms_at
+from stores import EVSE, store_with
+
+pytestmark = pytest.mark.anyio
+NOWHERE = "wss://localhost:9/ocpp"
+
+
+@pytest.fixture(scope="module")
+def back() -> Pki:
+    return csms_pki()
+
+
+@pytest.fixture(scope="module")
+def v2g() -> Pki:
+    return v2g_pki()
+
+
+def configured(folder: Path, url: str = NOWHERE, more: str = "") -> Path:
+    """A station's file, its password beside it."""
+    (folder / "password").write_text(f"{PASSWORD}\n")
+    (folder / "password").chmod(0o600)
+    path = folder / "station.toml"
+    path.write_text(
+        f"""
+certs_dir = "certs"
+
+[agent]
+station_id = "{STATION}"
+csms_url = "{url}"
+organisation = "Operator"
+country = "DE"
+secc_id = "{EVSE}"
+state_dir = "agent"
+password_file = "password"
+versions = ["{OcppVersion.V16.value}"]
+{more}
+"""
+    )
+    return path
+
+
+@asynccontextmanager
+async def running(config: Path) -> AsyncIterator[Process]:
+    """The agent at work in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, "station", "--config", config, "run", "--json", stdout=PIPE, stderr=PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def until(process: Process, event: str) -> dict[str, Any]:
+    """The next line that tells of that event."""
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        while line := await process.stdout.readline():
+            told: dict[str, Any] = json.loads(line)
+            if told["event"] == event:
+                return told
+    raise AssertionError(f"the agent ended without {event}")
+
+
+def test_without_a_configuration_it_says_what_it_needs() -> None:
+    done = station(None, "run")
+    assert done.code == 2
+    assert "--config FILE run" in done.err
+
+
+def test_a_check_says_what_is_missing_and_leaves_no_trace(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = station(None, "--config", config, "run", "--check")
+    assert done.code == 1
+    assert f"{STATION} would connect to {NOWHERE}, offering ocpp1.6" in done.out
+    assert f"install-ca-certificate FILE CSMS" in done.out  # noqa: F541 - as the program prints it
+    assert sorted(tmp_path.rglob("*")) == before
+    assert PASSWORD not in done.out + done.err
+
+
+def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    done = station(None, "--config", configured(tmp_path), "run", "--check")
+    assert done.code == 0
+    assert "Nothing is missing. Next: chainpilot station --config" in done.out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [("stationid = 1", "the nearest is station_id"), ("security_profile = 1", "allow_insecure"), ("a = ", "not TOML")],
+)
+def test_a_mistake_in_the_file_is_told_and_nothing_runs(tmp_path: Path, more: str, words: str) -> None:
+    done = station(None, "--config", configured(tmp_path, more=more), "run")
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_a_password_file_that_is_missing_is_told_of(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "password").unlink()
+    done = station(None, "--config", config, "run")
+    assert done.code == 3
+    assert "password" in done.err
+
+
+@asynccontextmanager
+async def served(folder: Path, v2g: Pki, back: Pki) -> AsyncIterator[Csms]:
+    store_with(folder / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    async with csms_at(folder, back) as csms:
+        csms.signs = lambda csr, _: v2g.enrol(csr)
+        yield csms
+
+
+async def test_it_asks_for_what_it_has_none_of_and_ends_at_sigterm_with_0(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    async with served(tmp_path, v2g, back) as csms:
+        config = configured(tmp_path, csms.url(), 'enrols = ["V2G"]')
+        async with running(config) as process:
+            assert (await until(process, "booted"))["accepted"] is True
+            received = await until(process, "certificate_received")
+            assert (received["use"], received["result"]) == ("V2GCertificate", "Accepted")
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(10):
+                assert await process.wait() == 0
+            assert process.stderr is not None
+            said = (await process.stderr.read()).decode()
+        assert "Traceback" not in said
+        assert PASSWORD not in said
+    for path in (tmp_path / "agent").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_two_agents_never_share_a_state_directory(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    async with served(tmp_path, v2g, back) as csms:
+        config = configured(tmp_path, csms.url())
+        async with running(config) as first:
+            await until(first, "booted")
+            async with running(config) as second:
+                async with asyncio.timeout(30):
+                    assert await second.wait() == 1
+                assert second.stderr is not None
+                assert b"another agent" in await second.stderr.read()
