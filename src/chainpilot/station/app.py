@@ -9,15 +9,15 @@ from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.connection import Connection
 from chainpilot.station.adapters.memory import SqliteMemory
-from chainpilot.station.adapters.transfers import HttpTransfers
+from chainpilot.station.adapters.transfers import transfers_of
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.contracts.authorization import LocalList
 from chainpilot.station.agent.enrolment.signing import CsrNotMade
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
-from chainpilot.station.model import CaCertificateType, CertificateStoreUpdate
+from chainpilot.station.embedding import at_work
 from chainpilot.station.service import EvseSecurity
-from chainpilot.station.watch import StationEvent, StationWatch, StoreUpdated
+from chainpilot.station.watch import StationEvent, StationWatch
 from chainpilot.wire.ocpp201 import BootReason
 
 __all__ = ["CsrNotMade", "Station", "StationConfig", "StationConfigError"]
@@ -74,7 +74,7 @@ class Station:
             security=self._security,
             memory=memory,
             host=self,
-            transfers=transfers or HttpTransfers(anchors=self._csms_anchors),
+            transfers=transfers or transfers_of(self._security),
             clock=clock,
             watch=self._tell,
             installer=installer,
@@ -104,27 +104,12 @@ class Station:
 
         The memory that the station opened itself is closed then: another station may work with it.
         """
-        loop = asyncio.get_running_loop()
-
-        def pass_on(update: CertificateStoreUpdate) -> None:
-            loop.call_soon_threadsafe(self._tell, StoreUpdated(update))
-
-        unsubscribe = self._security.subscribe(pass_on)
         try:
-            await self._work()
+            async with at_work(self._agent, self._tell, self._opened_anew):
+                await self._connection.run()
         finally:
-            unsubscribe()
             if self._own_memory is not None:
                 await asyncio.to_thread(self._own_memory.close)
-
-    async def _work(self) -> None:
-        await self._agent.begin(opened_anew=self._opened_anew)
-        work = asyncio.create_task(self._agent.run(), name="agent")
-        try:
-            await self._connection.run()
-        finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
 
     async def enrol(self, use: LeafUse) -> None:
         """Start an enrolment: a key and a request, sent now if the station is connected, else once it is.
@@ -160,10 +145,6 @@ class Station:
             return
         self._agent.flows.presence.reason = BootReason.REMOTE_RESET
         await self.reconnect("the CSMS asked for a reset")
-
-    def _csms_anchors(self) -> str:
-        """The CSMS's own PKI counts for the places of logs and firmware too (N01.FR.15)."""
-        return "".join(one.to_pem() for one in self._security.trust_anchors(CaCertificateType.CSMS))
 
     def _tell(self, event: StationEvent) -> None:
         if isinstance(event, FrameSeen):

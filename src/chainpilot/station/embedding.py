@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.station.adapters.memory import SqliteMemory
-from chainpilot.station.adapters.transfers import HttpTransfers
+from chainpilot.station.adapters.transfers import transfers_of
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.contracts.authorization import LocalList
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, Transfers
@@ -23,7 +23,7 @@ from chainpilot.station.model import CertificateStoreUpdate
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.watch import StationEvent, StationWatch, StoreUpdated
 
-__all__ = ["embedded_agent"]
+__all__ = ["at_work", "embedded_agent"]
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ async def embedded_agent(
             security=security,
             memory=kept,
             host=host or _NoHost(),
-            transfers=transfers or HttpTransfers(),
+            transfers=transfers or transfers_of(security),
             clock=clock,
             watch=tell,
             installer=installer,
@@ -77,7 +77,7 @@ async def embedded_agent(
             local_list=local_list,
             staging=config.state_dir,
         )
-        async with _at_work(agent, tell, kept.opened_anew if isinstance(kept, SqliteMemory) else None):
+        async with at_work(agent, tell, kept.opened_anew if isinstance(kept, SqliteMemory) else None):
             yield agent
     finally:
         if memory is None and isinstance(kept, SqliteMemory):
@@ -85,7 +85,8 @@ async def embedded_agent(
 
 
 @asynccontextmanager
-async def _at_work(agent: Agent, tell: StationWatch, opened_anew: str | None) -> AsyncIterator[None]:
+async def at_work(agent: Agent, tell: StationWatch, opened_anew: str | None) -> AsyncIterator[None]:
+    """Let the agent do what needs no connection, and tell of the store's changes, until the block is left."""
     loop = asyncio.get_running_loop()
 
     def pass_on(update: CertificateStoreUpdate) -> None:

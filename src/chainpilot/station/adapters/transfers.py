@@ -22,13 +22,24 @@ from chainpilot.station.adapters.http_exchange import (
 )
 from chainpilot.station.agent.locations import FileLocation, read_location
 from chainpilot.station.agent.ports import TransferRefused, TransferUndecided
+from chainpilot.station.model import CaCertificateType
+from chainpilot.station.service import EvseSecurity
 
-__all__ = ["HttpTransfers"]
+__all__ = ["HttpTransfers", "transfers_of"]
 
 _PIECE: Final = 64 << 10
 _IN_MEMORY: Final = 1 << 20
 """Bytes of a file to bring that are gathered in memory; more of it on disk."""
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def transfers_of(security: EvseSecurity) -> "HttpTransfers":
+    """HTTP and HTTPS as a station speaks it whose CSMS's own PKI counts for places of logs and firmware (N01.FR.15)."""
+
+    def anchors() -> str:
+        return "".join(one.to_pem() for one in security.trust_anchors(CaCertificateType.CSMS))
+
+    return HttpTransfers(anchors=anchors)
 
 
 class HttpTransfers:
