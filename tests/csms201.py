@@ -82,6 +82,18 @@ class Asked:
     """Whether a test has waited for it."""
 
 
+class _OutspokenTls(ssl.SSLObject):
+    """Sends the alert that says why a handshake failed, as servers do; asyncio drops it with the connection."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as failed:
+            raise ssl.SSLWantReadError from failed  # what is to be sent is sent; the peer ends it then
+
+
 class _Turnstile(ssl.SSLContext):
     """Each connection gets the context that stands when it comes."""
 
@@ -329,6 +341,7 @@ class Csms201:
         chain.write_text(self.shown.chain)
         key.write_bytes(self.shown.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslobject_class = _OutspokenTls
         context.load_cert_chain(chain, key)
         if self.ciphers is not None:
             context.set_ciphers(self.ciphers)

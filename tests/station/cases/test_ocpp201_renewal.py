@@ -24,6 +24,8 @@ from casework201 import (
 )
 from certs import csms_pki, issue
 from chainpilot.pki.keys import KeySpec
+from chainpilot.station.agent.enrolment.signing import LOOK_SECONDS
+from chainpilot.station.watch import SignCertificateAnswered
 from clocks import SetClock
 from csms201 import STATION
 from forge import forge
@@ -161,12 +163,6 @@ async def test_tc_a_15_cs_a_request_that_is_refused_leaves_the_old_certificate(t
         assert (await renew(case)).status == "Accepted"
 
 
-async def until_due(clock: SetClock, seconds: float) -> None:
-    """Let time pass up to just before that many seconds, and then all of them."""
-    await clock.until_somebody_sleeps(until=seconds)
-    clock.advance(seconds - 1)
-
-
 async def heartbeats(case: Case) -> None:
     """The station has done whatever it had to: it answers, and what it says comes after everything before."""
     assert await trigger(case.station, "Heartbeat") == "Accepted"
@@ -182,15 +178,17 @@ async def test_tc_a_23_cs_a_request_whose_certificate_never_comes_is_repeated_an
         assert await set_variable(case.station, "SecurityCtrlr", "CertSigningRepeatTimes", "1") == "Accepted"
         assert await trigger(case.station) == "Accepted"
         first = await csms.until("SignCertificate")
-        for wait in (W, 2 * W):
-            await clock.until_somebody_sleeps(until=wait)
+        for count, wait in enumerate((W, 2 * W), start=1):
+            await case.running.until(SignCertificateAnswered, accepted=True)
             clock.advance(wait - 1)
+            await clock.until_somebody_sleeps(until=1)
             await heartbeats(case)
-            sent = len(csms.all_of("SignCertificate"))
+            assert len(csms.all_of("SignCertificate")) == count
             clock.advance(1)
             await csms.until("SignCertificate")
-            assert len(csms.all_of("SignCertificate")) == sent + 1
+        await case.running.until(SignCertificateAnswered, accepted=True)
         clock.advance(20 * W)
+        await clock.until_somebody_sleeps(until=LOOK_SECONDS)
         await heartbeats(case)
         requests = csms.all_of("SignCertificate")
         assert len(requests) == 3
