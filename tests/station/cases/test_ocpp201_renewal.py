@@ -86,10 +86,12 @@ async def test_tc_a_11_cs_over_security_profile_2_for_a_first_certificate(tmp_pa
 
 
 async def test_tc_a_11_cs_a_renewed_certificate_of_the_same_dates_is_the_one_that_is_used(tmp_path: Path) -> None:
-    async with at_work(tmp_path, 3) as case:
+    clock = SetClock()
+    async with at_work(tmp_path, 3, clock=clock) as case:
+        clock.advance(1)
         done = await renew(case, sign=lambda csr: back().enrol(csr))
         assert done.status == "Accepted"
-        await case.reconnected()
+        await case.again()
         assert serial_shown(case) == certificate_of(done.chain).serial_number
 
 
