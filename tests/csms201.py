@@ -177,7 +177,9 @@ class Served201(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
         return call_result.Heartbeat(self.csms.told_time())
 
     @on(Action.security_event_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
-    def _event(self, **_: Any) -> Any:
+    async def _event(self, **_: Any) -> Any:
+        if not self.csms.confirms_events:
+            await self.connection.wait_closed()
         return call_result.SecurityEventNotification()
 
     @on(Action.sign_certificate)  # type: ignore[untyped-decorator] # - the library isn't typed
@@ -228,6 +230,8 @@ class Csms201:
     boot_answers: list[str] = field(default_factory=list)
     interval: int = 300
     sign_status: str = "Accepted"
+    confirms_events: bool = True
+    """Whether it answers SecurityEventNotification; if not, it answers nothing more over that connection."""
     authorizes: tuple[str, str | None] = ("Accepted", "Accepted")
     """idTokenInfo.status and certificateStatus."""
     ocsp_answers: dict[str, str] = field(default_factory=dict)

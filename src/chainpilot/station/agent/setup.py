@@ -126,6 +126,7 @@ def initial_settings(config: StationConfig) -> Settings:
         password=config.password,
         networks=MappingProxyType({FIRST_SLOT: network}),
         priority=(FIRST_SLOT,),
+        additional_root_certificate_check=config.store.additional_root_certificate_check,
         certificate_store_max_length=config.store.max_certificates,
     )
 
