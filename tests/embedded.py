@@ -18,17 +18,19 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from certs import Pki
+from chainpilot.clock import SYSTEM
 from chainpilot.station import StoreConfig
 from chainpilot.station.adapters.mobilityhouse import Attached, attach
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.embedding import embedded_agent
 from chainpilot.station.model import CaCertificateType, Secret
-from chainpilot.station.watch import StationEvent
+from chainpilot.station.watch import StationWatch
 from chainpilot.wire.version import OcppVersion
 from stores import EVSE
 
 __all__ = [
+    "NEVER",
     "PATIENCE",
     "ROOMS",
     "V16",
@@ -51,6 +53,8 @@ BOOTS: Final[dict[OcppVersion, dict[str, Any]]] = {
     V201: {"charging_station": {"vendorName": "Maker", "model": "One"}, "reason": "PowerUp"},
 }
 Fields = dict[str, Any]
+NEVER: Final[Fields] = {}
+"""In place of an answer: none comes."""
 
 
 def peer_kind(version: OcppVersion, answers: dict[str, Callable[..., Any]], *, afters: Any = None) -> Any:
@@ -78,6 +82,10 @@ def peer_kind(version: OcppVersion, answers: dict[str, Callable[..., Any]], *, a
     return type("PeerChargePoint", (room.ChargePoint,), members)
 
 
+def _time() -> Fields:
+    return {"current_time": SYSTEM.now().isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
 class Office:
     """The CSMS's side: what it heard, and how it signs."""
 
@@ -88,10 +96,13 @@ class Office:
         self.answers: dict[str, Fields] = {}
         """In place of the usual answers, by action."""
         self.heard: asyncio.Queue[tuple[str, Fields]] = asyncio.Queue()
+        self.told: list[Fields] = []
+        """Every security event."""
         self.signed: asyncio.Queue[str] = asyncio.Queue()
         """The status of each CertificateSigned."""
         self.connections: asyncio.Queue[Any] = asyncio.Queue()
         self.port = 0
+        self.over = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -105,26 +116,33 @@ class Office:
                 if found == action:
                     return fields
 
+    def heard_so_far(self) -> list[str]:
+        """The actions of the calls that nobody has looked at, which is done with this."""
+        return [self.heard.get_nowait()[0] for _ in range(self.heard.qsize())]
+
     async def connected(self) -> Any:
         """The next station that has connected."""
         async with asyncio.timeout(PATIENCE):
             return await self.connections.get()
 
     def _kind(self) -> Any:
-        def told(action: str, usual: Fields) -> Callable[..., Fields]:
-            def answer(peer: Any, **fields: Any) -> Fields:
+        def told(action: str, usual: Fields) -> Callable[..., Any]:
+            def answer(peer: Any, **fields: Any) -> Any:
                 self.heard.put_nowait((action, fields))
+                if action == "SecurityEventNotification":
+                    self.told.append(fields)
+                if self.answers.get(action) is NEVER:
+                    return self.over.wait()
                 if action == "BootNotification":
                     status = self.boot_answers.pop(0) if self.boot_answers else "Accepted"
-                    return {"current_time": "2026-06-01T00:00:00Z", "interval": 300, "status": status}
+                    return {**_time(), "interval": 300, "status": status}
                 return self.answers.get(action, usual)
 
             return answer
 
-        time = {"current_time": "2026-06-01T00:00:00Z"}
         usual: dict[str, Fields] = {
             "BootNotification": {},
-            "Heartbeat": time,
+            "Heartbeat": _time(),
             "SecurityEventNotification": {},
             "SignCertificate": {"status": "Accepted"},
             "StatusNotification": {},
@@ -139,8 +157,6 @@ class Office:
         return peer_kind(self.version, answers, afters={"SignCertificate": self._sign})
 
     async def _sign(self, peer: Any, csr: str, certificate_type: str = "ChargingStationCertificate") -> None:
-        if self.answers.get("SignCertificate", {}).get("status") == "Rejected":
-            return
         typed = {} if self.version is V16 else {"certificate_type": certificate_type}
         asked = ROOMS[self.version].call.CertificateSigned(
             certificate_chain=self.pkis[certificate_type].enrol(csr), **typed
@@ -162,7 +178,10 @@ async def office(version: OcppVersion, v2g: Pki, back: Pki) -> AsyncIterator[Off
     listening = serve(csms._serve, "127.0.0.1", 0, subprotocols=[Subprotocol(version.value)], compression=None)
     async with listening as server:
         csms.port = next(iter(server.sockets)).getsockname()[1]
-        yield csms
+        try:
+            yield csms
+        finally:
+            csms.over.set()
 
 
 @asynccontextmanager
@@ -171,7 +190,7 @@ async def agent_in(
     *roots: tuple[CaCertificateType, str],
     station_id: str = STATION,
     secc_name: str = EVSE,
-    events: list[StationEvent] | None = None,
+    watch: StationWatch = lambda event: None,
     **options: Any,
 ) -> AsyncIterator[Agent]:
     """An agent at work whose store trusts those roots."""
@@ -188,7 +207,6 @@ async def agent_in(
         state_dir=folder / "state",
         **options.pop("more", {}),
     )
-    watch = (events if events is not None else []).append
     async with embedded_agent(config, watch=watch, **options) as agent:
         for kind, pem in roots:
             agent.security.install_ca_certificate(pem, kind)
