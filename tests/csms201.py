@@ -134,7 +134,7 @@ class _Heard:
             elif isinstance(frame, CallResult):
                 frame.action = self._actions.pop(frame.unique_id)
                 await validate_payload(frame, "2.0.1")
-            else:
+            elif is_ours or frame.error_code not in self._csms.wanted_errors:
                 self._csms.faults.append(f"{who} said {text}")
         except (OCPPError, KeyError) as error:
             self._csms.faults.append(f"{who} said {text}: {error!r}")
@@ -248,6 +248,8 @@ class Csms201:
     asked: list[Asked] = field(default_factory=list)
     frames: list[tuple[bool, str]] = field(default_factory=list)
     """Everything that was said, and whether by this side."""
+    wanted_errors: set[str] = field(default_factory=set)
+    """The codes of CALLERRORs that a test has the station answer."""
     faults: list[str] = field(default_factory=list)
     """What can't be right."""
     connections: int = 0

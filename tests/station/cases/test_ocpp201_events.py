@@ -1,6 +1,5 @@
 """Security events of an OCPP 2.0.1 station, use case A04: which there are, none lost, all in the log."""
 
-import asyncio
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +22,14 @@ EACH = pytest.mark.parametrize("profile", [1, 2, 3])
 TLS_1_2 = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
 
 
+async def started(case: Case) -> None:
+    """The first event has come, and the station knows that it has."""
+    await case.csms.event("StartupOfTheDevice")
+    await is_quiet(case)
+
+
 async def is_quiet(case: Case) -> None:
-    """The station has said what it had to say: it is asked something, and answers."""
+    """What the station had to say before is said and answered."""
     assert await trigger(case.station, "Heartbeat") == "Accepted"
     await case.csms.until("Heartbeat")
 
@@ -37,9 +42,7 @@ def words(csms: Csms201) -> list[str]:
 @EACH
 async def test_a04_the_start_is_told_once_and_not_at_every_connection(tmp_path: Path, profile: int) -> None:
     async with at_work(tmp_path, profile) as case:
-        started = await case.csms.event("StartupOfTheDevice")
-        moment = datetime.fromisoformat(started.payload["timestamp"])
-        assert moment.tzinfo is not None
+        await started(case)
         await case.reconnected()
         await is_quiet(case)
         assert words(case.csms) == ["StartupOfTheDevice"]
@@ -88,19 +91,19 @@ async def test_a04_a_csms_that_refuses_the_client_certificate_is_told_of(tmp_pat
         assert (await case.csms.event("FailedToAuthenticateAtCsms")).connection == station.number
 
 
-async def test_a04_frames_that_nobody_can_read_are_told_of_once(tmp_path: Path) -> None:
+async def test_a04_frames_that_nobody_can_read_are_told_of(tmp_path: Path) -> None:
     async with at_work(tmp_path) as case:
-        for _ in range(3):
-            await case.station.connection.send("this is no frame")
+        case.csms.wanted_errors = {"RpcFrameworkError"}
+        await case.station.connection.send("this is no frame")
         await case.csms.event("InvalidMessages")
         await is_quiet(case)
-        assert 1 <= len(case.csms.events("InvalidMessages")) <= 3
+        assert words(case.csms) == ["StartupOfTheDevice", "InvalidMessages"]
 
 
 async def test_a04_events_of_an_outage_come_after_it_in_their_order(tmp_path: Path) -> None:
     async with at_work(tmp_path) as case:
         csms, agent = case.csms, case.running.station.agent
-        await csms.event("StartupOfTheDevice")
+        await started(case)
         csms.is_away = True
         await case.station.drop()
         await case.running.until(ConnectFailed)
@@ -133,7 +136,7 @@ async def test_a04_events_of_an_outage_outlast_a_restart(tmp_path: Path) -> None
 
 async def test_a04_an_event_that_was_not_confirmed_is_told_again(tmp_path: Path) -> None:
     async with at_work(tmp_path) as case:
-        await case.csms.event("StartupOfTheDevice")
+        await started(case)
         case.csms.confirms_events = False
         await case.running.station.agent.report(SecurityEventType.TAMPER_DETECTION_ACTIVATED)
         first = await case.csms.event("TamperDetectionActivated")
@@ -167,6 +170,5 @@ async def test_a04_the_security_log_has_all_of_them(tmp_path: Path) -> None:
 async def test_a04_an_event_bears_the_time_of_its_happening(tmp_path: Path) -> None:
     clock = SetClock()
     async with at_work(tmp_path, clock=clock) as case:
-        started = await case.csms.event("StartupOfTheDevice")
-        assert datetime.fromisoformat(started.payload["timestamp"]) == datetime(2026, 6, 1, tzinfo=UTC)
-        await asyncio.sleep(0)
+        event = await case.csms.event("StartupOfTheDevice")
+        assert datetime.fromisoformat(event.payload["timestamp"]) == datetime(2026, 6, 1, tzinfo=UTC)

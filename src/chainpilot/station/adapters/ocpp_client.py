@@ -151,6 +151,24 @@ class CsmsSocket(WebSocket):
         """What its chain ends at; None where that can't be told."""
 
 
+class _Opening(ClientConnection):
+    """Tells what TLS said when the upgrade breaks off: in TLS 1.3 a server judges client certificates after it."""
+
+    _lost: Exception | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keep why; the library has no use for it before the WebSocket is open."""
+        self._lost = exc
+        super().connection_lost(exc)
+
+    async def handshake(self, *arguments: Any, **options: Any) -> None:
+        """As the library's; what is raised has the connection's own end for its cause."""
+        try:
+            await super().handshake(*arguments, **options)
+        except InvalidHandshake as error:
+            raise error from self._lost
+
+
 class _Dialler(connect):
     """Follows no redirect: the CSMS's address is configuration, and a password must not travel elsewhere."""
 
@@ -184,6 +202,7 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
             max_size=MAX_FRAME,
             logger=quiet,
             ssl=context,
+            create_connection=_Opening,
         )
     except Exception as error:  # the border of house style rule 4: one family leaves, whatever the library raises
         raise _in_words(error, target) from error
