@@ -13,7 +13,7 @@ from ocpp.v16 import ChargePoint, call, call_result
 
 from agents_memory import PlainMemory
 from certs import root
-from chainpilot.link.faults import SocketClosed
+from chainpilot.link.faults import LinkClosed, SocketClosed
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.mobilityhouse import Attached, NotAttachable, Shares, attach
@@ -220,12 +220,74 @@ async def test_the_station_s_calls_and_the_agent_s_are_never_under_way_together(
         await beating
 
 
+async def test_a_station_that_is_refused_again_has_an_agent_that_is_silent_again(tmp_path: Path) -> None:
+    async with served(tmp_path, Station) as (line, _):
+        for status, is_silent in (("Accepted", False), ("Rejected", True), ("Accepted", False)):
+            booting = asyncio.ensure_future(line.station.call(call.BootNotification("Maker", "One")))
+            await line.says(3, await line.asked("BootNotification"), {**BOOTED, "status": status})
+            await booting
+            await line.agent.report(SecurityEventType.TAMPER_DETECTION_ACTIVATED)
+            if is_silent:
+                assert line.agent.flows.voices.present is None
+                assert not line.far.waiting()
+                continue
+            for _ in range(2):  # the start and a first one, or two that were waiting
+                await line.says(3, await line.asked("SecurityEventNotification"), {})
+
+
+async def test_the_time_in_an_answer_to_the_station_s_heartbeat_is_compared(tmp_path: Path) -> None:
+    async with served(tmp_path, Station) as (line, _):
+        line.attached.accepted()
+        await line.says(3, await line.asked("SecurityEventNotification"), {})
+        beating = asyncio.ensure_future(line.station.call(call.Heartbeat()))
+        await line.says(3, await line.asked("Heartbeat"), {"currentTime": "2026-06-01T01:00:00Z"})
+        await beating
+        *_, event = await line.hears()
+        assert "the CSMS 2026-06-01T01:00:00Z" in event["techInfo"]
+
+
+class Stuck(MemorySocket):
+    """Takes nothing, though it is open."""
+
+    async def send(self, text: str, /) -> None:
+        raise BrokenPipeError
+
+
+async def test_a_call_that_the_socket_does_not_take_ends_by_the_connection_s_end(tmp_path: Path) -> None:
+    async with agent_in(tmp_path, clock=SetClock(), memory=PlainMemory()) as agent:
+        attached = attach(agent, Stuck(), version=OcppVersion.V16)
+        serving = asyncio.ensure_future(attached.serve(Station(attached)))
+        await asyncio.sleep(0)
+        with pytest.raises(LinkClosed) as caught:
+            await attached._line.call("Heartbeat", {})
+        assert caught.value.sent
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_what_the_csms_has_begun_is_seen_through_when_the_connection_ends(tmp_path: Path) -> None:
+    memory = Heard()
+    pem = root("Maker Root").certificate.to_pem()
+    async with served(tmp_path, memory=memory) as (line, _):
+        payload = {"certificateType": "ManufacturerRootCertificate", "certificate": pem}
+        await line.says(2, "1", "InstallCertificate", payload)
+        while not line.agent.flows.certificates._changing.locked():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        line.far.cut()
+        with pytest.raises(SocketClosed):
+            await line.serving
+        kinds = [memory.kinds.get_nowait() for _ in range(memory.kinds.qsize())]
+        assert SecurityEventType.RECONFIGURATION_OF_SECURITY_PARAMETERS in kinds
+
+
 async def test_an_error_of_the_socket_is_the_station_s_as_it_is(tmp_path: Path) -> None:
     async with served(tmp_path) as (line, _):
         line.far.cut(1011, "the CSMS fell over")
         with pytest.raises(SocketClosed, match="fell over"):
             async with asyncio.timeout(PATIENCE):
                 await line.serving
+        with pytest.raises(SocketClosed, match="fell over"):
+            await asyncio.wait_for(line.attached.recv(), PATIENCE)
 
 
 async def test_a_station_that_fails_ends_what_it_serves(tmp_path: Path) -> None:
