@@ -33,7 +33,17 @@ from certs import FROM, UNTIL, Pki, key_pem
 from chainpilot.clock import SYSTEM
 from forge import forge
 
-__all__ = ["PASSWORD", "STATION", "Arrival", "Asked", "Csms201", "Served201", "TlsIdentity", "csms201_at", "tls_identity"]
+__all__ = [
+    "PASSWORD",
+    "STATION",
+    "Arrival",
+    "Asked",
+    "Csms201",
+    "Served201",
+    "TlsIdentity",
+    "csms201_at",
+    "tls_identity",
+]
 
 STATION = "CS-001"
 PASSWORD = "correct-horse=battery"
@@ -326,7 +336,7 @@ class Csms201:
                 admitted=refusal is None,
             )
         )
-        return connection.respond(refusal, "no\n") if refusal is not None else None  # type: ignore[arg-type]  # - http.HTTPStatus is an int
+        return connection.respond(refusal, "no\n") if refusal is not None else None
 
     def _refusal(
         self, profile: int, path: str, authorization: str | None, client: x509.Certificate | None

@@ -102,8 +102,8 @@ def bad_identity(kind: str) -> TlsIdentity:
         case "unknown":
             return tls_identity(csms_pki())
         case "expired":
-            past = {"begin": datetime(2024, 1, 1, tzinfo=UTC), "end": datetime(2025, 1, 1, tzinfo=UTC)}
-            return tls_identity(back(), **past)
+            begin, end = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+            return tls_identity(back(), begin=begin, end=end)
         case _:
             return tls_identity(back(), "csms.example")
 
@@ -196,7 +196,9 @@ async def test_tc_a_06_cs_the_same_when_the_station_was_switched_off_meanwhile(t
         assert len(csms.events("InvalidTLSVersion")) == 1
 
 
-@pytest.mark.parametrize("spec", [KeySpec.P256, KeySpec.P384, KeySpec.RSA2048, KeySpec.RSA3072], ids=lambda one: one.value)
+@pytest.mark.parametrize(
+    "spec", [KeySpec.P256, KeySpec.P384, KeySpec.RSA2048, KeySpec.RSA3072], ids=lambda one: one.value
+)
 async def test_tc_a_07_cs_a_client_certificate_instead_of_a_password(tmp_path: Path, spec: KeySpec) -> None:
     async with at_work(tmp_path, 3, store={"csms_key": spec}) as case:
         (arrival,) = case.csms.arrivals

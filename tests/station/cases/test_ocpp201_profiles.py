@@ -134,5 +134,7 @@ async def test_tc_a_22_cs_the_password_comes_over_the_raised_profile_only(tmp_pa
         station = await case.again()
         assert csms.arrivals[-1].authorization == basic(csms.password)
         assert await network_profile(station, 3, csms.url(1), 1) == "Rejected"
-        answer = await station.ask(call.GetVariables([{"component": {"name": PROFILE[0]}, "variable": {"name": PROFILE[1]}}]))
+        answer = await station.ask(
+            call.GetVariables([{"component": {"name": PROFILE[0]}, "variable": {"name": PROFILE[1]}}])
+        )
         assert answer.get_variable_result[0]["attribute_value"] == "2"
