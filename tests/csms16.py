@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import ssl
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Upgrade:
     extensions: str | None
     is_let_in: bool
     tls_version: str | None
+    suite: str | None
+    """The cipher suite that was agreed on."""
     offered: tuple[str, ...]
     """Cipher suites that client and server have in common, as the server knows them."""
     client: bytes | None
@@ -213,6 +216,30 @@ class Door:
             server.close()
             await server.wait_closed()
 
+    @asynccontextmanager
+    async def played_by(self, *command: str) -> AsyncIterator[None]:
+        """Shut, and another server at the same port: a program that is given the port, certificate and key.
+
+        A server of asyncio ends a failed handshake without TLS's alert, which other servers send.
+        """
+        await self.shut()
+        stem = self.csms.directory / f"server-{self.csms.number}"
+        files = ("-accept", f"127.0.0.1:{self.port}", "-cert_chain", f"{stem}.pem", "-cert", f"{stem}.pem")
+        process = await asyncio.create_subprocess_exec(
+            *command, *files, "-key", f"{stem}.key", stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+        )
+        try:
+            assert process.stdout is not None
+            async with asyncio.timeout(PATIENCE):
+                while b"ACCEPT" not in (line := await process.stdout.readline()):
+                    assert line, "the other server didn't start"
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+            await self.open()
+
     async def _serve(self, connection: ServerConnection) -> None:
         served = Served16(self.csms, connection, self.profile)
         self.csms.open_ones.append(served)
@@ -237,6 +264,7 @@ class Door:
             headers.get("Sec-WebSocket-Extensions"),
             is_let_in=True,
             tls_version=tls.version() if tls else None,
+            suite=tls.cipher()[0] if tls else None,
             offered=tuple(name for name, _, _ in tls.shared_ciphers() or ()) if tls else (),
             client=tls.getpeercert(binary_form=True) if tls else None,
         )
@@ -308,6 +336,12 @@ class Csms16:
         """The station that boots next, and is accepted."""
         served = (await self.hears("BootNotification", answered="Accepted")).served
         assert profile is None or served.profile == profile
+        return served
+
+    async def settles(self, profile: int | None = None) -> Served16:
+        """`boots`, and the station has written down what its acceptance proves: only then it answers."""
+        served = await self.boots(profile)
+        await served.setting("SecurityProfile")
         return served
 
     async def hears_event(self, word: str) -> Heard:

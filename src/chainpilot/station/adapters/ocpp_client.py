@@ -151,22 +151,24 @@ class CsmsSocket(WebSocket):
         """What its chain ends at; None where that can't be told."""
 
 
-class _Opening(ClientConnection):
-    """Tells what TLS said when the upgrade breaks off: in TLS 1.3 a server judges client certificates after it."""
+class _Connection(ClientConnection):
+    """Tells why TLS ended: where a client certificate is refused, TLS 1.3 says so only after its handshake."""
 
     _lost: Exception | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Keep why; the library has no use for it before the WebSocket is open."""
+        """Keep what asyncio says of the end."""
         self._lost = exc
         super().connection_lost(exc)
 
-    async def handshake(self, *arguments: Any, **options: Any) -> None:
-        """As the library's; what is raised has the connection's own end for its cause."""
+    async def handshake(self, *args: Any, **options: Any) -> None:
+        """Raise that instead of the library's guess."""
         try:
-            await super().handshake(*arguments, **options)
+            await super().handshake(*args, **options)
         except InvalidHandshake as error:
-            raise error from self._lost
+            if isinstance(self._lost, ssl.SSLError):
+                raise self._lost from error
+            raise
 
 
 class _Dialler(connect):
@@ -200,9 +202,9 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
             open_timeout=OPEN_SECONDS,
             ping_interval=target.ping_seconds or None,
             max_size=MAX_FRAME,
+            create_connection=_Connection,
             logger=quiet,
             ssl=context,
-            create_connection=_Opening,
         )
     except Exception as error:  # the border of house style rule 4: one family leaves, whatever the library raises
         raise _in_words(error, target) from error
@@ -322,7 +324,7 @@ def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
 
 
 def _tls_fault(error: BaseException) -> ssl.SSLError | None:
-    """OpenSSL's own word, also where the library wrapped it: TLS 1.3 tells of a client certificate later."""
+    """OpenSSL's own word, also where the library wrapped it."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
