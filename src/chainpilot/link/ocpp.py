@@ -188,12 +188,12 @@ class OcppLink:
             if answer.done() and not answer.cancelled():
                 answer.exception()  # looked at, even if the caller was cancelled in the moment it came
 
-    async def until_answered(self) -> None:
-        """Return once the peer's calls that are at work now are answered and their answers written, or all is over.
+    async def until_quiet(self, seconds: float) -> None:
+        """Return once what either side has asked until now is answered, all is over, or so many seconds have passed.
 
-        For whoever means to close and owes no answer: `close` drops those of others.
+        For whoever means to close and owes no answer: a peer that can't deliver its own answer may never read ours.
         """
-        await self._outbox.until_answered()
+        await self._outbox.until_quiet(seconds, self._waiting.values())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End every call with `LinkClosed` and close the socket; answers not yet written are dropped."""
