@@ -59,7 +59,7 @@ class Running:
 async def running_station(
     directory: Path,
     url: str,
-    v2g: Pki,
+    v2g: Pki | None,
     csms: Pki | None,
     *,
     password: str,

@@ -305,7 +305,7 @@ async def test_the_security_log_is_ours_and_another_one_the_station_s(
 async def test_a_handler_of_the_station_may_wait_for_the_agent(tmp_path: Path, v2g: Pki, back: Pki) -> None:
     """Twice in a row, in the receive loop itself: with the library's own `call` this would wait for ever."""
 
-    async def start(peer: Any, **_: Any) -> dict[str, Any]:
+    async def start(peer: Any, **fields: Any) -> dict[str, Any]:
         for _ in range(2):
             answer = await stage.agent.install_ev_certificate(
                 "urn:iso:15118:2:2013:MsgDef", "gAA=", CertificateAction.INSTALL

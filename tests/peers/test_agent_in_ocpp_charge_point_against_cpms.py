@@ -1,6 +1,7 @@
 """Our agent in a station made of PyPI's `ocpp`, against our CPMS, over TLS: 1.6 and 2.0.1."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -100,6 +101,17 @@ async def test_the_cpms_installs_lists_and_deletes_roots_but_not_the_one_in_use(
         assert refused.exchanges[-1].answer is not None
         assert refused.exchanges[-1].answer.startswith("Failed")
         assert agent.security.is_ca_certificate_installed(CaCertificateType.CSMS)
+
+
+async def test_over_tls_that_was_not_verified_no_csms_root_is_deleted(tmp_path: Path) -> None:
+    other = forge("Another CSMS Root", ca=True, domain="CSMS").certificate.to_pem()
+    use = CertificateUse.CSMS_ROOT_CERTIFICATE
+    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    async with scene(tmp_path) as (office, agent), connected(office, agent, V16, context=unverified):
+        await carried_out(office, d.InstallCertificate(use, other))
+        refused = await carried_out(office, d.DeleteCertificate(certificate=other, certificate_type=use))
+        assert str(refused.exchanges[-1].answer).startswith("Failed")
 
 
 class Confirmed(PlainMemory):

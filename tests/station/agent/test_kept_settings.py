@@ -26,12 +26,14 @@ from agents_configuration import (
 from agents_memory import PlainMemory
 from chainpilot.station.agent.ports import MemoryFault
 from chainpilot.station.agent.settings.configuration import Configuration
+from chainpilot.station.agent.settings.kept import RETRY_SECONDS
 from chainpilot.station.agent.settings.operator import objections
 from chainpilot.station.agent.settings.record import DOCUMENT, read_record, write_record
 from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.model import Secret
 from chainpilot.wire.ocpp16 import ConfigurationStatus
 from chainpilot.wire.ocpp201 import SetNetworkProfileStatus, SetVariableStatus
+from clocks import SetClock
 
 pytestmark = pytest.mark.anyio
 
@@ -171,29 +173,11 @@ async def _network(configuration: Configuration) -> bool:
     return answer.status is SetNetworkProfileStatus.ACCEPTED
 
 
-async def _accepted(configuration: Configuration) -> bool:
-    try:
-        await configuration.accepted_over(configuration.candidates()[0][0])
-    except MemoryFault:
-        return False
-    return True
-
-
-async def _worked(configuration: Configuration) -> bool:
-    try:
-        await configuration.password_worked(configuration.passwords()[0])
-    except MemoryFault:
-        return False
-    return True
-
-
 _CHANGES: tuple[Callable[[Configuration], Awaitable[bool]], ...] = (
     _password,
     _step_up,
     _variable,
     _network,
-    _accepted,
-    _worked,
 )
 
 
@@ -216,6 +200,53 @@ async def test_a_memory_that_fails_at_any_write_leaves_the_state_before_it() -> 
         assert again.settings == configuration.settings
         assert again.passwords() == configuration.passwords()
         assert again.on_trial == configuration.on_trial
+
+
+async def test_what_a_connection_has_shown_counts_at_once_and_is_written_down_once_it_can_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    memory, clock = PlainMemory(), SetClock()
+    configuration = await open_configuration(networked(1), memory)
+    await _password(configuration)
+    await _step_up(configuration)
+    assert memory.writes == 2
+    trial = configuration.on_trial
+    assert trial is not None
+    memory.full = True
+    for _ in range(2):
+        await configuration.accepted_over(trial)
+        await configuration.password_worked(configuration.passwords()[0])
+    assert configuration.on_trial is None
+    assert [slot for slot, _ in configuration.candidates()] == [trial], "nothing below what worked is tried"
+    assert len(configuration.passwords()) == 1
+    assert not configuration.is_kept
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+    work = asyncio.create_task(configuration.run(clock))
+    for _ in range(3):
+        await clock.until_somebody_sleeps(until=RETRY_SECONDS)
+        clock.advance(RETRY_SECONDS)
+    await clock.until_somebody_sleeps(until=RETRY_SECONDS)
+    memory.full = False
+    clock.advance(RETRY_SECONDS)
+    await configuration.change(lambda standing: standing)  # after the one that is under way
+    work.cancel()
+    assert memory.writes == 3, "the change waited for that"
+    again = await open_configuration(networked(1), memory)
+    assert again.candidates() == configuration.candidates()
+    assert again.passwords() == configuration.passwords()
+
+
+async def test_a_change_is_refused_while_the_memory_is_full_and_brings_what_is_owed_along_afterwards() -> None:
+    memory = PlainMemory()
+    configuration = await open_configuration(networked(active_network=None), memory)
+    memory.full = True
+    await configuration.accepted_over(0)
+    assert not await _variable(configuration)
+    assert configuration.settings.active_network == 0
+    memory.full = False
+    assert await _variable(configuration)
+    assert configuration.is_kept
+    assert (await open_configuration(networked(active_network=None), memory)).settings.active_network == 0
 
 
 async def test_a_change_that_failed_can_be_made_once_the_memory_is_well() -> None:

@@ -209,8 +209,9 @@ async def test_stations_of_a_fleet_ask_at_different_moments(desk: Desk) -> None:
         lambda _: GetCertificateStatusResponse(GetCertificateStatusStatus.ACCEPTED, "rubbish"),
         lambda _: CallRefused(ACTION, ErrorCode.INTERNAL_ERROR, "line one\nline two"),
         lambda _: CallTimedOut(ACTION, sent=True),
+        lambda _: NotUnderstood(ACTION, "dialect H: it was answered Rejected", is_unknown=False),
     ],
-    ids=["failed", "empty", "rubbish", "refused", "timed out"],
+    ids=["failed", "empty", "rubbish", "refused", "timed out", "turned away"],
 )
 @pytest.mark.parametrize("position", [0, 2, 4])
 async def test_one_bad_answer_of_five_does_not_stop_the_others(

@@ -188,6 +188,7 @@ class Agent:
         flows = self.flows
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
+            "settings": lambda: flows.configuration.run(self._clock),
             "housekeeping": self._keep_house,
             "first certificates": self._ask_for_what_is_missing,
             "renewal": lambda: flows.renewal.run(self._renew),

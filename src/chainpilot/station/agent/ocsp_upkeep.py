@@ -232,6 +232,10 @@ class OcspUpkeep:
             answer = await voice.ask(request)
         except (CallRefused, CallTimedOut) as error:
             return None, str(error)
+        except NotUnderstood as error:
+            if error.is_unknown:
+                raise
+            return None, str(error)
         self._is_unknown = False
         if not isinstance(answer, GetCertificateStatusResponse):
             return None, "the answer is one to something else"

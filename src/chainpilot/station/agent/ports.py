@@ -54,12 +54,17 @@ class Line(Protocol):
 
 
 class NotUnderstood(PeerError):
-    """The CSMS knows a Plug & Charge message in no dialect of this connection; `why` says what it answered."""
+    """No dialect of this connection got a Plug & Charge message across; `why` says what the CSMS answered.
 
-    def __init__(self, action: str, why: str) -> None:
+    `is_unknown`: it says that it doesn't know the message, so asking the like again is of no use. Else this one was
+    answered unreadably, or couldn't be said.
+    """
+
+    def __init__(self, action: str, why: str, *, is_unknown: bool = True) -> None:
         super().__init__(f"{action} is not understood: {why}")
         self.action = action
         self.why = why
+        self.is_unknown = is_unknown
 
 
 class Voice(Protocol):

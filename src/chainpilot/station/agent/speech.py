@@ -167,7 +167,7 @@ class Speech:
         try:
             call = encode_request(request, dialect)
         except InexpressibleError as error:
-            return NotUnderstood(name, str(error))
+            return NotUnderstood(name, str(error), is_unknown=False)
         try:
             payload = await self._line.call(call.action, call.payload, answer_timeout=answer_timeout)
         except CallRefused as refused:
@@ -180,7 +180,7 @@ class Speech:
         why = f"dialect {dialect.value}: {answer.why}"
         if answer.status in _UNKNOWN:
             return NotUnderstood(name, why)
-        raise NotUnderstood(name, why)
+        raise NotUnderstood(name, why, is_unknown=False)
 
 
 def _read(data: bytes | None) -> dict[Topic, Dialect]:

@@ -78,7 +78,10 @@ class Leaves:
 
     kind: LeafCertificateType
     leaves: tuple[StoredLeaf, ...]
-    """The one to use first: latest notBefore (OCPP A02.FR.09), then latest end; with parity's switch the other way."""
+    """The one to use first: latest notBefore (OCPP A02.FR.09), then latest end; with parity's switch the other way.
+
+    Of equals the one whose files were made last, as far as their names tell.
+    """
     keys: KeyRing
     findings: tuple[Finding, ...]
     held: tuple[Certificate, ...]
@@ -142,8 +145,14 @@ def _grouped(
     for file in files:
         if file.certificates and not file.certificates[0].is_ca:
             by_leaf.setdefault(file.certificates[0], []).append(file)
-    entries = (_entry(kind, leaf, held) for leaf, held in by_leaf.items())
-    return tuple(sorted(entries, key=rank, reverse=True))
+    entries = [_entry(kind, leaf, held) for leaf, held in by_leaf.items()]
+    entries.sort(key=lambda one: (rank(one), _made(one)), reverse=True)
+    return tuple(entries)
+
+
+def _made(stored: StoredLeaf) -> str:
+    """When its files were made, as their names tell it: they end with a word that begins with the moment."""
+    return max(stem.rpartition("_")[2] for stem in stored.stems)
 
 
 def _entry(kind: LeafCertificateType, leaf: Certificate, files: list[CertificateFile]) -> StoredLeaf:

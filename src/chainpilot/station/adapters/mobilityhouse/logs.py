@@ -26,8 +26,11 @@ class WithoutPayloads(logging.Filter):
         given = record.args if isinstance(record.args, tuple) else (record.args,) if record.args else ()
         template = str(record.msg)
         keeps_first = template.startswith(_NAMED)
-        outlined = tuple(one if keeps_first and not place else _outline(one) for place, one in enumerate(given))
-        record.msg = (template % outlined if outlined else template).replace("%", "%%")
+        outlined = tuple(str(one) if keeps_first and not place else _outline(one) for place, one in enumerate(given))
+        try:
+            record.msg = template % outlined if outlined else template
+        except (TypeError, ValueError, KeyError):
+            record.msg = f"{template} ({', '.join(outlined)})"
         if record.exc_info and record.exc_info[0] is not None:
             record.msg += f" ({record.exc_info[0].__name__})"
         record.args, record.exc_info, record.exc_text = (), None, None

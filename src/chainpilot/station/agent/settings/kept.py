@@ -1,19 +1,22 @@
 """The present settings: each change is durable in memory before it counts, and is told to whoever asked to be told.
 
+What a connection has shown counts even where it can't be written down yet.
+
 What a step may be is `standing`'s, what a CSMS asks is `configuration`'s; dialling the networks is not handled here.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
+from chainpilot.clock import Clock
 from chainpilot.errors import OwnError, UndecidedError
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.ports import Memory, Report
+from chainpilot.station.agent.ports import Memory, MemoryFault, Report
 from chainpilot.station.agent.settings import standing as steps
 from chainpilot.station.agent.settings.networks import Facts
 from chainpilot.station.agent.settings.record import DOCUMENT, read_record, write_record
@@ -22,11 +25,13 @@ from chainpilot.station.agent.settings.standing import Standing
 from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.model import Secret
 
-__all__ = ["About", "KeptSettings", "Step", "ask_store"]
+__all__ = ["RETRY_SECONDS", "About", "KeptSettings", "Step", "ask_store"]
 
 T = TypeVar("T")
 Step = Callable[[Standing], Standing]
 """From one state to the next; raises SettingRefused."""
+RETRY_SECONDS: Final = 60.0
+"""Before the memory is tried again."""
 _NO_URLS: Final[Mapping[int, str]] = MappingProxyType({})
 
 _log = logging.getLogger(__name__)
@@ -70,6 +75,8 @@ class KeptSettings:
         self._listeners: list[Callable[[Settings, Settings], None]] = []
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[None]] = set()
+        self._owes = asyncio.Event()
+        """Whether what counts is not what is kept."""
 
     @classmethod
     async def open(
@@ -121,6 +128,11 @@ class KeptSettings:
         return self._standing.settings
 
     @property
+    def is_kept(self) -> bool:
+        """Whether all that counts is written down, and would be found after a power cut."""
+        return not self._owes.is_set()
+
+    @property
     def on_trial(self) -> int | None:
         """The slot of a step up in security profile that no CSMS has accepted yet."""
         return self._standing.trial
@@ -144,17 +156,25 @@ class KeptSettings:
     async def accepted_over(self, slot: int) -> None:
         """The CSMS accepted the station over that network: networks of lower security profiles are gone for good.
 
-        Raises MemoryFault: nothing changed, and it is to be told again.
+        Like everything that a connection has shown it counts at once: a memory that can't be written now is no reason
+        to end the connection, nor to go back below the profile that has just worked. `run` writes it later.
         """
-        await self.change(lambda standing: steps.accepted_over(standing, slot))
+        await self._shown(lambda standing: steps.accepted_over(standing, slot))
 
     async def gave_up(self, slot: int) -> None:
-        """Enough tries of that network failed: a step up on trial ends, any other stays. Raises MemoryFault."""
-        await self.change(lambda standing: steps.gave_up(standing, slot))
+        """Enough tries of that network failed: a step up on trial ends, any other stays. Kept as `accepted_over`."""
+        await self._shown(lambda standing: steps.gave_up(standing, slot))
 
     async def password_worked(self, password: Secret) -> None:
-        """The CSMS took that password; if it is the present one, older ones are forgotten. Raises MemoryFault."""
-        await self.change(lambda standing: steps.password_proved(standing, password))
+        """The CSMS took that password; if it is the present one, older ones are forgotten. Kept as `accepted_over`."""
+        await self._shown(lambda standing: steps.password_proved(standing, password))
+
+    async def run(self, clock: Clock) -> None:
+        """Write down what a connection has shown and the memory wouldn't take, until cancelled."""
+        while True:
+            await self._owes.wait()
+            await clock.sleep_until(clock.monotonic() + RETRY_SECONDS)
+            await self._shown(lambda standing: standing)
 
     async def begin_trial(self, profile: int, url: str | None = None) -> None:
         """Step up to a security profile, as SecurityProfile does in 1.6: for an operator's own command.
@@ -180,15 +200,23 @@ class KeptSettings:
 
         Raises SettingRefused or MemoryFault: nothing changed.
         """
-        task = asyncio.ensure_future(self._carry_out(step, changing))
+        await self._surely(self._carry_out(step, changing))
+
+    async def _shown(self, step: Step) -> None:
+        """Take a step that says what is so already."""
+        await self._surely(self._carry_out(step, None, counts_at_once=True))
+
+    async def _surely(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.shield(task)
 
-    async def _carry_out(self, step: Step, changing: str | None) -> None:
+    async def _carry_out(self, step: Step, changing: str | None, *, counts_at_once: bool = False) -> None:
         async with self._lock:
             old = self._standing.settings
-            self._standing = await asyncio.to_thread(self._keep, step, self._standing)
+            after = await asyncio.to_thread(ask_store, lambda: step(self._standing))
+            await self._keep(after, counts_at_once=counts_at_once)
             new = self._standing.settings
             if new == old:
                 return
@@ -197,13 +225,21 @@ class KeptSettings:
             for listener in tuple(self._listeners):
                 listener(old, new)
 
-    def _keep(self, step: Step, standing: Standing) -> Standing:
-        """Runs in a thread: steps ask the store, and the memory is a disk."""
-        after = ask_store(lambda: step(standing))
+    async def _keep(self, after: Standing, *, counts_at_once: bool) -> None:
+        """Write the state down, if it isn't what is written, and let it count."""
         document = write_record(after)
-        if document != write_record(standing):
-            self._memory.write({DOCUMENT: document})
-        return after
+        if self._owes.is_set() or document != write_record(self._standing):
+            try:
+                await asyncio.to_thread(self._memory.write, {DOCUMENT: document})
+            except MemoryFault as fault:
+                if not counts_at_once:
+                    raise
+                if not self._owes.is_set():
+                    _log.error("what the connection has shown isn't kept, and is written down later: %s", fault.why)
+                self._owes.set()
+            else:
+                self._owes.clear()
+        self._standing = after
 
 
 def ask_store(ask: Callable[[], T]) -> T:
