@@ -513,6 +513,33 @@ async def test_whoever_waits_for_answers_does_not_wait_for_calls_that_came_later
         second.set()
 
 
+async def test_whoever_means_to_close_may_hear_the_peer_out_for_a_while() -> None:
+    gate = asyncio.Event()
+
+    async def handler(action: str, payload: object) -> Answer:
+        await gate.wait()
+        return Answer({"done": True})
+
+    async with ends(far=handler) as pair:
+        await pair.near.until_heard_out(2.0)
+        call = asyncio.create_task(pair.near.call("A", {}))
+        await until(lambda: bool(pair.near_socket.sent))
+        short = asyncio.create_task(pair.near.until_heard_out(2.0))
+        await pair.clock.until_somebody_sleeps(until=2.0)
+        pair.clock.advance(1.9)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not short.done()
+        pair.clock.advance(0.1)
+        await short
+        assert not call.done()
+        long = asyncio.create_task(pair.near.until_heard_out(2.0))
+        await pair.clock.until_somebody_sleeps(until=2.0)
+        gate.set()
+        await long
+        assert await call == {"done": True}
+
+
 async def test_handlers_may_end_their_work_after_the_peer_has_gone() -> None:
     finished: list[bool] = []
     go = asyncio.Event()

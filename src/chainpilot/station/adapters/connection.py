@@ -38,6 +38,8 @@ FIRST_DELAY: Final = 1.0
 """Seconds before connecting again after a connection that worked; doubled for each one since that didn't."""
 MAX_DELAY: Final = 120.0
 """Seconds between two tries at most: a CSMS that is back is found within two minutes."""
+PARTING_SECONDS: Final = 2.0
+"""That an answer from the CSMS may take before a connection that worked is ended by us."""
 LEAF_CHECK_SECONDS: Final = 600.0
 """Between two looks whether another client certificate has come into force."""
 
@@ -85,11 +87,12 @@ class Connection:
             self._end_upgrade(DialUndecided("the station stopped"))
 
     async def renew(self, why: str) -> None:
-        """End the connection and make a new one at once."""
+        """End the connection, once the CSMS has answered what it was just told, and make a new one at once."""
         self._itinerary.begin_anew()
         self._hurry.set()
-        if self._link is not None:
-            await self._link.close(1000, why)
+        if (link := self._link) is not None:
+            await link.until_heard_out(PARTING_SECONDS)
+            await link.close(1000, why)
 
     async def step_up(self, profile: int, url: str | None) -> None:
         """Change to a higher security profile; see `app.Station.step_up`."""
