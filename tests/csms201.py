@@ -336,7 +336,7 @@ class Csms201:
                 admitted=refusal is None,
             )
         )
-        return connection.respond(refusal, "no\n") if refusal is not None else None  # type: ignore[arg-type]  # - http.HTTPStatus is an int
+        return connection.respond(refusal, "no\n") if refusal is not None else None
 
     def _refusal(
         self, profile: int, path: str, authorization: str | None, client: x509.Certificate | None

@@ -456,7 +456,7 @@ async def test_a_link_may_be_closed_without_dropping_what_is_being_answered() ->
     async with ends(far=handler) as pair:
         call = asyncio.create_task(pair.near.call("A", {}))
         await begun.wait()
-        waiting = asyncio.create_task(pair.far.until_answered())
+        waiting = asyncio.create_task(pair.far.until_quiet(60.0))
         pair.far_socket.hold()
         done.set()
         for _ in range(20):
@@ -479,10 +479,10 @@ async def test_nobody_waits_for_answers_that_will_never_be_written() -> None:
     async with ends(far=handler) as pair:
         call = asyncio.create_task(pair.near.call("A", {}))
         await begun.wait()
-        waiting = asyncio.create_task(pair.far.until_answered())
+        waiting = asyncio.create_task(pair.far.until_quiet(60.0))
         pair.far_socket.cut()
         await waiting
-        await pair.far.until_answered()
+        await pair.far.until_quiet(60.0)
         with pytest.raises(LinkClosed):
             await call
         await pair.clock.until_somebody_sleeps(until=5.0)
@@ -499,10 +499,10 @@ async def test_whoever_waits_for_answers_does_not_wait_for_calls_that_came_later
         return Answer({})
 
     async with alone(handler) as (link, socket, _):
-        await link.until_answered()
+        await link.until_quiet(60.0)
         socket.put('[2,"1","A",{}]')
         first = await asked.get()
-        waiting = asyncio.create_task(link.until_answered())
+        waiting = asyncio.create_task(link.until_quiet(60.0))
         for _ in range(5):
             await asyncio.sleep(0)
         socket.put('[2,"2","A",{}]')
@@ -513,31 +513,54 @@ async def test_whoever_waits_for_answers_does_not_wait_for_calls_that_came_later
         second.set()
 
 
-async def test_whoever_means_to_close_may_hear_the_peer_out_for_a_while() -> None:
+async def test_whoever_closes_can_wait_until_both_sides_are_answered() -> None:
+    gates = {"near": asyncio.Event(), "far": asyncio.Event()}
+    asked: asyncio.Queue[str] = asyncio.Queue()
+
+    async def answered(by: str) -> Answer:
+        asked.put_nowait(by)
+        await gates[by].wait()
+        return Answer({})
+
+    async with ends(near=lambda *_: answered("near"), far=lambda *_: answered("far")) as pair:
+        calls = [asyncio.create_task(one.call("A", {})) for one in (pair.near, pair.far)]
+        assert {await asked.get(), await asked.get()} == {"near", "far"}
+        waiting = asyncio.create_task(pair.near.until_quiet(3.0))
+        for gate in gates.values():
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            gate.set()
+        await waiting
+        assert await asyncio.gather(*calls) == [{}, {}]
+
+
+async def test_whoever_closes_waits_no_longer_than_he_likes_nor_for_a_peer_that_has_gone() -> None:
     gate = asyncio.Event()
 
     async def handler(action: str, payload: object) -> Answer:
         await gate.wait()
-        return Answer({"done": True})
+        return Answer({})
 
     async with ends(far=handler) as pair:
-        await pair.near.until_heard_out(2.0)
         call = asyncio.create_task(pair.near.call("A", {}))
-        await until(lambda: bool(pair.near_socket.sent))
-        short = asyncio.create_task(pair.near.until_heard_out(2.0))
-        await pair.clock.until_somebody_sleeps(until=2.0)
-        pair.clock.advance(1.9)
+        await until(lambda: pair.near.end is None and len(pair.seen) == 1)
+        waiting = asyncio.create_task(pair.near.until_quiet(3.0))
+        await pair.clock.until_somebody_sleeps(until=3.0)
+        pair.clock.advance(2.5)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert not short.done()
-        pair.clock.advance(0.1)
-        await short
-        assert not call.done()
-        long = asyncio.create_task(pair.near.until_heard_out(2.0))
-        await pair.clock.until_somebody_sleeps(until=2.0)
+        assert not waiting.done()
+        pair.clock.advance(0.5)
+        await waiting
+        waiting = asyncio.create_task(pair.near.until_quiet(3.0))
+        await asyncio.sleep(0)
+        await pair.near.close()
+        await waiting
+        await pair.near.until_quiet(3.0)
+        with pytest.raises(LinkClosed):
+            await call
         gate.set()
-        await long
-        assert await call == {"done": True}
 
 
 async def test_handlers_may_end_their_work_after_the_peer_has_gone() -> None:

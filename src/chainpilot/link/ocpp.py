@@ -23,7 +23,7 @@ from chainpilot.errors import ChainpilotError, outline
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed, RpcFault, SocketClosed, failure_of
 from chainpilot.link.outbox import MAX_UNSENT_ANSWERS, MessageSocket, Outbox
 from chainpilot.link.unwaiting import Rest, begin
-from chainpilot.link.watch import FrameSeen, Watch, remark, seen_received
+from chainpilot.link.watch import FrameSeen, Watch, seen_received
 from chainpilot.wire.ocppj.events import (
     AnswerUnreadable,
     CallExpired,
@@ -122,7 +122,7 @@ class OcppLink:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[None] | None = None
         self._context = contextvars.copy_context()
-        self._sooner, self._heard_out = asyncio.Event(), asyncio.Event()
+        self._sooner = asyncio.Event()
         self._armed: float | None = None
 
     @property
@@ -185,26 +185,15 @@ class OcppLink:
             raise
         finally:
             del self._waiting[message_id]
-            if not self._waiting:
-                self._heard_out.set()
             if answer.done() and not answer.cancelled():
                 answer.exception()  # looked at, even if the caller was cancelled in the moment it came
 
-    async def until_answered(self) -> None:
-        """Return once the peer's calls that are at work now are answered and their answers written, or all is over.
+    async def until_quiet(self, seconds: float) -> None:
+        """Return once what either side has asked until now is answered, all is over, or so many seconds have passed.
 
-        For whoever means to close and owes no answer: `close` drops those of others.
+        For whoever means to close and owes no answer: a peer that can't deliver its own answer may never read ours.
         """
-        await self._outbox.until_answered()
-
-    async def until_heard_out(self, seconds: float) -> None:
-        """Return once none of our calls waits for its answer, or that time is over.
-
-        For whoever means to close: a peer whose answer finds it closed may miss what it was sent before that.
-        """
-        if self._waiting:
-            self._heard_out.clear()
-            await _first_of(self._clock.sleep_until(self._clock.monotonic() + seconds), self._heard_out.wait())
+        await self._outbox.until_quiet(seconds, self._waiting.values())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End every call with `LinkClosed` and close the socket; answers not yet written are dropped."""
@@ -292,7 +281,15 @@ class OcppLink:
             if self._armed is None:
                 await self._sooner.wait()
                 continue
-            await _first_of(self._clock.sleep_until(self._armed), self._sooner.wait())
+            waits = [
+                asyncio.ensure_future(wait) for wait in (self._clock.sleep_until(self._armed), self._sooner.wait())
+            ]
+            try:
+                done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                for wait in done:
+                    wait.result()
+            finally:
+                await _stop(waits)
             self._take(self._rpc.tick(self._clock.monotonic()))
 
     def _rearm(self) -> None:
@@ -317,7 +314,7 @@ class OcppLink:
             case ErrorReceived() | AnswerUnreadable() | CallExpired() | CallLost():
                 self._fail(event.message_id, failure_of(event, self._end))
             case CallRepeated() | CallTurnedAway() | StrayAnswer() | FrameRefused():
-                _LOG.log(*remark(self._name, event))
+                _LOG.log(*_remark(self._name, event))
 
     def _fail(self, message_id: str, error: ChainpilotError) -> None:
         answer = self._waiting.get(message_id)
@@ -381,15 +378,17 @@ class OcppLink:
                 self._refuse(asked, ErrorCode.INTERNAL_ERROR, f"incident {incident}")
 
 
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    """Return when one of them is done; the others are stopped."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        await _stop(tasks)
+def _remark(name: str, event: CallRepeated | CallTurnedAway | StrayAnswer | FrameRefused) -> tuple[int, str, str, str]:
+    """Level, format and arguments for the log; a malformed or refused frame is the peer's fault and worth a warning."""
+    match event:
+        case FrameRefused(fault):
+            return logging.WARNING, "%s: malformed frame, %s", name, fault.why
+        case CallTurnedAway(_, action, _, why):
+            return logging.WARNING, "%s: a call was turned away, %s", name, f"{action}: {why}"
+        case CallRepeated(_, action):
+            return logging.INFO, "%s: %s was repeated while at work", name, action
+        case StrayAnswer(message_id):
+            return logging.INFO, "%s: nobody waits for the answer %s", name, message_id
 
 
 async def _stop(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -4,8 +4,8 @@ Which frame is next is `wire.ocppj.rpc`'s; what is read is the link's.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 from chainpilot.clock import Clock
 from chainpilot.link.watch import Watch, seen_sent
@@ -119,8 +119,21 @@ class Outbox:
             self._room.clear()
             await self._room.wait()
 
-    async def until_answered(self) -> None:
-        """Wait until the calls that are in progress now are answered and that is written, or nothing is any more."""
+    async def until_quiet(self, seconds: float, asked: Iterable[asyncio.Future[Any]]) -> None:
+        """Wait until calls under way are answered and `asked` is done, nothing can be written, or for that long."""
+        answering = asyncio.ensure_future(self._until_answered())
+        timer = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + seconds))
+        waited: set[asyncio.Future[Any]] = {answering, *asked}
+        try:
+            while waited and not timer.done():
+                done, _ = await asyncio.wait({timer, *waited}, return_when=asyncio.FIRST_COMPLETED)
+                waited -= done
+        finally:
+            answering.cancel()
+            timer.cancel()
+            await asyncio.gather(answering, timer, return_exceptions=True)
+
+    async def _until_answered(self) -> None:
         asked = self._rpc.in_progress
         while not self._is_over and (self._held or self._rpc.unsent_answers or asked & self._rpc.in_progress):
             self._is_minded = True

@@ -4,7 +4,6 @@ Passwords travel in ordinary configuration values and inside DataTransfer's stri
 nothing is shown that is not a word we know. Where it is shown is not handled here.
 """
 
-import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Literal
 
@@ -27,7 +26,7 @@ from chainpilot.wire.ocppj.events import (
 from chainpilot.wire.ocppj.frames import Call, CallError, CallResult, Frame, MessageType
 from chainpilot.wire.pnc.tables import ACTIONS, VENDOR_IDS
 
-__all__ = ["FrameSeen", "Watch", "remark", "seen_received", "seen_sent"]
+__all__ = ["FrameSeen", "Watch", "seen_received", "seen_sent"]
 
 Direction = Literal["sent", "received"]
 Kind = Literal["CALL", "CALLRESULT", "CALLERROR", "MALFORMED"]
@@ -156,16 +155,3 @@ def _known(word: object, words: Collection[str], otherwise: str = "?") -> str:
 
 def _size(text: str | bytes) -> int:
     return len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else len(text)
-
-
-def remark(name: str, event: CallRepeated | CallTurnedAway | StrayAnswer | FrameRefused) -> tuple[int, str, str, str]:
-    """Level, format and arguments for the log; a malformed or refused frame is the peer's fault and worth a warning."""
-    match event:
-        case FrameRefused(fault):
-            return logging.WARNING, "%s: malformed frame, %s", name, fault.why
-        case CallTurnedAway(_, action, _, why):
-            return logging.WARNING, "%s: a call was turned away, %s", name, f"{action}: {why}"
-        case CallRepeated(_, action):
-            return logging.INFO, "%s: %s was repeated while at work", name, action
-        case StrayAnswer(message_id):
-            return logging.INFO, "%s: nobody waits for the answer %s", name, message_id

@@ -102,8 +102,8 @@ def bad_identity(kind: str) -> TlsIdentity:
         case "unknown":
             return tls_identity(csms_pki())
         case "expired":
-            past = {"begin": datetime(2024, 1, 1, tzinfo=UTC), "end": datetime(2025, 1, 1, tzinfo=UTC)}
-            return tls_identity(back(), **past)
+            begin, end = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+            return tls_identity(back(), begin=begin, end=end)
         case _:
             return tls_identity(back(), "csms.example")
 

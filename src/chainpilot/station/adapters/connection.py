@@ -38,8 +38,8 @@ FIRST_DELAY: Final = 1.0
 """Seconds before connecting again after a connection that worked; doubled for each one since that didn't."""
 MAX_DELAY: Final = 120.0
 """Seconds between two tries at most: a CSMS that is back is found within two minutes."""
-PARTING_SECONDS: Final = 2.0
-"""That an answer from the CSMS may take before a connection that worked is ended by us."""
+QUIET_SECONDS: Final = 3.0
+"""For the CSMS's answers, and ours, before the station ends a connection: a round trip on a poor modem."""
 LEAF_CHECK_SECONDS: Final = 600.0
 """Between two looks whether another client certificate has come into force."""
 
@@ -87,11 +87,12 @@ class Connection:
             self._end_upgrade(DialUndecided("the station stopped"))
 
     async def renew(self, why: str) -> None:
-        """End the connection, once the CSMS has answered what it was just told, and make a new one at once."""
+        """End the connection, once what is asked over it is answered, and make a new one at once."""
         self._itinerary.begin_anew()
         self._hurry.set()
-        if (link := self._link) is not None:
-            await link.until_heard_out(PARTING_SECONDS)
+        link = self._link
+        if link is not None:
+            await link.until_quiet(QUIET_SECONDS)
             await link.close(1000, why)
 
     async def step_up(self, profile: int, url: str | None) -> None:
@@ -185,7 +186,7 @@ class Connection:
             roots.rest_on(socket.anchor)
         self._link = link
         try:
-            await _run(link.run(), conversation.run(), self._watch_client_leaf(link, target))
+            await _run(link.run(), conversation.run(), self._watch_client_leaf(target))
         finally:
             self._link = None
             roots.rest_on_none()
@@ -193,7 +194,7 @@ class Connection:
         self._tell(Disconnected(str(link.end or "the connection is open")))
         return accepted
 
-    async def _watch_client_leaf(self, link: OcppLink, target: Target) -> None:
+    async def _watch_client_leaf(self, target: Target) -> None:
         """Connect anew once another client certificate is the one to use (A02.08: in force from its notBefore)."""
         loop, news = asyncio.get_running_loop(), asyncio.Event()
 
@@ -208,7 +209,6 @@ class Connection:
                 await sleep_or(self._clock, LEAF_CHECK_SECONDS, news)
         finally:
             unsubscribe()
-        await link.until_answered()  # the CSMS that has just sent it is told that it was taken
         await self.renew("there is a new client certificate")
 
     async def _accepted(self, socket: CsmsSocket, slot: int, target: Target) -> None:
