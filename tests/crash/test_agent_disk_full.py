@@ -14,7 +14,7 @@ import pytest
 from agentprocess import AgentProcess, Place, command
 from certs import Pki, csms_pki, root, v2g_pki
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.agent.security_events import SecurityEventType
+from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.version import OcppVersion
 from enrolling import PASSWORD, assert_enrolled_once
