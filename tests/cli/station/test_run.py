@@ -1,9 +1,11 @@
 """`run`: the agent as an operator starts it: a file, a process, a line for what happens, and a signal at the end."""
 
 import asyncio
+import gc
 import json
 import signal
 import stat
+import weakref
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +15,9 @@ from typing import Any
 import pytest
 
 from certs import Pki, csms_pki, v2g_pki
+from chainpilot.cli.station.work.agent import tidying
 from chainpilot.station.model import CaCertificateType
+from chainpilot.station.watch import Connected, ConnectFailed, Disconnected, StationEvent
 from chainpilot.wire.version import OcppVersion
 from cli.station.runs import PROGRAM, station
 from csms import PASSWORD, STATION, Csms, csms_at
@@ -160,3 +164,26 @@ async def test_two_agents_never_share_a_state_directory(tmp_path: Path, v2g: Pki
                     assert await second.wait() == 1
                 assert second.stderr is not None
                 assert b"another agent" in await second.stderr.read()
+
+
+def test_what_a_connection_leaves_behind_goes_when_the_next_is_there_or_was_tried() -> None:
+    class Knot:
+        itself: "Knot"
+
+    told: list[StationEvent] = []
+    watch = tidying(told.append)
+    events = (Connected(3, NOWHERE), ConnectFailed(3, NOWHERE, "it is away"), Disconnected("it left"))
+    alive: list[bool] = []
+    gc.disable()
+    try:
+        for event in events:
+            knot = Knot()
+            knot.itself = knot
+            left = weakref.ref(knot)
+            del knot
+            watch(event)
+            alive.append(left() is not None)
+    finally:
+        gc.enable()
+    assert told == list(events)
+    assert alive == [False, False, True]
