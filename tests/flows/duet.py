@@ -23,6 +23,7 @@ from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.agent.rerouting import SETTLE_SECONDS
 from chainpilot.station.app import Station, StationConfig
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, CertificateInfo, LeafCertificateType, Secret
@@ -43,7 +44,6 @@ EVSE: Final = "DE*ICE*E0001"
 OPERATOR: Final = "Operator"
 _LEAVES: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
 _SCHEMES: Final = ("ws", "ws", "wss", "wss")
-_BREATH: Final = 3.0
 _CONFIG: Final = """
 [[listener]]
 name = "0"
@@ -95,17 +95,6 @@ mo = ["pki/mo_root.pem"]
 csms = ["pki/csms_root.pem"]
 allow_test_pki = true
 """
-
-
-class HastyClock(SetClock):
-    """One that lets a breath pass at once: a station takes one before it does what it has just said that it would."""
-
-    async def sleep_until(self, moment: float) -> None:
-        """As SetClock, but for waits of up to three seconds."""
-        if 0 < moment - self.monotonic() <= _BREATH:
-            await asyncio.sleep(0)
-            self.advance(max(0.0, moment - self.monotonic()))
-        await super().sleep_until(moment)
 
 
 class Steps:
@@ -177,6 +166,11 @@ class Duet:
             await asyncio.gather(task, return_exceptions=True)
         if self._memory is not None:
             self._memory.close()
+
+    async def let_it_settle(self) -> None:
+        """The moment passes that the station stays after a change of the way to its CSMS."""
+        await self.clock.until_somebody_sleeps(until=SETTLE_SECONDS)
+        self.clock.advance(SETTLE_SECONDS)
 
     async def came(self, profile: int) -> None:
         """Until the station has come anew over that profile and was accepted, and both ends have written that down."""
@@ -293,7 +287,7 @@ async def open_duet(
         profile: that the station begins with; with profile 0 it has no password.
         more: of its StationConfig.
     """
-    clock, pki_clock, password = HastyClock(SYSTEM.now()), SetClock(SYSTEM.now()), new_key() if profile else ""
+    clock, pki_clock, password = SetClock(SYSTEM.now()), SetClock(SYSTEM.now()), new_key() if profile else ""
     async with AsyncExitStack() as stack:
         pki = await stack.enter_async_context(TestPki(folder / "pki", clock=pki_clock))
         pki.issue_tls_server(("localhost",), folder / "tls")

@@ -77,13 +77,24 @@ WAYS = {
 COMBINATIONS = list(itertools.product(WAYS, (0, 1, 2)))
 
 
+def signed_answers(duet: Duet) -> int:
+    """How often the CPMS heard that a certificate was taken."""
+    return duet.steps.count(Step.SIGNED_ANSWERED, answer="Accepted")
+
+
+def installations(duet: Duet) -> int:
+    """How often the CPMS wrote down that a certificate is there; one that is seen in use at once is seen first."""
+    return duet.steps.count(Step.INSTALL_RECORDED) + duet.steps.count(Step.CLIENT_CERTIFICATE_SEEN)
+
+
 async def enrol(duet: Duet, way: Way, use: LeafUse) -> None:
     """The CPMS triggers a leaf, and has it installed."""
-    before = duet.steps.count(Step.INSTALL_RECORDED)
+    answered, installed = signed_answers(duet), installations(duet)
     call = await duet.call(TriggerMessage(TRIGGERS[use]))
     spoken = way.client if use is LeafUse.CSMS else way.v2g
     assert [one.spoken for one in call.exchanges] == [spoken.value if spoken else None]
-    await duet.steps.until(lambda: duet.steps.count(Step.INSTALL_RECORDED) > before)
+    await duet.steps.until(lambda: signed_answers(duet) > answered)
+    await duet.steps.until(lambda: installations(duet) > installed)
     await duet.assert_store_holds_good(use)
 
 
@@ -108,6 +119,7 @@ async def step_up(duet: Duet, way: Way, profile: int) -> None:
         slot = 1 if present != 1 else 2
         await duet.call(SetNetworkProfile(slot, data))
         await duet.call(SetVariables((VariableValue(PRIORITY, f"{slot},{present}"),)))
+    await duet.let_it_settle()
     await duet.came(profile)
     assert duet.station.profile == profile
     assert (await duet.record()).minimum_profile == profile
@@ -139,8 +151,7 @@ async def arrive(duet: Duet, way: Way, start: int) -> None:
         duet.give_root()
     await duet.start()
     if start == 0:
-        await duet.call(ChangePassword())
-        await duet.came(0)
+        await change_password(duet, 0)
     if start < 2:
         await duet.call(InstallCertificate(CSMS_ROOT, duet.root("csms")))
     for profile in range(start + 1, 3):
@@ -164,6 +175,7 @@ async def change_password(duet: Duet, profile: int) -> None:
     """A new password, which the station comes back with; the old one is forgotten at both ends."""
     before, known = duet.station.agent.flows.configuration.passwords(), (await duet.record()).password_hash
     await duet.call(ChangePassword())
+    await duet.let_it_settle()
     await duet.came(profile)
     record = await duet.record()
     assert not {*before} & {*duet.station.agent.flows.configuration.passwords()}
