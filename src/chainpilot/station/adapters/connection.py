@@ -43,6 +43,10 @@ QUIET_SECONDS: Final = 3.0
 LEAF_CHECK_SECONDS: Final = 600.0
 """Between two looks whether another client certificate has come into force."""
 
+_DRIVEN_OUT: Final = 1008
+"""WebSocket code (RFC 6455 section 7.4.1) by which a CSMS ends a connection that it doesn't want: of two stations with
+one id each would drive the other out, without a pause."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -113,7 +117,7 @@ class Connection:
         """One network, with every means that may serve; whatever is raised ends that and not the station."""
         chosen = self._itinerary.next(self._configuration.candidates())
         if chosen is None:
-            _log.error("there is no network to connect over")
+            self._tell(ConnectFailed(self._configuration.floor, self._config.csms_url, self._no_way()))
             return False
         slot, network = chosen
         try:
@@ -125,6 +129,16 @@ class Connection:
             self._tell(ConnectFailed(network.security_profile, network.url, why))
             self._end_upgrade(DialUndecided(why))
             return False
+
+    def _no_way(self) -> str:
+        """Why there is nothing to dial, and what to do."""
+        floor = self._configuration.floor
+        why = (
+            f"no network is set for security profile {floor}, over which the CSMS accepted this station, and there is "
+            f"no way back below it; set security_profile = {floor} and the URL that serves it"
+        )
+        _log.error("%s", why)
+        return why
 
     async def _connect(self, slot: int, network: Network) -> bool:
         """One connection from dialling to its end; whether the CSMS accepted the station over it."""
@@ -191,8 +205,8 @@ class Connection:
             self._link = None
             roots.rest_on_none()
             await socket.close(1000, "")
-        self._tell(Disconnected(str(link.end or "the connection is open")))
-        return accepted
+        self._tell(Disconnected(_end_in_words(link)))
+        return accepted and (link.end is None or link.end.code != _DRIVEN_OUT)
 
     async def _watch_client_leaf(self, target: Target) -> None:
         """Connect anew once another client certificate is the one to use (A02.08: in force from its notBefore)."""
@@ -239,6 +253,13 @@ class Connection:
         if done is not None and not done.done():
             done.set_exception(error)
             done.exception()  # looked at, if nobody waits any more
+
+
+def _end_in_words(link: OcppLink) -> str:
+    said = str(link.end or "the connection is open")
+    if link.end is None or link.end.code != _DRIVEN_OUT:
+        return said
+    return f"{said}; does another program, or another agent, work under this station's id?"
 
 
 async def _run(

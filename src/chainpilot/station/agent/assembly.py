@@ -60,7 +60,11 @@ def assemble(config: StationConfig, world: World) -> Flows:
         report=report,
         url_by_profile=config.urls,
     )
-    timekeeper, voices, roots = Timekeeper(clock, memory, report), Voices(), RootsInUse(security)
+    timekeeper, voices, roots = (
+        Timekeeper(clock, memory, report, assume_time_ok=config.assume_time_ok),
+        Voices(),
+        RootsInUse(security),
+    )
 
     def settings() -> Settings:
         return configuration.settings
