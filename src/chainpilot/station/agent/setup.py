@@ -67,7 +67,7 @@ class StationConfig:
     state_dir: Path | None = None
     """Where the agent keeps what it must not forget, readable by its user alone; None: in memory, for rehearsals."""
     assume_time_ok: bool = False
-    """For a clock known to be right: what was written down of it makes it untrusted no more (docs/reference/clock.md)."""
+    """For a clock known to be right: what was noted of it makes it untrusted no more (docs/reference/clock.md)."""
     use_ssl_default_verify_paths: bool = False
     """Whether the system's anchors count for the CSMS beside the store's (seed 002)."""
     vendor: str = "chainpilot"
