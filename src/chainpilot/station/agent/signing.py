@@ -24,18 +24,21 @@ from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.store import PendingCsr
+from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, SignCertificateSent, StationWatch
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import PncResponse, SignCertificateRequest, SignCertificateResponse
 from chainpilot.wire.pnc.words import GenericStatus
 
-__all__ = ["LEAF_TYPES_OF", "USES_OF", "CsrNotMade", "Signing"]
+__all__ = ["LEAF_TYPES_OF", "STORE_SECONDS", "USES_OF", "CsrNotMade", "Signing"]
 
 LEAF_TYPES_OF: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
 """OCPP's uses in the store's words."""
 USES_OF: Final = {kind: use for use, kind in LEAF_TYPES_OF.items()}
 """The store's words in OCPP's uses."""
 DOCUMENT: Final = "signing"
+STORE_SECONDS: Final = 30.0
+"""Before a store that couldn't be read is looked at again."""
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +153,12 @@ class Signing:
         try:
             while True:
                 self._news.clear()
-                due = await self._next()
+                try:
+                    due = await self._next()
+                except (VaultError, VaultBusy) as fault:
+                    _log.warning("the open requests can't be read now: %s", fault)
+                    await sleep_or(self._clock, STORE_SECONDS, self._news)
+                    continue
                 if due is None:
                     await self._news.wait()
                 elif due[1] > 0:
@@ -185,8 +193,8 @@ class Signing:
             await self._note({**self._rounds, key: Round(0, told.at, Reply.NONE)})
 
     async def _next(self) -> tuple[PendingCsr, float] | None:
-        """The request that is sent next, and in how many seconds."""
-        pending = await asyncio.to_thread(self._security.open_requests)
+        """The request that is sent next, and in how many seconds. Raises VaultError or VaultBusy."""
+        pending = await asyncio.to_thread(self._security.requests_waiting)
         await self._forget_all_but({one.csr.spki_hash for one in pending})
         waits = ((one, self._seconds_until(one)) for one in pending)
         due = [(one, wait) for one, wait in waits if wait is not None]
