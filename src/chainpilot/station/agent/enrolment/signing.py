@@ -24,12 +24,13 @@ from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.store import PendingCsr
+from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, SignCertificateSent, StationWatch
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import PncResponse, SignCertificateRequest, SignCertificateResponse
 from chainpilot.wire.pnc.words import GenericStatus
 
-__all__ = ["LEAF_TYPES_OF", "USES_OF", "CsrNotMade", "Signing"]
+__all__ = ["LEAF_TYPES_OF", "STORE_SECONDS", "USES_OF", "CsrNotMade", "Signing"]
 
 LEAF_TYPES_OF: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
 """OCPP's uses in the store's words."""
@@ -37,7 +38,7 @@ USES_OF: Final = {kind: use for use, kind in LEAF_TYPES_OF.items()}
 """The store's words in OCPP's uses."""
 DOCUMENT: Final = "signing"
 LOOK_SECONDS: Final = 30.0
-"""Between two looks at the store: other processes may make requests in it too."""
+"""Between two looks at the store: other processes may make requests in it too, and it may not be readable now."""
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +153,11 @@ class Signing:
         try:
             while True:
                 self._news.clear()
-                due = await self._next()
+                try:
+                    due = await self._next()
+                except (VaultError, VaultBusy) as fault:
+                    _log.warning("the open requests can't be read now: %s", fault)
+                    due = None
                 if due is None or due[1] > 0:
                     await sleep_or(self._clock, min(LOOK_SECONDS, due[1] if due else LOOK_SECONDS), self._news)
                 else:
@@ -185,8 +190,8 @@ class Signing:
             await self._note({**self._rounds, key: Round(0, told.at, Reply.NONE)})
 
     async def _next(self) -> tuple[PendingCsr, float] | None:
-        """The request that is sent next, and in how many seconds."""
-        pending = await asyncio.to_thread(self._security.open_requests)
+        """The request that is sent next, and in how many seconds. Raises VaultError or VaultBusy."""
+        pending = await asyncio.to_thread(self._security.requests_waiting)
         await self._forget_all_but({one.csr.spki_hash for one in pending})
         waits = ((one, self._seconds_until(one)) for one in pending)
         due = [(one, wait) for one, wait in waits if wait is not None]
