@@ -120,7 +120,7 @@ class Outbox:
             await self._room.wait()
 
     async def until_quiet(self, seconds: float, asked: Iterable[asyncio.Future[Any]]) -> None:
-        """Wait until calls in progress are answered and `asked` is done, nothing is written any more, or for so long."""
+        """Wait until calls in progress are answered and `asked` is done, nothing is written any more, or so long."""
         answering = asyncio.ensure_future(self._until_answered())
         timer = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + seconds))
         waited: set[asyncio.Future[Any]] = {answering, *asked}
