@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.version import OcppVersion
 from enrolling import LEAVES, PASSWORD, secc_name
 
-__all__ = ["AgentProcess", "Place"]
+__all__ = ["AgentProcess", "Place", "command"]
 
 PATIENCE = 60.0
 """Seconds until a test says that something never happened."""
@@ -92,6 +91,12 @@ class Place:
             memory.close()
 
 
+def command(config: Path) -> list[str]:
+    """What an operator types."""
+    program = [sys.executable, "-c", "from chainpilot.cli import main; main()"]
+    return [*program, "station", "--config", str(config), "run", "--json"]
+
+
 @dataclass
 class AgentProcess:
     """One life."""
@@ -103,17 +108,14 @@ class AgentProcess:
     changed: Callable[[], None] = lambda: None
     """Called for each line."""
 
-    async def start(self, *prefix: str, **environment: str) -> "AgentProcess":
-        """Begin; `prefix` is what runs the interpreter, if something does."""
-        program = [sys.executable, "-c", "from chainpilot.cli import main; main()"]
-        words = [*program, "station", "--config", str(self.place.config), "run", "--json"]
+    async def start(self, *words: str) -> "AgentProcess":
+        """Begin; `words` in place of the agent's own command, to run it in a world of its own."""
         self._news = asyncio.Event()
         self.process = await asyncio.create_subprocess_exec(
-            *prefix,
-            *words,
+            *(words or command(self.place.config)),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **environment},
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -141,6 +143,18 @@ class AgentProcess:
                 self._news.clear()
                 assert self.process.returncode is None, self.remarks
                 await self._news.wait()
+
+    async def told_back(self, line: str, answer: str) -> str:
+        """Say a line to whatever runs it, and wait for one on standard error that begins with `answer`."""
+        assert self.process.stdin is not None
+        before = len(self.remarks)
+        self.process.stdin.write(f"{line}\n".encode())
+
+        def found() -> list[str]:
+            return [text for text in self.remarks[before:] if text.startswith(answer)]
+
+        await self.until(lambda: bool(found()))
+        return found()[0].strip()
 
     def nudge(self) -> None:
         """Have `until` look again."""

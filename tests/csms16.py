@@ -127,6 +127,7 @@ class Served16(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
     async def route_message(self, raw_msg: str) -> None:
         """Take a frame; one that is none is a fault."""
         self.csms.frames.append(raw_msg)
+        self.csms.news.set()
         try:
             unpack(raw_msg)
         except OCPPError as error:
@@ -135,6 +136,8 @@ class Served16(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
 
     async def _handle_call(self, msg: Any) -> Any:
         """Noted once it is answered: what the test says then comes after the answer."""
+        if msg.action in self.csms.silent:
+            return None
         try:
             done = await super()._handle_call(msg)
         except OCPPError as error:
@@ -283,6 +286,8 @@ class Csms16:
     pki: Pki
     passwords: set[bytes] = field(default_factory=lambda: {PASSWORD.encode()})
     """With one of these a station is let in."""
+    silent: set[str] = field(default_factory=set)
+    """Actions that it reads and doesn't answer."""
     signs: bool = True
     """Whether it takes signing requests; what is signed, the test sends."""
     boot_answers: list[str] = field(default_factory=list)
@@ -355,6 +360,13 @@ class Csms16:
                 self.news.clear()
                 await self.news.wait()
         return self.upgrades[count - 1]
+
+    async def reads(self, text: str) -> None:
+        """Return once a frame with that text has come, answered or not."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(text in frame for frame in self.frames):
+                self.news.clear()
+                await self.news.wait()
 
     def all_of(self, action: str) -> list[dict[str, Any]]:
         """Every payload of that action, in order."""

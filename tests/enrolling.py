@@ -127,15 +127,15 @@ class Enrolling:
         assert_enrolled_once(self.security, self.directory, self.speech.use)
 
 
-def assert_enrolled_once(security: EvseSecurity, directory: Path, use: LeafUse) -> None:
-    """One certificate with its key in use, nothing beside them, nothing open, and nothing to complain about."""
+def assert_enrolled_once(security: EvseSecurity, directory: Path, use: LeafUse, *, still_open: int = 0) -> None:
+    """One certificate with its key in use, nothing beside them, nothing else open, and nothing to complain about."""
     info = security.get_leaf_certificate_info(LEAVES[use])
     assert info.status is GetCertificateInfoStatus.ACCEPTED, info.reason
     files = sorted(path.name for path in (directory / "client" / FOLDERS[use]).iterdir())
     leaves = [name for name in files if name.endswith(".pem") and "CHAIN" not in name]
     keys = [name for name in files if name.endswith((".key", ".tkey"))]
     assert (len(leaves), len(keys)) == (1, 1), files
-    assert security.open_requests() == ()
+    assert len(security.open_requests()) == still_open
     found = [one for one in security.checkup() if one.severity is not Severity.NOTICE]
     assert not [one for one in found if not one.code.startswith("Ocsp")], "OCSP answers are no part of an enrolment"
 

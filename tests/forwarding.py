@@ -46,8 +46,10 @@ PATIENCE: Final = 20.0
 DIALECTS: Final = (Dialect.H, Dialect.O, Dialect.V201)
 TURNED_AWAY: Final = "carrier"
 """A member of an answer in 1.6 that stands for all of it: the status of a DataTransfer without data."""
-Reply = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-"""From a message to its answer, both as the dialect writes them."""
+Message = dict[str, Any]
+"""As the dialect writes it."""
+Reply = Callable[[Message], Awaitable[Message]]
+"""From a message to its answer."""
 _VENDORS: Final = {Dialect.H: "iso15118", Dialect.O: "org.openchargealliance.iso15118pnc"}
 _TRIGGERS: Final = {Dialect.H: "ExtendedTriggerMessage", Dialect.O: "TriggerMessage", Dialect.V201: "TriggerMessage"}
 _CHAIN: Final = {
@@ -124,8 +126,11 @@ class Forwarder:
     async def _serve(self, connection: ServerConnection) -> None:
         made = _connection_201 if self.dialect is Dialect.V201 else _connection_16
         self.station = made(self, connection)
-        with suppress(ConnectionClosed):
-            await self.station.start()
+        working = asyncio.create_task(self.station.start())
+        await connection.wait_closed()
+        working.cancel()  # it may be in the middle of an answer that never comes
+        with suppress(ConnectionClosed, asyncio.CancelledError):
+            await working
 
 
 def _connection_16(csms: Forwarder, connection: ServerConnection) -> Any:

@@ -73,6 +73,8 @@ class IssuingCsms:
         self.issuers = {LeafUse.V2G: v2g, LeafUse.CSMS: own, None: own}
         self.dialects = {Dialect.H, Dialect.O, Dialect.S}
         """Those of 1.6 that it knows."""
+        self.delivers = True
+        """Whether it sends a certificate by itself."""
         self.redelivers = False
         """Whether it sends at a boot what was not confirmed."""
         self.known: dict[str, Known] = defaultdict(Known)
@@ -129,6 +131,8 @@ class _Issuing:
 
     async def deliver(self, key: str) -> None:
         """Send the certificate for that key, if the connection lasts."""
+        if not self.csms.delivers:
+            return
         known = self.csms.known[self.id]
         with suppress(ConnectionClosed, TimeoutError):
             known.answers[key].append(await self.bring(known.chains[key], known.use[key], key))
@@ -172,6 +176,7 @@ class _Served16(_Issuing, ocpp.v16.ChargePoint):  # type: ignore[misc]  # - the 
     @on("SecurityEventNotification")  # type: ignore[untyped-decorator] # - the library isn't typed
     def _event(self, type: str, timestamp: str, **_: Any) -> Any:  # noqa: A002 - the message's own name
         self.csms.known[self.id].events.append((type, timestamp))
+        self.csms.changed()
         return ocpp.v16.call_result.SecurityEventNotification()
 
     @on("SignCertificate")  # type: ignore[untyped-decorator] # - the library isn't typed
@@ -225,6 +230,11 @@ class _Served16(_Issuing, ocpp.v16.ChargePoint):  # type: ignore[misc]  # - the 
         message = "ExtendedTriggerMessage" if dialect is Dialect.H else "TriggerMessage"
         return str((await self.ask(dialect, message, {"requestedMessage": _SIGNS[use]})).get("status"))
 
+    async def install(self, pem: str) -> str:
+        """Install a V2G root; the status."""
+        inner = {"certificateType": "V2GRootCertificate", "certificate": pem}
+        return str((await self.ask(Dialect.H, "InstallCertificate", inner)).get("status"))
+
     async def set(self, name: str, value: str) -> str:
         """Change a configuration key; the status."""
         answer = await self.call(ocpp.v16.call.ChangeConfiguration(name, value))
@@ -264,6 +274,7 @@ class _Served201(_Issuing, ocpp.v201.ChargePoint):  # type: ignore[misc]  # - th
     @on("SecurityEventNotification")  # type: ignore[untyped-decorator] # - the library isn't typed
     def _event(self, type: str, timestamp: str, **_: Any) -> Any:  # noqa: A002 - the message's own name
         self.csms.known[self.id].events.append((type, timestamp))
+        self.csms.changed()
         return ocpp.v201.call_result.SecurityEventNotification()
 
     @on("SignCertificate")  # type: ignore[untyped-decorator] # - the library isn't typed
@@ -284,6 +295,10 @@ class _Served201(_Issuing, ocpp.v201.ChargePoint):  # type: ignore[misc]  # - th
     async def trigger(self, use: LeafUse) -> str:
         """Have the station ask for a certificate; its status."""
         return str((await self.call(ocpp.v201.call.TriggerMessage(_SIGNS[use]))).status)
+
+    async def install(self, pem: str) -> str:
+        """Install a V2G root; the status."""
+        return str((await self.call(ocpp.v201.call.InstallCertificate("V2GRootCertificate", pem))).status)
 
     async def set(self, name: str, value: str) -> str:
         """Set `Component.Variable`; the status."""

@@ -274,10 +274,12 @@ async def test_after_a_change_of_password_and_a_kill_the_station_comes_in(
         here.csms.greets = Asker(LeafUse.V2G)
         if is_taken:
             here.csms.known[place.name].password = NEW
-        for _ in range(2):
+        for visit in range(2):
             agent = await comes_in(here, place)
             failures = [line["why"] for line in agent.lines if line["event"] == "connect_failed"]
-            assert len(failures) == (0 if is_taken else 1), "the new one is tried first, then the one before it"
+            # of 1.6's key the octets are tried before the digits, which this CSMS wants; what worked is remembered
+            forms = 2 if version is OcppVersion.V16 else 1
+            assert len(failures) == (0 if is_taken and visit else forms - 1 if is_taken else forms)
             assert NEW not in str(agent.lines) + str(agent.remarks)
         if is_taken:
             here.csms.known[place.name].password = PASSWORD

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -25,7 +24,7 @@ from chainpilot.station.service import EvseSecurity
 from chainpilot.testpki.app import TestPki
 from chainpilot.wire.pnc.dialects import Dialect
 from clocks import SetClock
-from forwarding import DIALECTS, TURNED_AWAY, Forwarder, Reply, ask_responder, forwarder_at, signed_over_est
+from forwarding import DIALECTS, TURNED_AWAY, Forwarder, Message, Reply, ask_responder, forwarder_at, signed_over_est
 from programs import program
 from stations import running_station
 from stores import EVSE
@@ -134,9 +133,6 @@ class Scene:
         )
         assert "Response verify OK" in done.stderr, done.stderr
         return done.stdout
-
-
-Message = dict[str, Any]
 
 
 async def forwarded(message: Message) -> Message:

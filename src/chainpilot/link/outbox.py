@@ -120,7 +120,7 @@ class Outbox:
             await self._room.wait()
 
     async def until_quiet(self, seconds: float, asked: Iterable[asyncio.Future[Any]]) -> None:
-        """Wait until calls in progress are answered and `asked` is done, nothing is written any more, or so long."""
+        """Wait until calls under way are answered and `asked` is done, nothing can be written, or for that long."""
         answering = asyncio.ensure_future(self._until_answered())
         timer = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + seconds))
         waited: set[asyncio.Future[Any]] = {answering, *asked}

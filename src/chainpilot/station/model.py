@@ -296,6 +296,8 @@ class InstallOutcome:
     result: InstallCertificateResult
     reason: str | None = None
     update: CertificateStoreUpdate | None = None
+    is_disk_fault: bool = False
+    """Whether the store couldn't be read or written: that says nothing of the certificate, and may be over later."""
 
     @property
     def accepted(self) -> bool:

@@ -218,7 +218,7 @@ async def test_what_a_connection_has_shown_counts_at_once_and_is_written_down_on
         await configuration.password_worked(configuration.passwords()[0])
     assert configuration.on_trial is None
     assert [slot for slot, _ in configuration.candidates()] == [trial], "nothing below what worked is tried"
-    assert len(configuration.passwords()) == 1
+    assert len(configuration.passwords()) == 2, "what the new key spells, and its digits; nothing of before"
     assert not configuration.is_kept
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
     work = asyncio.create_task(configuration.run(clock))

@@ -597,3 +597,37 @@ class SlowMemory(PlainMemory):
 
 async def _report(reporting: Awaitable[None]) -> None:
     await reporting
+
+
+async def test_what_is_said_after_an_event_waits_until_that_is_told() -> None:
+    scene = Scene()
+    await scene.reporter(STARTUP, "first")
+    told = asyncio.create_task(scene.reporter.until_told())
+    line = ScriptedLine()
+    line.always_answers(NOTIFICATION, HELD)
+    async with scene.connected(line):
+        for text in ("first", "second"):
+            assert await heard(line, 1) == [text]
+            assert not told.done()
+            if text == "first":
+                await scene.reporter(STARTUP, "second")
+            line.release({})
+        await told
+        await scene.reporter(STARTUP, "third")
+        late = asyncio.create_task(scene.reporter.until_told())
+        assert await heard(line, 1) == ["third"]
+        assert not late.done()
+        line.release({})
+        await late
+
+
+@pytest.mark.parametrize("answer", [Silence(), Refusal(ErrorCode.INTERNAL_ERROR), Refusal(ErrorCode.NOT_SUPPORTED)])
+async def test_what_is_said_after_an_event_does_not_wait_for_a_csms_that_takes_none(answer: Silence | Refusal) -> None:
+    scene = Scene()
+    await scene.reporter(STARTUP, "first")
+    line = ScriptedLine()
+    line.always_answers(NOTIFICATION, answer)
+    async with scene.connected(line), asyncio.timeout(10):
+        await scene.reporter.until_told()
+        await scene.reporter(STARTUP, "second")
+        await scene.reporter.until_told()

@@ -110,6 +110,7 @@ def _firmware(world: World, report: Reporter) -> FirmwareUpdates:
         staging=world.staging or Path(),
         clock=world.clock,
         report=report,
+        events_told=report.until_told,
     )
 
 

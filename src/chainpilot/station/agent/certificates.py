@@ -101,9 +101,10 @@ class CertificateDesk:
         self._watch(CertificateReceived(use, outcome.result, outcome.reason))
         if outcome.accepted:
             return CertificateSignedResponse(GenericStatus.ACCEPTED)
-        await self._report(
-            SecurityEventType.INVALID_CHARGING_STATION_CERTIFICATE, f"{outcome.result.value}: {outcome.reason}"
-        )
+        if not outcome.is_disk_fault:  # the certificate may be good, and is taken when it comes again
+            await self._report(
+                SecurityEventType.INVALID_CHARGING_STATION_CERTIFICATE, f"{outcome.result.value}: {outcome.reason}"
+            )
         return CertificateSignedResponse(GenericStatus.REJECTED, outcome.result.value)
 
     async def install(self, asked: InstallCertificateRequest) -> InstallCertificateResponse:

@@ -115,7 +115,7 @@ class Installing(Access):
         outcome = self._change(
             command,
             flow,
-            lambda why: InstallOutcome(InstallCertificateResult.WRITE_ERROR, why),
+            lambda why: InstallOutcome(InstallCertificateResult.WRITE_ERROR, why, is_disk_fault=True),
             accepts=lambda answer: answer.accepted,
         )
         if outcome.update is not None:

@@ -4,6 +4,7 @@ Which events there are is `security_events`'; how they outlast a power cut is th
 (GetLog) is not handled here.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from datetime import datetime
@@ -56,6 +57,11 @@ class Reporter:
         self._queue = EventQueue(memory)
         self._unheard: Line | None = None
         """The connection whose CSMS doesn't know the message: while it lasts, events are only logged."""
+        self._at_rest = asyncio.Event()
+        """Set while nothing waits that could be sent now."""
+        self._pauses = False
+        self._noting = 0
+        """Events that are just being written down."""
 
     async def __call__(self, kind: SecurityEventType, tech_info: str | None = None, *, once: bool = False) -> None:
         """Note the event durably; it is sent when it can be. With `once` not while one of that type still waits.
@@ -64,7 +70,13 @@ class Reporter:
         """
         event = SecurityEvent(kind, self._clock.now(), _printable(tech_info))
         _log.info("security event %s: %s", kind.value, event.tech_info or "nothing more is known")
-        await self._queue.add(event, queued=self._unheard is None, once=once)
+        if not self._pauses:
+            self._at_rest.clear()
+        self._noting += 1
+        try:
+            await self._queue.add(event, queued=self._unheard is None, once=once)
+        finally:
+            self._noting -= 1
 
     async def attend(self, line: Line) -> None:
         """Send what waits and what is added, the oldest first, until cancelled; one connection at a time.
@@ -73,12 +85,20 @@ class Reporter:
             LinkClosed: the connection is gone; what wasn't confirmed is sent over the next one.
         """
         sending = _Sending(line)
+        self._at_rest.clear()
         try:
             while True:
                 await self._step(sending)
         finally:
             if self._unheard is line:
                 self._unheard = None
+
+    async def until_told(self) -> None:
+        """Return once what was reported before is told over the present connection, as far as the CSMS lets us now.
+
+        For what is to be said after an event (OCTT TC_080). While nobody attends it waits.
+        """
+        await self._at_rest.wait()
 
     def security_log(self, oldest: datetime | None, latest: datetime | None) -> tuple[SecurityEvent, ...]:
         """The log between two moments (each included; None is open); what couldn't be written down yet comes last.
@@ -95,6 +115,8 @@ class Reporter:
         self._queue.changed.clear()
         waiting = await self._queue.oldest()
         if waiting is None:
+            if not self._noting and not self._queue.changed.is_set():
+                self._at_rest.set()
             await self._until_changed(sending.retry_memory() if self._queue.troubled else None)
             return
         if self._unheard is sending.line:
@@ -125,7 +147,13 @@ class Reporter:
             await self._pause(sending.next_delay())
 
     async def _pause(self, seconds: float) -> None:
-        await self._clock.sleep_until(self._clock.monotonic() + seconds)
+        self._pauses = True
+        self._at_rest.set()
+        try:
+            await self._clock.sleep_until(self._clock.monotonic() + seconds)
+        finally:
+            self._pauses = False
+            self._at_rest.clear()
 
     async def _until_changed(self, seconds: float | None) -> None:
         """Return once there may be something to send, or that time is over."""

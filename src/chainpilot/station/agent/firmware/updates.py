@@ -29,7 +29,7 @@ from chainpilot.station.agent.firmware.orders import (
     notice_of,
 )
 from chainpilot.station.agent.firmware.record import FirmwareOrder, FirmwareRecord, ordered, reported, told
-from chainpilot.station.agent.firmware.states import UNSTOPPABLE
+from chainpilot.station.agent.firmware.states import EVENTS, UNSTOPPABLE
 from chainpilot.station.agent.firmware.work import FirmwareWork
 from chainpilot.station.agent.notices import tell
 from chainpilot.station.agent.ports import FirmwareInstaller, Line, Memory, MemoryFault, Report, Transfers
@@ -64,6 +64,7 @@ class FirmwareUpdates:
         staging: a directory of the agent's own for images; made where it is missing.
         clock: for appointed times and pauses.
         report: told of security events.
+        events_told: returns once what was reported is told too, as far as the CSMS lets us.
         limit: bytes of an image.
     """
 
@@ -77,12 +78,14 @@ class FirmwareUpdates:
         staging: Path,
         clock: Clock,
         report: Report,
+        events_told: Callable[[], Awaitable[None]] | None = None,
         limit: int = MAX_IMAGE,
     ) -> None:
         self._security = security
         self._can_install = installer is not None
         self._clock = clock
         self._report = report
+        self._events_told = events_told
         self._book = FirmwareBook(memory, clock)
         images = FirmwareImages(staging)
         self._work = FirmwareWork(self._book, security, transfers, installer, images=images, clock=clock, limit=limit)
@@ -128,7 +131,7 @@ class FirmwareUpdates:
     async def attend(self, line: Line) -> None:
         """Tell the statuses over this connection until it ends, in order; raises LinkClosed then.
 
-        A status waits until the security event that belongs to it was reported, which `run` does.
+        A status waits until the security event that belongs to it was reported, which `run` does, and told (TC_080).
         """
         self._release(self._held)
         while True:
@@ -138,6 +141,8 @@ class FirmwareUpdates:
                 await self._book.news.wait()
                 continue
             status = record.untold[0]
+            if status.status in EVENTS and self._events_told is not None:
+                await self._events_told()
             await tell(line, notice_of(line.version, status.status, status.request_id), self._clock)
             await self._book.change_surely(partial(told, status=status))
 
