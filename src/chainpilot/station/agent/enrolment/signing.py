@@ -30,7 +30,7 @@ from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import PncResponse, SignCertificateRequest, SignCertificateResponse
 from chainpilot.wire.pnc.words import GenericStatus
 
-__all__ = ["LEAF_TYPES_OF", "STORE_SECONDS", "USES_OF", "CsrNotMade", "Signing"]
+__all__ = ["LEAF_TYPES_OF", "LOOK_SECONDS", "USES_OF", "CsrNotMade", "Signing"]
 
 LEAF_TYPES_OF: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
 """OCPP's uses in the store's words."""
