@@ -72,10 +72,13 @@ def assemble(config: StationConfig, world: World) -> Flows:
     def voice() -> Speech | None:
         return voices.present
 
+    def why_untimed() -> str | None:
+        return timekeeper.why_untrusted
+
     return Flows(
         clock=clock,
         configuration=configuration,
-        certificates=CertificateDesk(security, settings, roots, report, world.watch),
+        certificates=CertificateDesk(security, settings, roots, report, world.watch, why_untimed=why_untimed),
         contracts=Contracts(
             security,
             memory,

@@ -26,6 +26,7 @@ from chainpilot.station.service import EvseSecurity
 from chainpilot.station.store import PendingCsr
 from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, SignCertificateSent, StationWatch
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import PncResponse, SignCertificateRequest, SignCertificateResponse
 from chainpilot.wire.pnc.words import GenericStatus
@@ -89,6 +90,7 @@ class Signing:
         """Sent over an earlier connection, and not answered: sent again at once over a new one."""
         self._news = asyncio.Event()
         self._making = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     async def enrol(self, use: LeafUse, *, common_name: str | None = None, again: bool = True) -> PendingCsr:
         """Have a certificate: `prepare`, and send the request as soon as there is a connection.
@@ -227,17 +229,21 @@ class Signing:
         request = SignCertificateRequest(pending.pem, use)
         try:
             answer = await speech.ask(request, dialect=self._dialects.get(key))
-        except CallTimedOut as error:
+        except (CallTimedOut, QueueFullError) as error:
             self._watch(SignCertificateAnswered(use, name, accepted=False, why=str(error)))
             return
         except (NotUnderstood, CallRefused) as error:
-            await self._settle(pending, told, Reply.REJECTED, str(error))
+            may_act = isinstance(error, CallRefused) or not error.is_unknown
+            await self._settle(pending, told, Reply.REJECTED, str(error), may_act=may_act)
             return
         reply = _reply(answer)
         await self._settle(pending, told, reply, None if reply is Reply.ACCEPTED else _why(answer))
 
-    async def _settle(self, pending: PendingCsr, told: Round, reply: Reply, why: str | None) -> None:
-        if reply is Reply.REJECTED:
+    async def _settle(
+        self, pending: PendingCsr, told: Round, reply: Reply, why: str | None, *, may_act: bool = False
+    ) -> None:
+        """Note what came of it; a CSMS that `may_act` on a request all the same keeps it, or a second would be made."""
+        if reply is Reply.REJECTED and not may_act:
             await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
         await self._note({**self._rounds, pending.csr.spki_hash: msgspec.structs.replace(told, reply=reply)})
         use, name = USES_OF[pending.kind], pending.csr.common_name
@@ -256,8 +262,9 @@ class Signing:
         """What can't be written down holds for this process: a request sent once too often does no harm."""
         self._rounds = rounds
         try:
-            data = msgspec.json.encode(_Rounds(1, rounds))
-            await asyncio.to_thread(self._memory.write, {DOCUMENT: data})
+            async with self._writing:  # the later state is what stays
+                data = msgspec.json.encode(_Rounds(1, self._rounds))
+                await asyncio.to_thread(self._memory.write, {DOCUMENT: data})
         except MemoryFault as fault:
             _log.warning("how often a request was sent isn't kept: %s", fault.why)
 
