@@ -188,8 +188,7 @@ class Served201(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
 
     @on(Action.security_event_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
     async def _event(self, **_: Any) -> Any:
-        if not self.csms.confirms_events:
-            await self.connection.wait_closed()
+        await self.csms.hears_events.wait()
         return call_result.SecurityEventNotification()
 
     @on(Action.sign_certificate)  # type: ignore[untyped-decorator] # - the library isn't typed
@@ -219,6 +218,12 @@ class Served201(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
         return call_result.Get15118EVCertificate("Accepted", self.csms.exi_response)
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Csms201:
     """What the test CSMS saw, and how it is to behave."""
@@ -240,8 +245,8 @@ class Csms201:
     boot_answers: list[str] = field(default_factory=list)
     interval: int = 300
     sign_status: str = "Accepted"
-    confirms_events: bool = True
-    """Whether it answers SecurityEventNotification; if not, it answers nothing more over that connection."""
+    hears_events: asyncio.Event = field(default_factory=_set)
+    """While it is clear no SecurityEventNotification is answered, nor anything that comes behind it."""
     authorizes: tuple[str, str | None] = ("Accepted", "Accepted")
     """idTokenInfo.status and certificateStatus."""
     ocsp_answers: dict[str, str] = field(default_factory=dict)
@@ -395,5 +400,8 @@ async def csms201_at(directory: Path, pki: Pki) -> AsyncIterator[Csms201]:
                 )
             )
             csms.ports[profile] = next(iter(server.sockets)).getsockname()[1]
-        yield csms
+        try:
+            yield csms
+        finally:
+            csms.hears_events.set()
     assert not csms.faults, "\n".join(csms.faults)

@@ -140,6 +140,27 @@ async def test_a_certificate_signed_that_cannot_be_read_is_refused_in_its_layer(
         assert await one.ask("CertificateSigned", one.chain(v2g.enrol(csr))) == "Accepted"
 
 
+@VERSIONS
+async def test_a_chain_of_a_megabyte_ends_the_connection_and_the_request_stays_open(
+    tmp_path: Path, v2g: Pki, back: Pki, version: OcppVersion
+) -> None:
+    async with met(tmp_path, v2g, back, version) as one:
+        talk = await one.begin()
+        csr = await one.open_request()
+        good = v2g.enrol(csr)
+        with assert_store_unchanged(one.store):
+            chain = one.chain(good * (1_000_000 // len(good)))
+            frame: list[Any] = [2, "q", "CertificateSigned", chain]
+            if version is V16:
+                carrier = {"vendorId": "iso15118", "messageId": "CertificateSigned", "data": json.dumps(chain)}
+                frame = [2, "q", "DataTransfer", carrier]
+            await talk.send(json.dumps(frame))
+            await talk.connection.wait_closed()
+            assert talk.connection.close_code == 1009
+            await one.begin()
+        await one.assert_takes(csr, v2g)
+
+
 ROOTS: dict[str, Callable[[Pki], str]] = {
     "a leaf": lambda pki: pki.server("localhost")[0].partition(END)[0] + END,
     "a root whose time is over": lambda _: root("Old Root", end=PAST).certificate.to_pem(),

@@ -48,6 +48,7 @@ __all__ = [
     "all_valid_infos",
     "expiry_days",
     "findings",
+    "has_leaf",
     "has_valid_ca",
     "installed_certificates",
     "installed_sub_cas",
@@ -131,6 +132,17 @@ def usable_infos(look: Look, layout: Layout, kind: LeafCertificateType, at: date
     if isinstance(offered, GetCertificateInfoResult):
         return ()
     return tuple(_info(look, layout, one, at, include_ocsp=False) for one in offered)
+
+
+def has_leaf(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> bool:
+    """Whether a leaf of that domain has its key and hasn't ended.
+
+    Raises:
+        VaultReadError: the leaves can't be listed; that is not the same as none.
+    """
+    look.names(layout.leaves[kind].certificates)
+    leaves = read_leaves(look, layout, kind)
+    return any(at <= stored.leaf.not_after and leaves.key_of(stored) is not None for stored in leaves.leaves)
 
 
 def expiry_days(look: Look, layout: Layout, kind: LeafCertificateType, at: datetime) -> int:

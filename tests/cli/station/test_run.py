@@ -8,7 +8,7 @@ import stat
 import weakref
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ import pytest
 
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
+from chainpilot.station.adapters.memory import SqliteMemory
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.watch import Connected, ConnectFailed, Disconnected, StationEvent
 from chainpilot.wire.version import OcppVersion
 from cli.station.runs import PROGRAM, station
 from csms import PASSWORD, STATION, Csms, csms_at
-from stores import EVSE, store_with
+from stores import EVSE, store_with, tree
 
 pytestmark = pytest.mark.anyio
 NOWHERE = "wss://localhost:9/ocpp"
@@ -97,10 +98,36 @@ def test_a_check_says_what_is_missing_and_leaves_no_trace(tmp_path: Path) -> Non
     before = sorted(tmp_path.rglob("*"))
     done = station(None, "--config", config, "run", "--check")
     assert done.code == 1
-    assert f"{STATION} would connect to {NOWHERE}, offering ocpp1.6" in done.out
+    assert f"{STATION} would connect to {NOWHERE}/{STATION}, offering ocpp1.6" in done.out
     assert f"install-ca-certificate FILE CSMS" in done.out  # noqa: F541 - as the program prints it
     assert sorted(tmp_path.rglob("*")) == before
     assert PASSWORD not in done.out + done.err
+
+
+def test_a_check_for_programs_is_one_object(tmp_path: Path, back: Pki) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back))
+    done = station(None, "--config", configured(tmp_path), "run", "--check", "--json")
+    told = done.told
+    assert (told["url"], told["security_profile"]) == (f"{NOWHERE}/{STATION}", 2)
+    assert len(told["missing"]) == 1
+    assert "V2G root" in told["missing"][0]
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbage"])
+def test_a_check_tells_of_a_lost_memory_and_leaves_that_to_the_agent_to_report(
+    tmp_path: Path, v2g: Pki, back: Pki, damage: str
+) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    SqliteMemory.open(tmp_path / "agent").close()
+    database = tmp_path / "agent/agent.db"
+    database.unlink() if damage == "gone" else database.write_bytes(b"no database at all")
+    before = tree(tmp_path / "agent")
+    done = station(None, "--config", configured(tmp_path), "run", "--check")
+    assert done.code == 1
+    assert "the memory of before" in done.out
+    assert tree(tmp_path / "agent") == before
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        assert memory.opened_anew is not None
 
 
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:

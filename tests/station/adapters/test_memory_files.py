@@ -569,3 +569,16 @@ def test_no_descriptor_stays_open_when_opening_is_refused(place: Path) -> None:
 
 def _steps() -> list[list[str]]:
     return [list(step) for step in _STEPS]
+
+
+def test_a_directory_that_is_somebody_elses_is_neither_used_nor_closed_to_them(tmp_path: Path) -> None:
+    place = tmp_path / "shared"
+    place.mkdir()
+    place.chmod(0o755)
+    (place / "theirs.txt").write_text("x")
+    with pytest.raises(MemoryFault, match="for the agent alone"):
+        SqliteMemory.open(place)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o755
+    (place / "theirs.txt").unlink()
+    SqliteMemory.open(place).close()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700

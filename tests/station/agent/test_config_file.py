@@ -67,6 +67,7 @@ allow_insecure = true
 profile_urls = { 2 = "wss://csms.example/two", 3 = "wss://csms.example/three" }
 versions = ["ocpp1.6"]
 use_ssl_default_verify_paths = true
+assume_time_ok = true
 vendor = "Maker"
 model = "M1"
 serial_number = "7"
@@ -122,6 +123,8 @@ def test_every_setting_can_be_made_in_the_file() -> None:
         ({"versions": []}, "versions: at least one"),
         ({"versions": ["ocpp1.5"]}, "none of ocpp2.0.1, ocpp1.6"),
         ({"enrols": ["MO"]}, "none of"),
+        ({"state_dir": "/var/lib/chainpilot/certs/agent"}, "must lie apart"),
+        ({"state_dir": "/var/lib/chainpilot"}, "must lie apart"),
         ({"settings": {"pnc": True}}, "the nearest is pnc_enabled"),
         ({"settings": {"pnc_enabled": 1}}, "is true or false"),
         ({"settings": {"cert_signing_wait_minimum": -1}}, "isn't negative"),
@@ -146,6 +149,11 @@ def test_what_is_needed_is_missed_by_name(name: str) -> None:
 def test_a_file_without_the_table_is_told_so() -> None:
     with pytest.raises(StationConfigError, match="no such table"):
         read_agent_table(read_store_file('certs_dir = "certs"'))
+
+
+def test_the_url_of_the_profile_that_it_begins_with_may_stand_among_the_others() -> None:
+    held = initial_settings(config(profile_urls={"2": "wss://two.example", "3": "wss://three.example"}))
+    assert [one.url for one in held.networks.values()] == ["wss://two.example"]
 
 
 def test_the_password_is_in_no_repr() -> None:

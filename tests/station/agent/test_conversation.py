@@ -105,6 +105,7 @@ async def conversing(
         clock=clock,
         watch=talk.events.put_nowait,
     )
+    await talk.agent.flows.timekeeper.begin()
     link = OcppLink(near, lambda action, payload: conversation.answer(action, payload), clock=clock)  # noqa: PLW0108 - it is made below
     conversation = talk.agent.converse(link, on_accepted=on_accepted)
     task = asyncio.gather(link.run(), conversation.run())
@@ -182,7 +183,8 @@ async def test_every_answer_to_a_request_is_told_in_words(
         assert told.accepted is accepted
         assert (words or "") in (told.why or "")
         (pending,) = await asyncio.to_thread(talk.store.open_requests)
-        assert pending.with_csms is accepted
+        may_be_at_work = words in {"unreadably", "no status"}
+        assert pending.with_csms is (accepted or may_be_at_work)
 
 
 async def test_a_request_without_an_answer_is_told_and_sent_again_when_asked(tmp_path: Path, v2g: Pki) -> None:

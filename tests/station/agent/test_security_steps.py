@@ -151,14 +151,16 @@ async def test_giving_up_a_network_that_is_not_on_trial_changes_nothing() -> Non
     assert configuration.settings == before
 
 
-async def test_a_step_up_with_nothing_behind_it_is_never_given_up() -> None:
+async def test_behind_a_step_up_that_is_given_up_stands_what_worked_last_whatever_the_priority_says() -> None:
     configuration = await open_configuration()
     await change(configuration, "SecurityProfile", "2")
     trial = configuration.on_trial
     assert trial is not None
     assert (await set_variable(configuration, PRIORITY, str(trial))).attribute_status is SetVariableStatus.ACCEPTED
+    (worked,) = set(_slots(configuration)) - {trial}
+    assert _slots(configuration) == [trial, worked]
     await configuration.gave_up(trial)
-    assert _slots(configuration) == [trial]
+    assert _slots(configuration) == [worked]
 
 
 async def test_the_old_network_accepted_again_leaves_the_trial_for_another_try() -> None:

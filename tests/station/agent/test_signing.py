@@ -144,6 +144,37 @@ async def test_tc_a_23_without_its_certificate_a_request_is_sent_at_0_w_and_3w_a
     assert len(line.said) == 3
 
 
+async def test_a_store_that_can_not_be_read_for_a_while_forgets_no_request_and_how_often_it_was_sent(
+    bench: Bench,
+) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", ACCEPTED)
+    await bench.signing.enrol(LeafUse.V2G)
+    records = bench.store.layout.pending
+    away = records.with_name("away")
+    async with bench.over(line):
+        first = await line.heard("SignCertificate")
+        await bench.until_answered(1)
+        await bench.clock.until_somebody_sleeps(until=W)
+        records.rename(away)
+        records.symlink_to(records.name)  # nobody can list a link that leads to itself
+        with pytest.raises(CsrNotMade):
+            await bench.signing.prepare(LeafUse.V2G)
+        bench.clock.advance(W)
+        await bench.clock.until_somebody_sleeps(until=LOOK_SECONDS)
+        assert line.is_silent
+        records.unlink()
+        away.rename(records)
+        bench.clock.advance(LOOK_SECONDS)
+        second = await line.heard("SignCertificate")
+        await bench.until_answered(2)
+        assert csr_of(second) == csr_of(first)
+        await bench.passes(2 * W)
+        await line.heard("SignCertificate")
+        await bench.until_answered(3)
+    assert len(line.said) == 3
+
+
 async def test_w_0_never_repeats(bench: Bench) -> None:
     bench.settings = replace(SETTINGS, cert_signing_wait_minimum=0)
     line = ScriptedLine()

@@ -1,5 +1,6 @@
 """Security events of an OCPP 2.0.1 station, use case A04: which there are, none lost, all in the log."""
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from ocpp.v201 import call
 
 from casework201 import Case, at_work, back, renew, reset, set_variable, station_of, trigger
 from certs import csms_pki
+from chainpilot.link.watch import FrameSeen
 from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.watch import ConnectFailed
 from clocks import SetClock
@@ -137,17 +139,34 @@ async def test_a04_events_of_an_outage_outlast_a_restart(tmp_path: Path) -> None
 async def test_a04_an_event_that_was_not_confirmed_is_told_again(tmp_path: Path) -> None:
     async with at_work(tmp_path) as case:
         await started(case)
-        case.csms.confirms_events = False
+        case.csms.hears_events.clear()
         await case.running.station.agent.report(SecurityEventType.TAMPER_DETECTION_ACTIVATED)
         first = await case.csms.event("TamperDetectionActivated")
-        case.csms.confirms_events = True
-        await case.reconnected()
+        await case.station.drop()
+        case.csms.hears_events.set()
+        await case.again()
         again = await case.csms.event("TamperDetectionActivated")
         assert again.payload == first.payload
         await is_quiet(case)
         await case.reconnected()
         await is_quiet(case)
         assert len(case.csms.events("TamperDetectionActivated")) == 2
+
+
+async def test_a04_a_reset_is_answered_while_the_csms_is_busy_with_an_event(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as case:
+        await started(case)
+        case.csms.hears_events.clear()
+        await case.running.station.agent.report(SecurityEventType.TAMPER_DETECTION_ACTIVATED)
+        await case.csms.event("TamperDetectionActivated")
+        asking = asyncio.create_task(reset(case.station))
+        await case.running.until(FrameSeen, direction="received", action="Reset")
+        await case.running.until(FrameSeen, direction="sent", action="Reset")
+        case.csms.hears_events.set()
+        await asking
+        await case.again()
+        await case.csms.event("ResetOrReboot")
+        assert len(case.csms.events("TamperDetectionActivated")) == 1
 
 
 async def test_a04_the_security_log_has_all_of_them(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ COMMANDS: dict[str, Command] = {
     "get_leaf_certificate_info with OCSP": lambda _, store: store.get_leaf_certificate_info(V2G, include_ocsp=True),
     "get_all_valid_certificates_info": lambda _, store: store.get_all_valid_certificates_info(V2G),
     "get_leaf_expiry_days_count": lambda _, store: store.get_leaf_expiry_days_count(V2G),
+    "has_leaf": lambda _, store: store.has_leaf(V2G),
     "usable_leaves": lambda _, store: store.usable_leaves(V2G),
     "leaves_due": lambda world, store: store.leaves_due(world.leaf.certificate.not_after.replace(year=2099)),
     "get_v2g_ocsp_request_data": lambda _, store: store.get_v2g_ocsp_request_data(),

@@ -81,6 +81,8 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
         "get_all_valid_certificates_info": lambda: store.get_all_valid_certificates_info(V2G, include_ocsp=True),
         "get_key_pair": lambda: first.get_key_pair(V2G, "PEM"),
         "get_leaf_expiry_days_count": lambda: store.get_leaf_expiry_days_count(V2G),
+        "has_leaf": lambda: store.has_leaf(V2G),
+        "requests_waiting": store.requests_waiting,
         "usable_leaves": lambda: store.usable_leaves(V2G),
         "leaves_due": lambda: store.leaves_due(NOON.replace(year=2099)),
         "get_v2g_ocsp_request_data": store.get_v2g_ocsp_request_data,

@@ -40,8 +40,17 @@ MAX_DELAY: Final = 120.0
 """Seconds between two tries at most: a CSMS that is back is found within two minutes."""
 QUIET_SECONDS: Final = 3.0
 """For the CSMS's answers, and ours, before the station ends a connection: a round trip on a poor modem."""
+SHORT_SECONDS: Final = 60.0
+SHORT_ONES: Final = 3
+"""So many connections that the CSMS accepted and that ended so soon count as if they had worked; further ones don't."""
+BOOT_SECONDS: Final = 900.0
+"""That the CSMS may take to accept the station, where another network may serve: three boots at the usual interval."""
 LEAF_CHECK_SECONDS: Final = 600.0
 """Between two looks whether another client certificate has come into force."""
+
+_DRIVEN_OUT: Final = 1008
+"""WebSocket code (RFC 6455 section 7.4.1) by which a CSMS ends a connection that it doesn't want: of two stations with
+one id each would drive the other out, without a pause."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,11 +83,13 @@ class Connection:
 
     async def run(self) -> None:
         """Connect, work, connect again with growing delays; ends only by cancelling."""
-        failures = 0
+        failures = short = 0
         try:
             while True:
+                begun = self._clock.monotonic()
                 worked = await self._try_once()
-                failures = 0 if worked else failures + 1
+                short = short + 1 if self._clock.monotonic() - begun < SHORT_SECONDS and not self._hurry.is_set() else 0
+                failures = max(0, short - SHORT_ONES) if worked else failures + 1
                 if not self._hurry.is_set():
                     delay = min(MAX_DELAY, FIRST_DELAY * 2 ** min(failures, 10)) * self._jitter()
                     await sleep_or(self._clock, delay, self._hurry)
@@ -113,7 +124,7 @@ class Connection:
         """One network, with every means that may serve; whatever is raised ends that and not the station."""
         chosen = self._itinerary.next(self._configuration.candidates())
         if chosen is None:
-            _log.error("there is no network to connect over")
+            self._tell(ConnectFailed(self._configuration.floor, self._config.csms_url, self._no_way()))
             return False
         slot, network = chosen
         try:
@@ -123,8 +134,19 @@ class Connection:
             _log.error("incident %s: the connection ended by %s", incident, outline(error))
             why = f"the station failed at it ({type(error).__name__}); the log has incident {incident}"
             self._tell(ConnectFailed(network.security_profile, network.url, why))
+            self._itinerary.failed(self._configuration.candidates(), self._attempts)
             self._end_upgrade(DialUndecided(why))
             return False
+
+    def _no_way(self) -> str:
+        """Why there is nothing to dial, and what to do."""
+        floor = self._configuration.floor
+        why = (
+            f"no network is set for security profile {floor}, over which the CSMS accepted this station, and there is "
+            f"no way back below it; set security_profile = {floor} and the URL that serves it"
+        )
+        _log.error("%s", why)
+        return why
 
     async def _connect(self, slot: int, network: Network) -> bool:
         """One connection from dialling to its end; whether the CSMS accepted the station over it."""
@@ -145,8 +167,10 @@ class Connection:
         """Dial with one password, root or certificate after the other, as long as another one may help."""
         while True:
             target = await self._approach.target(network)
+            if (why := self._objection_to_the_time(target)) is not None:
+                self._tell(ConnectFailed(target.profile, target.url, why))
+                return None  # nothing was tried, so nothing is given up
             try:
-                self._check_time(target)
                 return await dial(target, self._security), target
             except (DialRefused, DialUndecided, ProfileNotReady) as error:
                 _log.warning("not connected: %s", error.why)
@@ -157,10 +181,10 @@ class Connection:
                     await self._failed(slot, error)
                     return None
 
-    def _check_time(self, target: Target) -> None:
+    def _objection_to_the_time(self, target: Target) -> str | None:
         why = self._agent.flows.timekeeper.why_untrusted
-        if why is not None and target.profile in (2, 3):
-            raise ProfileNotReady(f"the CSMS's certificate can't be judged: {why}")
+        is_needed = why is not None and target.profile in (2, 3)
+        return f"the CSMS's certificate can't be judged: {why}" if is_needed else None
 
     async def _converse(self, socket: CsmsSocket, slot: int, target: Target) -> bool:
         network = self._configuration.settings.networks.get(slot)
@@ -186,13 +210,24 @@ class Connection:
             roots.rest_on(socket.anchor)
         self._link = link
         try:
-            await _run(link.run(), conversation.run(), self._watch_client_leaf(target))
+            await _run(
+                link.run(),
+                conversation.run(),
+                self._watch_client_leaf(target),
+                self._bound_the_boot(link, lambda: accepted),
+            )
         finally:
             self._link = None
             roots.rest_on_none()
             await socket.close(1000, "")
-        self._tell(Disconnected(str(link.end or "the connection is open")))
-        return accepted
+        self._tell(Disconnected(_end_in_words(link)))
+        return accepted and (link.end is None or link.end.code != _DRIVEN_OUT)
+
+    async def _bound_the_boot(self, link: OcppLink, is_accepted: Callable[[], bool]) -> None:
+        """A network that lets us in and never accepts us must not keep us from another one."""
+        await self._clock.sleep_until(self._clock.monotonic() + BOOT_SECONDS)
+        if not is_accepted() and len(self._configuration.candidates()) > 1:
+            await link.close(1000, "the station was not accepted")
 
     async def _watch_client_leaf(self, target: Target) -> None:
         """Connect anew once another client certificate is the one to use (A02.08: in force from its notBefore)."""
@@ -225,13 +260,16 @@ class Connection:
     async def _failed(self, slot: int, error: DialRefused | DialUndecided | ProfileNotReady) -> None:
         """A network failed: its turn may be over, and with it a step up to a higher profile."""
         is_upgrade = self._upgrade is not None and self._configuration.on_trial == slot
-        settings = self._configuration.settings
-        attempts = 1 if is_upgrade else settings.network_profile_connection_attempts
+        attempts = 1 if is_upgrade else self._attempts
         if self._itinerary.failed(self._configuration.candidates(), attempts) or is_upgrade:
             await self._configuration.gave_up(slot)
         if is_upgrade:
             self._hurry.set()
             self._end_upgrade(error)
+
+    @property
+    def _attempts(self) -> int:
+        return self._configuration.settings.network_profile_connection_attempts
 
     def _end_upgrade(self, error: ChainpilotError) -> None:
         """End a change of profile that failed; the network that worked is tried next."""
@@ -241,15 +279,19 @@ class Connection:
             done.exception()  # looked at, if nobody waits any more
 
 
-async def _run(
-    link: Coroutine[Any, Any, None], conversation: Coroutine[Any, Any, None], beside: Coroutine[Any, Any, None]
-) -> None:
+def _end_in_words(link: OcppLink) -> str:
+    said = str(link.end or "the connection is open")
+    if link.end is None or link.end.code != _DRIVEN_OUT:
+        return said
+    return f"{said}; does another program, or another agent, work under this station's id?"
+
+
+async def _run(link: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:
     """All of them until the connection is closed; what fails ends it and is raised."""
-    tasks = [asyncio.create_task(one) for one in (link, conversation, beside)]
-    running, speaking, other = tasks
+    running, *others = tasks = [asyncio.create_task(one) for one in (link, *beside)]
     try:
         while not running.done():
-            waited = [running, *(task for task in (speaking, other) if not task.done())]
+            waited = [running, *(task for task in others if not task.done())]
             done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()

@@ -274,7 +274,9 @@ def _present_client_certificate(context: ssl.SSLContext, security: EvseSecurity,
         # a password is always at hand: without one OpenSSL would ask on the terminal
         context.load_cert_chain(info.certificate or info.certificate_single or "", info.key, lambda: password)
     except (OSError, ssl.SSLError) as error:
-        raise ProfileNotReady(f"the client certificate can't be used: {error}") from error
+        unusable = ProfileNotReady(f"the client certificate can't be used: {error}")
+        unusable.blame = Mean.CLIENT  # the one before it may be
+        raise unusable from error
 
 
 def anchor_of(tls: Any) -> Certificate | None:

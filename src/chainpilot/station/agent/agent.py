@@ -27,6 +27,7 @@ from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Ho
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.service import EvseSecurity
+from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import StationWatch
 from chainpilot.wire.pnc.words import CertificateAction
 
@@ -34,6 +35,8 @@ __all__ = ["Agent"]
 
 RESTART_SECONDS: Final = 60.0
 """Before a part that failed is begun again."""
+INVALID_SECONDS: Final = 60.0
+"""Between two reports of frames that nobody can read: whoever floods a station with them must not fill its log."""
 MISSING_SECONDS: Final = 3600.0
 """Between two looks whether a leaf is missing that the station asks for by itself."""
 
@@ -86,6 +89,7 @@ class Agent:
         self._clock = clock
         self._enrols = config.enrols
         self._reports: set[asyncio.Future[None]] = set()
+        self._next_invalid = 0.0
         world = World(
             security=security,
             memory=memory,
@@ -171,7 +175,9 @@ class Agent:
 
     def hear_frame(self, frame: FrameSeen) -> None:
         """A frame went over the line: one that nobody can read is a security event, once until it was told."""
-        if frame.direction == "received" and frame.kind == "MALFORMED":
+        now = self._clock.monotonic()
+        if frame.direction == "received" and frame.kind == "MALFORMED" and now >= self._next_invalid:
+            self._next_invalid = now + INVALID_SECONDS
             report = self.flows.report(SecurityEventType.INVALID_MESSAGES, frame.summary or "malformed", once=True)
             task = asyncio.ensure_future(report)
             self._reports.add(task)
@@ -226,12 +232,18 @@ class Agent:
         await self.flows.signing.enrol(use, common_name=common_name, again=False)
 
     async def _ask_for_what_is_missing(self) -> None:
-        """Ask for each leaf that the station has none of and is to ask for by itself; again every hour."""
+        """Ask for each leaf that the station has none of and is to ask for by itself; again every hour.
+
+        One that begins later isn't missing, and none is while the clock or the store can't tell.
+        """
         while self._enrols:
+            await self.flows.timekeeper.wait_trusted()
             for use in self._enrols:
-                found = await asyncio.to_thread(self._security.usable_leaves, LEAF_TYPES_OF[use])
-                if not found:
-                    await self._enrol_if_possible(use)
+                try:
+                    if not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use]):
+                        await self._enrol_if_possible(use)
+                except (VaultError, VaultBusy) as fault:
+                    _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
             await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
 
     async def _enrol_if_possible(self, use: LeafUse) -> None:

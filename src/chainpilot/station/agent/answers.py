@@ -41,7 +41,7 @@ from chainpilot.wire.pnc.messages import (
 )
 from chainpilot.wire.pnc.words import MessageTrigger, TriggerMessageStatus
 from chainpilot.wire.schema import Message, SchemaBreach, read_message, write_message
-from chainpilot.wire.security import GetLog
+from chainpilot.wire.security import GetLog, UpdateFirmwareStatus
 from chainpilot.wire.version import OcppVersion
 
 __all__ = ["Answers"]
@@ -114,9 +114,19 @@ class Answers:
             case GetLog():
                 return await flows.logs.order(version, asked)
             case ocpp16.SignedUpdateFirmware() | ocpp201.UpdateFirmware():
-                return await flows.firmware.order(version, asked)
+                return await self._update(version, asked)
             case _:
                 raise RpcFault(ErrorCode.NOT_IMPLEMENTED, "this station doesn't know the action")
+
+    async def _update(
+        self, version: OcppVersion, asked: ocpp16.SignedUpdateFirmware | ocpp201.UpdateFirmware
+    ) -> tuple[Message, FollowUp]:
+        if self._flows.timekeeper.is_trusted:
+            return await self._flows.firmware.order(version, asked)
+        if isinstance(asked, ocpp16.SignedUpdateFirmware):
+            return ocpp16.SignedUpdateFirmwareResponse(UpdateFirmwareStatus.REJECTED), None
+        why = ocpp201.StatusInfo("ClockNotTrusted", "whether the signing certificate holds can't be judged now")
+        return ocpp201.UpdateFirmwareResponse(UpdateFirmwareStatus.REJECTED, why), None
 
     async def _configure(self, asked: _Setting) -> Message:
         configuration = self._flows.configuration

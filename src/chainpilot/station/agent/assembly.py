@@ -60,7 +60,11 @@ def assemble(config: StationConfig, world: World) -> Flows:
         report=report,
         url_by_profile=config.urls,
     )
-    timekeeper, voices, roots = Timekeeper(clock, memory, report), Voices(), RootsInUse(security)
+    timekeeper, voices, roots = (
+        Timekeeper(clock, memory, report, assume_time_ok=config.assume_time_ok),
+        Voices(),
+        RootsInUse(security),
+    )
 
     def settings() -> Settings:
         return configuration.settings
@@ -68,10 +72,13 @@ def assemble(config: StationConfig, world: World) -> Flows:
     def voice() -> Speech | None:
         return voices.present
 
+    def why_untimed() -> str | None:
+        return timekeeper.why_untrusted
+
     return Flows(
         clock=clock,
         configuration=configuration,
-        certificates=CertificateDesk(security, settings, roots, report, world.watch),
+        certificates=CertificateDesk(security, settings, roots, report, world.watch, why_untimed=why_untimed),
         contracts=Contracts(
             security,
             memory,

@@ -79,18 +79,34 @@ class CertificateDesk:
         roots: RootsInUse,
         report: Report,
         watch: StationWatch,
+        *,
+        why_untimed: Callable[[], str | None],
     ) -> None:
+        """Answer nothing yet.
+
+        Args:
+            security: the store.
+            settings: the present ones.
+            roots: what the connection rests on.
+            report: told of what bears on security.
+            watch: told of what the CSMS did.
+            why_untimed: why the clock can't be trusted now; None: it can. Nothing is installed without it.
+        """
         self._security = security
         self._settings = settings
         self._roots = roots
         self._report = report
         self._watch = watch
+        self._why_untimed = why_untimed
         self._changing = asyncio.Lock()
         """One change at a time: what a check of the roots saw must hold when the change is made."""
 
     async def take_leaf(self, signed: CertificateSignedRequest, dialect: Dialect) -> CertificateSignedResponse:
         """Verify and install a leaf with its chain; the old one stays until the new one is in force and worked."""
         use = _use_of(signed, dialect)
+        if (why := self._why_untimed()) is not None:
+            _log.warning("a certificate is not installed, since its validity can't be judged: %s", why)
+            return CertificateSignedResponse(GenericStatus.REJECTED, "ClockNotTrusted")
         chain, limit = signed.certificate_chain, self._settings().certificate_signed_max_chain_size
         if len(chain) > limit:
             result = InstallCertificateResult.INVALID_FORMAT
@@ -112,6 +128,9 @@ class CertificateDesk:
         domain = _DOMAINS.get(asked.certificate_type)
         if domain is None:
             return InstallCertificateResponse(InstallCertificateStatus.REJECTED, "NoSuchStore")
+        if (why := self._why_untimed()) is not None:
+            _log.warning("a root is not installed, since its validity can't be judged: %s", why)
+            return InstallCertificateResponse(InstallCertificateStatus.FAILED, "ClockNotTrusted")
         async with self._changing:
             outcome = await asyncio.to_thread(self._security.install_ca, asked.certificate, domain)
         if outcome.accepted:

@@ -55,6 +55,7 @@ class AgentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile_urls: dict[str, str] = {}
     """Where other security profiles are served, by profile."""
     versions: tuple[str, ...] = tuple(one.value for one in VERSIONS)
+    assume_time_ok: bool = False
     use_ssl_default_verify_paths: bool = False
     vendor: str = "chainpilot"
     model: str = "station"
@@ -91,6 +92,7 @@ class AgentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             profile_urls={_profile(name): url for name, url in self.profile_urls.items()},
             versions=tuple(_version(one) for one in self.versions),
             state_dir=folder / self.state_dir,
+            assume_time_ok=self.assume_time_ok,
             use_ssl_default_verify_paths=self.use_ssl_default_verify_paths,
             vendor=self.vendor,
             model=self.model,

@@ -36,6 +36,7 @@ from chainpilot.station.model import (
     OCSPRequestData,
 )
 from chainpilot.station.service import EvseSecurity
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.messages import (
     GetCertificateStatusRequest,
     GetCertificateStatusResponse,
@@ -230,7 +231,7 @@ class OcspUpkeep:
         request = GetCertificateStatusRequest((OcspRequestData(subject, entry.responder_url),))
         try:
             answer = await voice.ask(request)
-        except (CallRefused, CallTimedOut) as error:
+        except (CallRefused, CallTimedOut, QueueFullError) as error:
             return None, str(error)
         except NotUnderstood as error:
             if error.is_unknown:

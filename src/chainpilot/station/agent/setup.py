@@ -66,6 +66,8 @@ class StationConfig:
     """Of OCPP that are offered, the best liked first."""
     state_dir: Path | None = None
     """Where the agent keeps what it must not forget, readable by its user alone; None: in memory, for rehearsals."""
+    assume_time_ok: bool = False
+    """For a clock known to be right: what was noted of it makes it untrusted no more (docs/reference/clock.md)."""
     use_ssl_default_verify_paths: bool = False
     """Whether the system's anchors count for the CSMS beside the store's (seed 002)."""
     vendor: str = "chainpilot"
@@ -97,12 +99,14 @@ class StationConfig:
             _check_url("profile3_url", self.profile3_url)
         for profile, url in self.profile_urls.items():
             _check_url(f"profile_urls.{profile}", url)
+        if self.state_dir is not None:
+            _check_apart(self.state_dir, self.store.certs_dir)
 
     @property
     def urls(self) -> Mapping[int, str]:
         """Where each profile is served, as far as it was said."""
         third = {3: self.profile3_url} if self.profile3_url else {}
-        return {**self.profile_urls, **third, self.security_profile: self.csms_url}
+        return {self.security_profile: self.csms_url, **third, **self.profile_urls}
 
 
 def address(url: str, station_id: str) -> str:
@@ -117,7 +121,7 @@ def address(url: str, station_id: str) -> str:
 
 def initial_settings(config: StationConfig) -> Settings:
     """The settings that hold until the CSMS changes one."""
-    network = Network(config.csms_url, config.security_profile)
+    network = Network(config.urls[config.security_profile], config.security_profile)
     return replace(
         config.settings,
         organisation=config.organisation,
@@ -129,6 +133,13 @@ def initial_settings(config: StationConfig) -> Settings:
         additional_root_certificate_check=config.store.additional_root_certificate_check,
         certificate_store_max_length=config.store.max_certificates,
     )
+
+
+def _check_apart(state: Path, certs: Path) -> None:
+    """What is the agent's alone can't lie among what others read."""
+    one, other = state.absolute(), certs.absolute()
+    if one == other or other in one.parents or one in other.parents:
+        raise StationConfigError("state_dir", f"{state} and the certificates directory {certs} must lie apart")
 
 
 def _check_url(key: str, text: str) -> None:

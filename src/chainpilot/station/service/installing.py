@@ -166,6 +166,16 @@ class Installing(Access):
         """
         return self._look("open_requests", lambda look: requests.open_requests(look, self._layout), lambda _: ())
 
+    def requests_waiting(self) -> tuple[PendingCsr, ...]:
+        """`open_requests` for whoever must not take a store that can't be read for one without any.
+
+        Raises:
+            VaultError: the records can't be read.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return requests.open_requests(look, self._layout)
+
     def mark_request(self, pending: PendingCsr, *, with_csms: bool) -> None:
         """Note whether a CSMS has this request: handed over and not refused, it serves past its lifetime too."""
         self._change(

@@ -189,6 +189,16 @@ class Telling(Access):
             lambda _: (),
         )
 
+    def has_leaf(self, certificate_type: LeafCertificateType) -> bool:
+        """Whether a leaf of that domain has its key and hasn't ended, be it one that begins later.
+
+        Raises:
+            VaultError: the store can't be read; that is not the same as none.
+            VaultBusy: a change took too long.
+        """
+        with self._vault.look() as look:
+            return inventory.has_leaf(look, self._layout, certificate_type, self._clock.now())
+
     def get_leaf_expiry_days_count(self, certificate_type: LeafCertificateType | str) -> int:
         """Whole days until the leaf in use ends; 0 when there is none."""
         kind = read_member(LeafCertificateType, certificate_type)

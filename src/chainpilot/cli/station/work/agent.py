@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import sys
-from dataclasses import replace
 from typing import Any, Final
 
 import typer
@@ -13,9 +12,10 @@ from chainpilot.cli.exits import Exit
 from chainpilot.cli.signals import until_told_to_stop
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line, fault_exit
+from chainpilot.cli.station.work.checking import tell_check
 from chainpilot.cli.station.work.happenings import facts_of, words_of
 from chainpilot.cli.station.work.material import NotCarriedOut
-from chainpilot.cli.station.work.opening import program, read_config, read_password
+from chainpilot.cli.station.work.opening import read_config, read_password
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
@@ -25,7 +25,7 @@ from chainpilot.station.agent.config_file import AgentTable, read_agent_table
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
 from chainpilot.station.app import Station
 from chainpilot.station.layout import StoreConfigError
-from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
+from chainpilot.station.model import Secret
 from chainpilot.station.watch import Connected, ConnectFailed, StationEvent, StationWatch
 
 __all__ = ["run", "tidying"]
@@ -37,8 +37,10 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
     """Run the agent until SIGINT or SIGTERM, or tell what its configuration means."""
     try:
         table, config = _configured(options)
+        if check:
+            return tell_check(options, config, as_json=as_json)
         station = Station(
-            _in_passing(config) if check else config,
+            config,
             watch=tidying(_tell_programs if as_json else _tell_people),
             starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
@@ -49,8 +51,6 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
     except ChainpilotError as error:
         typer.echo(f"chainpilot: {plain(str(error))}", err=True)
         return fault_exit(error)
-    if check:
-        return _told(options, config, station)
     logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING, stream=sys.stderr)
     logging.getLogger(connection.__name__).setLevel(logging.ERROR)  # what it warns of is printed as it happens
     gc.collect()
@@ -107,46 +107,6 @@ def _configured(options: StoreOptions) -> tuple[AgentTable, StationConfig]:
     folder = options.config.absolute().parent
     password = read_password(folder / table.password_file) if table.password_file is not None else ""
     return table, table.config(store, folder, Secret(password))
-
-
-def _in_passing(config: StationConfig) -> StationConfig:
-    """Without a memory that would have to be made first: looking leaves no trace."""
-    is_there = config.state_dir is not None and config.state_dir.is_dir()
-    return config if is_there else replace(config, state_dir=None)
-
-
-def _told(options: StoreOptions, config: StationConfig, station: Station) -> Exit:
-    """What the configuration means, and what is missing for it."""
-    settings = station.agent.flows.configuration.settings
-    typer.echo(plain(f"{config.station_id} would connect to {config.csms_url}, offering {_versions(config)}"))
-    typer.echo(f"  security profile  {settings.security_profile}")
-    typer.echo(plain(f"  certificates      {config.store.certs_dir}"))
-    typer.echo(plain(f"  memory            {config.state_dir}"))
-    missing = tuple(_missing(options, config, station))
-    for line in missing:
-        typer.echo(f"Missing: {plain(line)}")
-    if not missing:
-        typer.echo(f"Nothing is missing. Next: {program(options)} run")
-    return Exit.NEEDS_SOMEBODY if missing else Exit.DONE
-
-
-def _versions(config: StationConfig) -> str:
-    return " and ".join(one.value for one in config.versions)
-
-
-def _missing(options: StoreOptions, config: StationConfig, station: Station) -> Any:
-    settings, security = station.agent.flows.configuration.settings, station.security
-    install = f"{program(options)} install-ca-certificate FILE"
-    profile = settings.security_profile
-    if profile in (1, 2) and not settings.password.value:
-        yield f"a password, which security profile {profile} needs: agent.password_file in {options.config}"
-    has_roots = security.is_ca_certificate_installed(CaCertificateType.CSMS) or config.use_ssl_default_verify_paths
-    if profile in (2, 3) and not has_roots:
-        yield f"the root of the CSMS's certificate: {install} CSMS"
-    if profile == 3 and security.get_leaf_certificate_info(LeafCertificateType.CSMS).info is None:
-        yield "a client certificate, which security profile 3 needs: begin with profile 2, and let the CSMS trigger one"
-    if not security.is_ca_certificate_installed(CaCertificateType.V2G):
-        yield f"a V2G root, without which no SECC certificate is taken: {install} V2G, or the CSMS installs it"
 
 
 def _tell_people(event: StationEvent) -> None:

@@ -27,6 +27,7 @@ from chainpilot.station.watch import (
 __all__ = ["facts_of", "words_of"]
 
 _NAMES: Final = {LeafUse.V2G: "SECC certificate", LeafUse.CSMS: "client certificate", None: "certificate"}
+_ONE: Final = {LeafUse.V2G: "an SECC certificate", LeafUse.CSMS: "a client certificate", None: "a certificate"}
 
 
 def words_of(event: StationEvent) -> str | None:
@@ -56,8 +57,8 @@ def _answered(event: SignCertificateAnswered) -> str:
 
 
 def _received(event: CertificateReceived) -> str:
-    name = _NAMES[event.use]
-    return f"Refused a {name}: {event.result.value}, {event.why}" if event.why else f"Took a {name}"
+    name = _ONE[event.use]
+    return f"Refused {name}: {event.result.value}, {event.why}" if event.why else f"Took {name}"
 
 
 _WORDS: Final[Mapping[type, Callable[[Any], str]]] = {
@@ -65,8 +66,8 @@ _WORDS: Final[Mapping[type, Callable[[Any], str]]] = {
     ConnectFailed: lambda one: f"Not connected: {one.why}",
     Disconnected: lambda one: f"Disconnected: {one.why}",
     Booted: lambda one: f"The CSMS {'accepts' if one.accepted else 'does not accept'} the station ({one.status})",
-    CsrMade: lambda one: f"Made a key and a request for a {_NAMES[one.use]} of {one.common_name}",
-    SignCertificateSent: lambda one: f"Asked the CSMS for a {_NAMES[one.use]} of {one.common_name}",
+    CsrMade: lambda one: f"Made a key and a request for {_ONE[one.use]} of {one.common_name}",
+    SignCertificateSent: lambda one: f"Asked the CSMS for {_ONE[one.use]} of {one.common_name}",
     SignCertificateAnswered: _answered,
     CertificateReceived: _received,
     InventoryAsked: lambda one: f"Told the CSMS what is installed: {one.chains} chain{'' if one.chains == 1 else 's'}",

@@ -51,6 +51,7 @@ class Folder:
             descriptor = _opened(path)
             undo.callback(os.close, descriptor)
             _check(path, os.fstat(descriptor))
+            _check_alone(path, descriptor)
             os.fchmod(descriptor, 0o700)
             lock = _own_file(path, descriptor, _LOCK, os.O_RDWR | os.O_CREAT)
             undo.callback(os.close, lock)
@@ -187,6 +188,13 @@ def _check(path: Path, about: os.stat_result) -> None:
         raise MemoryFault(
             f"{path} can be written by others (mode {mode:04o}); look what they left there, then chmod 0700"
         )
+
+
+def _check_alone(path: Path, descriptor: int) -> None:
+    """A directory that others may look into and that holds what isn't ours is theirs: it must not be closed to them."""
+    names = os.listdir(descriptor)
+    if os.fstat(descriptor).st_mode & 0o055 and names and _LOCK not in names:
+        raise MemoryFault(f"{path} holds other files, which others may read; name a directory for the agent alone")
 
 
 def _hold(path: Path, lock: int) -> None:

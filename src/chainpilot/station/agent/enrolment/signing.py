@@ -24,12 +24,14 @@ from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.store import PendingCsr
+from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, SignCertificateSent, StationWatch
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import PncResponse, SignCertificateRequest, SignCertificateResponse
 from chainpilot.wire.pnc.words import GenericStatus
 
-__all__ = ["LEAF_TYPES_OF", "USES_OF", "CsrNotMade", "Signing"]
+__all__ = ["LEAF_TYPES_OF", "LOOK_SECONDS", "USES_OF", "CsrNotMade", "Signing"]
 
 LEAF_TYPES_OF: Final = {LeafUse.V2G: LeafCertificateType.V2G, LeafUse.CSMS: LeafCertificateType.CSMS}
 """OCPP's uses in the store's words."""
@@ -37,7 +39,7 @@ USES_OF: Final = {kind: use for use, kind in LEAF_TYPES_OF.items()}
 """The store's words in OCPP's uses."""
 DOCUMENT: Final = "signing"
 LOOK_SECONDS: Final = 30.0
-"""Between two looks at the store: other processes may make requests in it too."""
+"""Between two looks at the store: other processes may make requests in it too, and it may not be readable now."""
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class Signing:
         """Sent over an earlier connection, and not answered: sent again at once over a new one."""
         self._news = asyncio.Event()
         self._making = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     async def enrol(self, use: LeafUse, *, common_name: str | None = None, again: bool = True) -> PendingCsr:
         """Have a certificate: `prepare`, and send the request as soon as there is a connection.
@@ -152,7 +155,11 @@ class Signing:
         try:
             while True:
                 self._news.clear()
-                due = await self._next()
+                try:
+                    due = await self._next()
+                except (VaultError, VaultBusy) as fault:
+                    _log.warning("the open requests can't be read now: %s", fault)
+                    due = None
                 if due is None or due[1] > 0:
                     await sleep_or(self._clock, min(LOOK_SECONDS, due[1] if due else LOOK_SECONDS), self._news)
                 else:
@@ -185,8 +192,8 @@ class Signing:
             await self._note({**self._rounds, key: Round(0, told.at, Reply.NONE)})
 
     async def _next(self) -> tuple[PendingCsr, float] | None:
-        """The request that is sent next, and in how many seconds."""
-        pending = await asyncio.to_thread(self._security.open_requests)
+        """The request that is sent next, and in how many seconds. Raises VaultError or VaultBusy."""
+        pending = await asyncio.to_thread(self._security.requests_waiting)
         await self._forget_all_but({one.csr.spki_hash for one in pending})
         waits = ((one, self._seconds_until(one)) for one in pending)
         due = [(one, wait) for one, wait in waits if wait is not None]
@@ -222,17 +229,21 @@ class Signing:
         request = SignCertificateRequest(pending.pem, use)
         try:
             answer = await speech.ask(request, dialect=self._dialects.get(key))
-        except CallTimedOut as error:
+        except (CallTimedOut, QueueFullError) as error:
             self._watch(SignCertificateAnswered(use, name, accepted=False, why=str(error)))
             return
         except (NotUnderstood, CallRefused) as error:
-            await self._settle(pending, told, Reply.REJECTED, str(error))
+            may_act = isinstance(error, CallRefused) or not error.is_unknown
+            await self._settle(pending, told, Reply.REJECTED, str(error), may_act=may_act)
             return
         reply = _reply(answer)
         await self._settle(pending, told, reply, None if reply is Reply.ACCEPTED else _why(answer))
 
-    async def _settle(self, pending: PendingCsr, told: Round, reply: Reply, why: str | None) -> None:
-        if reply is Reply.REJECTED:
+    async def _settle(
+        self, pending: PendingCsr, told: Round, reply: Reply, why: str | None, *, may_act: bool = False
+    ) -> None:
+        """Note what came of it; a CSMS that `may_act` on a request all the same keeps it, or a second would be made."""
+        if reply is Reply.REJECTED and not may_act:
             await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
         await self._note({**self._rounds, pending.csr.spki_hash: msgspec.structs.replace(told, reply=reply)})
         use, name = USES_OF[pending.kind], pending.csr.common_name
@@ -251,8 +262,9 @@ class Signing:
         """What can't be written down holds for this process: a request sent once too often does no harm."""
         self._rounds = rounds
         try:
-            data = msgspec.json.encode(_Rounds(1, rounds))
-            await asyncio.to_thread(self._memory.write, {DOCUMENT: data})
+            async with self._writing:  # the later state is what stays
+                data = msgspec.json.encode(_Rounds(1, self._rounds))
+                await asyncio.to_thread(self._memory.write, {DOCUMENT: data})
         except MemoryFault as fault:
             _log.warning("how often a request was sent isn't kept: %s", fault.why)
 

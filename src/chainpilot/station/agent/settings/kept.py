@@ -149,6 +149,11 @@ class KeptSettings:
         """Slots and networks in the order in which they are to be tried; none below a profile that worked."""
         return steps.candidates(self._standing)
 
+    @property
+    def floor(self) -> int:
+        """The highest security profile over which the CSMS accepted the station; nothing below it is used again."""
+        return self._standing.floor
+
     def passwords(self) -> tuple[Secret, ...]:
         """The passwords to try, as they are sent, the present one first; empty where none is set."""
         return steps.passwords(self._standing)

@@ -225,9 +225,14 @@ def gave_up(standing: Standing, slot: int) -> Standing:
 
 
 def candidates(standing: Standing) -> tuple[tuple[int, Network], ...]:
-    """The networks in the order in which they are tried, none below the floor."""
-    networks = standing.settings.networks
-    known = ((slot, networks[slot]) for slot in standing.settings.priority if slot in networks)
+    """The networks in the order in which they are tried, none below the floor.
+
+    The one that the CSMS accepted the station over last comes last, even where the priority names it no more: a slip in
+    the address of the next one must not take the station off the network for good.
+    """
+    networks, active = standing.settings.networks, standing.settings.active_network
+    order = dict.fromkeys((*standing.settings.priority, *((active,) if active is not None else ())))
+    known = ((slot, networks[slot]) for slot in order if slot in networks)
     return tuple((slot, network) for slot, network in known if network.security_profile >= standing.floor)
 
 
