@@ -256,9 +256,11 @@ async def set_and_struck(here: Ground, place: Place, name: str, value: str, answ
 
 
 async def comes_in(here: Ground, place: Place) -> AgentProcess:
-    """A life up to its boot, ended in order."""
+    """A life until it is at work, ended in order: what comes after a boot is said once the boot's news are written."""
+    known = here.csms.known[place.name]
+    told_before = len(known.events)
     async with here.life(place) as agent:
-        await agent.until(lambda: "booted" in agent.names)
+        await agent.until(lambda: "booted" in agent.names and len(known.events) > told_before)
         assert await agent.stop() == 0
     return agent
 
