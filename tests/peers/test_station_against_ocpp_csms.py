@@ -133,6 +133,17 @@ async def test_a_step_up_that_fails_falls_back_to_the_profile_that_worked(tmp_pa
         assert running.station.profile == 2
 
 
+async def test_of_two_steps_up_at_once_one_is_made_and_the_other_refused(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    async with joined(tmp_path, v2g, back) as (csms, running):
+        signs_with(csms, v2g, back)
+        await running.until(Booted, accepted=True)
+        await enrolled(running, LeafUse.CSMS)
+        async with asyncio.timeout(20):
+            both = await asyncio.gather(*(running.station.step_up(3) for _ in range(2)), return_exceptions=True)
+        assert [type(one) for one in both] == [type(None), StationConfigError]
+        assert running.station.profile == 3
+
+
 async def test_a_lost_certificate_is_asked_for_with_the_same_request_over_the_next_connection(
     tmp_path: Path, v2g: Pki, back: Pki
 ) -> None:

@@ -147,6 +147,26 @@ def test_a_mistake_in_the_file_is_told_and_nothing_runs(tmp_path: Path, more: st
     assert words in done.err
 
 
+@pytest.mark.parametrize(
+    ("written", "instead", "words"),
+    [
+        (f'csms_url = "{NOWHERE}"', 'csms_url = "ws://localhost:9/ocpp"', "slot 1"),
+        ('country = "DE"', 'country = "Germany"', "country"),
+        (f'secc_id = "{EVSE}"', 'secc_id = "E0002"', "secc_id"),
+    ],
+)
+def test_a_value_that_no_csms_could_set_is_refused_in_the_file_too(
+    tmp_path: Path, written: str, instead: str, words: str
+) -> None:
+    config = configured(tmp_path)
+    text = config.read_text()
+    assert written in text
+    config.write_text(text.replace(written, instead))
+    done = station(None, "--config", config, "run", "--check")
+    assert done.code == 2
+    assert words in done.err
+
+
 def test_a_password_file_that_is_missing_is_told_of(tmp_path: Path) -> None:
     config = configured(tmp_path)
     (tmp_path / "password").unlink()

@@ -111,12 +111,16 @@ class Connection:
         present = self._configuration.settings.security_profile
         if profile <= present or self._upgrade is not None:
             raise StationConfigError("security_profile", f"{profile} is no step up from {present}")
-        place = url or self._config.urls.get(profile) or self._config.csms_url
-        target = await self._approach.target(Network(place, profile))
-        await asyncio.to_thread(tls_context, self._security, target)
-        await self._configuration.begin_trial(profile, place)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._upgrade = done
+        self._upgrade = done  # before anything is waited for: a second step up is refused from now on
+        try:
+            place = url or self._config.urls.get(profile) or self._config.csms_url
+            target = await self._approach.target(Network(place, profile))
+            await asyncio.to_thread(tls_context, self._security, target)
+            await self._configuration.begin_trial(profile, place)
+        except BaseException:
+            self._upgrade = None
+            raise
         await self.renew("the security profile changes")
         await done
 

@@ -22,7 +22,8 @@ from chainpilot.errors import ChainpilotError
 from chainpilot.station.adapters import connection
 from chainpilot.station.adapters.commands import CommandInstaller, CommandStarter
 from chainpilot.station.agent.config_file import AgentTable, read_agent_table
-from chainpilot.station.agent.setup import StationConfig, StationConfigError
+from chainpilot.station.agent.settings.operator import objections
+from chainpilot.station.agent.setup import StationConfig, StationConfigError, initial_settings
 from chainpilot.station.app import Station
 from chainpilot.station.layout import StoreConfigError
 from chainpilot.station.model import Secret
@@ -106,7 +107,11 @@ def _configured(options: StoreOptions) -> tuple[AgentTable, StationConfig]:
     table = read_agent_table(file)
     folder = options.config.absolute().parent
     password = read_password(folder / table.password_file) if table.password_file is not None else ""
-    return table, table.config(store, folder, Secret(password))
+    config = table.config(store, folder, Secret(password))
+    wrong = objections(initial_settings(config))
+    if wrong:
+        raise NotCarriedOut(f"{options.config}: {'; '.join(wrong)}", Exit.USAGE)
+    return table, config
 
 
 def _tell_people(event: StationEvent) -> None:

@@ -245,7 +245,9 @@ class Signing:
         """Note what came of it; a CSMS that `may_act` on a request all the same keeps it, or a second would be made."""
         if reply is Reply.REJECTED and not may_act:
             await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
-        await self._note({**self._rounds, pending.csr.spki_hash: msgspec.structs.replace(told, reply=reply)})
+        key = pending.csr.spki_hash
+        if self._rounds.get(key) == told:  # else another round was begun meanwhile, and that one counts
+            await self._note({**self._rounds, key: msgspec.structs.replace(told, reply=reply)})
         use, name = USES_OF[pending.kind], pending.csr.common_name
         self._watch(SignCertificateAnswered(use, name, accepted=reply is Reply.ACCEPTED, why=why))
 
