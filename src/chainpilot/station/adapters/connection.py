@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Any, Final
 
 from chainpilot.clock import Clock
@@ -113,16 +114,18 @@ class Connection:
             raise StationConfigError("security_profile", f"{profile} is no step up from {present}")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._upgrade = done  # before anything is waited for: a second step up is refused from now on
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._forget_upgrade)
             place = url or self._config.urls.get(profile) or self._config.csms_url
             target = await self._approach.target(Network(place, profile))
             await asyncio.to_thread(tls_context, self._security, target)
             await self._configuration.begin_trial(profile, place)
-        except BaseException:
-            self._upgrade = None
-            raise
+            undo.pop_all()
         await self.renew("the security profile changes")
         await done
+
+    def _forget_upgrade(self) -> None:
+        self._upgrade = None
 
     async def _try_once(self) -> bool:
         """One network, with every means that may serve; whatever is raised ends that and not the station."""
