@@ -8,7 +8,19 @@ from chainpilot.cpms.ports.authorities import CaPending, CaRefused, CaUndecided,
 from chainpilot.cpms.ports.judges import ContractOffice, StatusSource, TokenJudge, TokenVerdict
 from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, QuotaSpent, TooManyCalls
 from chainpilot.cpms.ports.stations import NotSpoken, StationLink, StationRefused, StationUndecided
-from chainpilot.cpms.ports.trust import Issuers
+from chainpilot.cpms.ports.trust import (
+    Issuers,
+    KeptList,
+    Learner,
+    ListMissing,
+    ListSource,
+    OfferedRoot,
+    RevocationLists,
+    RootsMissing,
+    RootSource,
+    TrustEntry,
+    TrustRecords,
+)
 
 __all__ = [
     "CaPending",
@@ -18,13 +30,21 @@ __all__ = [
     "ContractOffice",
     "IssuedBag",
     "Issuers",
+    "KeptList",
+    "Learner",
     "Ledger",
     "LedgerConflict",
     "LedgerFailed",
+    "ListMissing",
+    "ListSource",
     "NotSpoken",
+    "OfferedRoot",
     "QuotaSpent",
     "Reason",
     "RetryClass",
+    "RevocationLists",
+    "RootSource",
+    "RootsMissing",
     "StationLink",
     "StationRefused",
     "StationUndecided",
@@ -32,4 +52,6 @@ __all__ = [
     "TokenJudge",
     "TokenVerdict",
     "TooManyCalls",
+    "TrustEntry",
+    "TrustRecords",
 ]

@@ -2,5 +2,6 @@
 
 from chainpilot.cpms.adapters.sql.files import DatabaseInUseError
 from chainpilot.cpms.adapters.sql.ledger import SqlLedger
+from chainpilot.cpms.adapters.sql.trust_records import SqlTrustRecords
 
-__all__ = ["DatabaseInUseError", "SqlLedger"]
+__all__ = ["DatabaseInUseError", "SqlLedger", "SqlTrustRecords"]

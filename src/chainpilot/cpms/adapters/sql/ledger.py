@@ -84,6 +84,14 @@ class SqlLedger:
         self._reading.dispose()
         os.close(self._lock)
 
+    async def write(self, operation: Callable[[sa.Connection], _T]) -> _T:
+        """Run an operation of this room's other records in a transaction. Raises LedgerFailed, and what it raises."""
+        return await self._write(operation)
+
+    async def read(self, operation: Callable[[sa.Connection], _T]) -> _T:
+        """Run a query of this room's other records. Raises LedgerFailed."""
+        return await self._read(operation)
+
     async def _write(self, operation: Callable[[sa.Connection], _T]) -> _T:
         """Cancelling the caller does not undo the write."""
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(operation)))

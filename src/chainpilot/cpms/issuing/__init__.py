@@ -1,0 +1,3 @@
+"""The operator's own issuing CA."""
+
+__all__: list[str] = []
