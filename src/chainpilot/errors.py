@@ -26,6 +26,7 @@ ChainpilotError
 │   ├── BodyError  (wire.est.bodies)
 │   ├── JsonError  (wire.jsontext)
 │   ├── FrameError  (wire.ocppj.frames)
+│   ├── OpcpError  (wire.opcp)
 │   ├── FieldFault  (wire.pnc.fields)
 │   └── SchemaBreach  (wire.schema)
 ├── OwnError
@@ -39,6 +40,7 @@ ChainpilotError
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.keyring)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)
+│   ├── WebhookSetupError  (cpms.adapters.webhook)
 │   ├── StationRecordError  (cpms.app)
 │   ├── Hopeless  (cpms.calls.conversation)
 │   ├── DemandRefused  (cpms.calls.judging)

@@ -16,17 +16,17 @@ from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts, NoStatuses
-from chainpilot.cpms.enrolment import Office
+from chainpilot.cpms.enrolment import CacertsShelf, Office
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker, is_password_hash
 from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.cpms.tokens import NoTokens
+from chainpilot.cpms.trust_office import TrustOffice
 from chainpilot.cpms.worker import Worker
 from chainpilot.errors import OwnError
 from chainpilot.link.watch import Watch
 from chainpilot.pki.identity import StationId
-from chainpilot.pki.trust import LeafUse, TrustAnchors
 
 __all__ = ["Cpms", "StationRecordError", "patience_of"]
 
@@ -62,7 +62,7 @@ class Cpms:
         watch_frames: told every OCPP frame.
         authorities: used instead of EST for the PKIs named here.
 
-    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError.
+    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError, WebhookSetupError.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Cpms:
         self._ledger: SqlLedger | None = None
         self._gateway: Gateway | None = None
         self._calls: CallDesk | None = None
+        self._trust: TrustOffice | None = None
         self._nudged = asyncio.Event()
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
@@ -109,6 +110,13 @@ class Cpms:
         if self._calls is None:
             raise RuntimeError("the back office is not running")
         return self._calls
+
+    @property
+    def trust(self) -> TrustOffice:
+        """What counts as an anchor, and where that is decided. Raises RuntimeError outside the context."""
+        if self._trust is None:
+            raise RuntimeError("the back office is not running")
+        return self._trust
 
     async def add_station(self, record: StationRecord, *, reset_profile: bool = False) -> None:
         """Write a station's record, new or changed.
@@ -153,7 +161,8 @@ class Cpms:
             passwords = PasswordChecker(self._clock)
             stack.callback(passwords.close)
             sessions = Sessions()
-            office = await self._staff(stack, self._ledger, sessions)
+            trust = await stack.enter_async_context(TrustOffice.open(self._config, self._ledger, self._clock))
+            office = await self._staff(stack, self._ledger, sessions, trust)
             calls = CallDesk(office)
             worker = Worker(office, calls, self._nudged)
             stack.push_async_callback(self._drain, worker)
@@ -167,8 +176,8 @@ class Cpms:
                 judges=Judges(NoTokens(), NoContracts(), NoStatuses()),
                 watch_frames=self._watch_frames,
             )
-            self._listeners = await gateway.start(self._config.listeners)
-            self._gateway, self._calls = gateway, calls
+            self._listeners = {**await gateway.start(self._config.listeners), **trust.listeners}
+            self._gateway, self._calls, self._trust = gateway, calls, trust
             stack.push_async_callback(gateway.stop)
             self._stack = stack.pop_all()
         return self
@@ -176,10 +185,10 @@ class Cpms:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ledger = self._gateway = self._calls = None
+        self._ledger = self._gateway = self._calls = self._trust = None
         await self._stack.aclose()
 
-    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> Office:
+    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions, trust: TrustOffice) -> Office:
         config = self._config
         authorities = dict(self._authorities)
         for name, pki in config.pkis.items():
@@ -190,12 +199,14 @@ class Cpms:
             links=sessions,
             authorities=authorities,
             issue_at=config.issue,
-            anchors={use: config.anchors.get(use.domain, TrustAnchors()) for use in LeafUse},
+            anchors=trust.anchors,
             policy=config.policy,
             allow_test_pki=config.allow_test_pki,
             clock=self._clock,
             watch=self._note,
             nudge=self._nudged.set,
+            lists=trust.lists,
+            shelf=CacertsShelf(trust.desk),
         )
 
     async def _drain(self, worker: Worker) -> None:

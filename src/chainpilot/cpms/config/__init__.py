@@ -6,9 +6,13 @@ from chainpilot.cpms.config.settings import (
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
+    LocalCaConfig,
     PkiConfig,
+    RevocationConfig,
+    RootPoolConfig,
     ServerCertificate,
     ServerConfig,
+    WebhookConfig,
 )
 
 __all__ = [
@@ -16,9 +20,13 @@ __all__ = [
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "LocalCaConfig",
     "PkiConfig",
+    "RevocationConfig",
+    "RootPoolConfig",
     "ServerCertificate",
     "ServerConfig",
+    "WebhookConfig",
     "config_from",
     "load_config",
 ]

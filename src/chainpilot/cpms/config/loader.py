@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from chainpilot.cpms.config.document import Document, ListenerInput, PkiInput, TrustInput
+from chainpilot.cpms.config.files import admit, read_text, tls_anchors
 from chainpilot.cpms.config.settings import (
     ConfigError,
     CpmsConfig,
@@ -17,10 +18,10 @@ from chainpilot.cpms.config.settings import (
     ServerCertificate,
     ServerConfig,
 )
+from chainpilot.cpms.config.trusting import local_cas, revocation, root_pool, webhook
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile
-from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
-from chainpilot.pki.encoding import EncodingError
+from chainpilot.cpms.trust import TrustPolicy
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
 __all__ = ["config_from", "load_config"]
@@ -36,7 +37,7 @@ _WITHOUT_TLS: Final = {
 def load_config(path: Path, environ: Mapping[str, str]) -> CpmsConfig:
     """Read a TOML file; relative paths in it start at its folder. Raises ConfigError."""
     try:
-        document = tomllib.loads(_read_text(path, ""))
+        document = tomllib.loads(read_text(path, ""))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("", f"{path} is not TOML: {error}") from error
     return config_from(document, path.parent, environ)
@@ -61,6 +62,15 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
         server=ServerConfig(**given.server.model_dump()),
         policy=Policy(**given.policy.model_dump()),
         allow_test_pki=given.trust.allow_test_pki,
+        cas=local_cas(given, folder),
+        trust=TrustPolicy(
+            allow_test_pki=given.trust.allow_test_pki,
+            approve_cross_signed=given.trust.approve_cross_signed,
+            withdraw_reported=given.trust.withdraw_reported,
+        ),
+        revocation=revocation(given),
+        roots=root_pool(given, folder, environ),
+        webhook=webhook(given, folder, environ),
     )
 
 
@@ -98,7 +108,7 @@ def _listener(given: ListenerInput, trust: TrustInput, folder: Path) -> Listener
             for certificate, key in zip(given.certificate, given.key, strict=True)
         ),
         static_rsa=given.static_rsa,
-        client_anchors=_admit(key, files, folder, allow_test_pki=trust.allow_test_pki),
+        client_anchors=admit(key, files, folder, allow_test_pki=trust.allow_test_pki),
     )
 
 
@@ -127,7 +137,7 @@ def _pki(name: str, given: PkiInput, trust: TrustInput, folder: Path, environ: M
     password = environ.get(f"CHAINPILOT_PKI_{name.upper().replace('-', '_')}_PASSWORD", "")
     if not password and given.password_file is not None:
         key = f"pki.{name}.password_file"
-        password = _read_text(folder / given.password_file, key).strip("\r\n")
+        password = read_text(folder / given.password_file, key).strip("\r\n")
         if not password or len(password) > _MAX_SECRET:
             raise ConfigError(key, f"the file holds {len(password)} characters; no password has that many")
     if given.username and not password:
@@ -139,26 +149,20 @@ def _pki(name: str, given: PkiInput, trust: TrustInput, folder: Path, environ: M
         label=given.label,
         username=given.username,
         password=password,
-        tls_anchors=_tls_anchors(f"pki.{name}.tls_ca", given.tls_ca, trust, folder),
+        tls_anchors=tls_anchors(f"pki.{name}.tls_ca", given.tls_ca, folder, allow_test_pki=trust.allow_test_pki),
         repost_safe=given.repost_safe,
         timeout=given.timeout,
     )
 
 
-def _tls_anchors(key: str, file: Path | None, trust: TrustInput, folder: Path) -> TrustAnchors | None:
-    if file is None:
-        return None
-    anchors = _admit(key, [file], folder, allow_test_pki=trust.allow_test_pki)
-    if not len(anchors):
-        raise ConfigError(key, f"{file} holds no certificate")
-    return anchors
-
-
 def _issue(given: Document) -> dict[LeafUse, str]:
     chosen = {LeafUse.V2G: given.issue.v2g, LeafUse.CSMS: given.issue.csms}
     for use, name in chosen.items():
-        if name is not None and name not in given.pki:
-            raise ConfigError(f"issue.{use.name.lower()}", f"there is no [pki.{name}]")
+        key = f"issue.{use.name.lower()}"
+        if use is LeafUse.V2G and name in given.ca:
+            raise ConfigError(key, f"[ca.{name}] is for stations' client certificates; SECC leaves come from a V2G PKI")
+        if name is not None and name not in given.pki and name not in given.ca:
+            raise ConfigError(key, f"there is no [pki.{name}]" + ("" if use is LeafUse.V2G else f" and no [ca.{name}]"))
     return {use: name for use, name in chosen.items() if name is not None}
 
 
@@ -170,28 +174,6 @@ def _anchors(given: TrustInput, folder: Path) -> dict[TrustDomain, TrustAnchors]
         TrustDomain.MF: given.mf,
     }
     return {
-        domain: _admit(f"trust.{domain.name.lower()}", paths, folder, allow_test_pki=given.allow_test_pki)
+        domain: admit(f"trust.{domain.name.lower()}", paths, folder, allow_test_pki=given.allow_test_pki)
         for domain, paths in files.items()
     }
-
-
-def _admit(key: str, files: list[Path], folder: Path, *, allow_test_pki: bool) -> TrustAnchors:
-    """An anchor that is refused stops the start: an operator who lists it believes that it counts."""
-    found: list[Certificate] = []
-    for file in files:
-        try:
-            found.extend(load_certificates(_read_text(folder / file, key)))
-        except (EncodingError, CertificateError) as error:
-            raise ConfigError(key, f"{file} holds no readable certificates: {error.why}") from error
-    anchors = TrustAnchors.admit(found, allow_test_pki=allow_test_pki)
-    if anchors.refused:
-        certificate, why = anchors.refused[0]
-        raise ConfigError(key, f"{certificate.subject} is not admitted: {why}")
-    return anchors
-
-
-def _read_text(path: Path, key: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(key, f"{path} can't be read: {error}") from error

@@ -65,8 +65,11 @@ async def deliver(office: Office, job: Job) -> None:
     if enrolment is None or enrolment.state not in {EnrolmentState.ISSUED, EnrolmentState.DELIVERED}:
         await office.ledger.commit(Entry(closes=((job.kind, job.enrolment_id),)))
         return
-    verified = check_path(_chain_of(enrolment), office.anchors[enrolment.slot.use], office.clock.now())
+    verified = await _check(office, enrolment)
     if isinstance(verified, Unfit):
+        if verified.reason is Reason.REVOCATION_UNKNOWN and job.attempts < office.policy.issue_attempts:
+            await _put_off(office, enrolment, job, f"before delivery: {verified.detail}")
+            return
         retry = RetryClass.NEVER if verified.reason is Reason.LEAF_EXPIRED else RetryClass.AFTER_A_CHANGE
         await fail(office, enrolment, job, Failure(verified.reason, f"before delivery: {verified.detail}", retry))
         return
@@ -89,6 +92,16 @@ async def deliver(office: Office, job: Job) -> None:
 
 def _chain_of(enrolment: Enrolment) -> Chain:
     return chain_from_stack(load_certificates(enrolment.chain or ""))
+
+
+async def _check(office: Office, enrolment: Enrolment) -> VerifiedChain | Unfit:
+    """Does the chain hold now, an anchor or a CA of it perhaps withdrawn or revoked since it was issued?"""
+    chain, use, at = _chain_of(enrolment), enrolment.slot.use, office.clock.now()
+    verified = check_path(chain, office.anchors[use], at)
+    if isinstance(verified, Unfit):
+        return verified
+    await office.lists.ready(verified.chain.certificates)
+    return check_path(chain, office.anchors[use], at, office.lists.rules())
 
 
 async def _is_there(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> bool:
@@ -249,7 +262,7 @@ async def _try_later(office: Office, job: Job, doubt: StationUndecided) -> None:
     if not office.links.connected(job.station_id):
         await _wait_for_station(office, enrolment, job)
     elif job.attempts < office.policy.deliver_attempts:
-        await _put_off(office, enrolment, job, doubt)
+        await _put_off(office, enrolment, job, doubt.why)
     else:
         detail = f"connected, but without a usable answer {job.attempts} times: {doubt.why}"
         await fail(office, enrolment, job, Failure(Reason.STATION_SILENT, detail, RetryClass.AFTER_A_CHANGE))
@@ -258,12 +271,12 @@ async def _try_later(office: Office, job: Job, doubt: StationUndecided) -> None:
 async def _ask_later(office: Office, enrolment: Enrolment, job: Job, doubt: StationUndecided) -> None:
     """Tries that reached the station count on when its connection ends: the question itself may have ended it."""
     if office.links.connected(job.station_id):
-        await _put_off(office, enrolment, job, doubt)
+        await _put_off(office, enrolment, job, doubt.why)
     else:
         await _wait_for_station(office, enrolment, job, job.attempts if doubt.sent else job.attempts - 1)
 
 
-async def _put_off(office: Office, enrolment: Enrolment, job: Job, doubt: StationUndecided) -> None:
+async def _put_off(office: Office, enrolment: Enrolment, job: Job, why: str) -> None:
     order = put_off(job, office.clock.now())
     await office.ledger.commit(Entry(orders=(order,)))
-    office.tell(Step.PUT_OFF, enrolment, detail=doubt.why, retry_at=order.due.isoformat() if order.due else "")
+    office.tell(Step.PUT_OFF, enrolment, detail=why, retry_at=order.due.isoformat() if order.due else "")
