@@ -16,7 +16,7 @@ from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts, NoStatuses
-from chainpilot.cpms.enrolment import Office
+from chainpilot.cpms.enrolment import CsrProfile, Office
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker, is_password_hash
@@ -182,6 +182,7 @@ class Cpms:
     async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> Office:
         config = self._config
         authorities = dict(self._authorities)
+        signer = config.pkis.get(config.issue.get(LeafUse.V2G, ""))
         for name, pki in config.pkis.items():
             if name not in authorities:
                 authorities[name] = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
@@ -193,6 +194,7 @@ class Cpms:
             anchors={use: config.anchors.get(use.domain, TrustAnchors()) for use in LeafUse},
             policy=config.policy,
             allow_test_pki=config.allow_test_pki,
+            csr_profile=signer.csr_profile if signer is not None else CsrProfile.ANY,
             clock=self._clock,
             watch=self._note,
             nudge=self._nudged.set,

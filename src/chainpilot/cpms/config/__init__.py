@@ -2,20 +2,24 @@
 
 from chainpilot.cpms.config.loader import config_from, load_config
 from chainpilot.cpms.config.settings import (
+    ClientCertificate,
     ConfigError,
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
+    OAuthConfig,
     PkiConfig,
     ServerCertificate,
     ServerConfig,
 )
 
 __all__ = [
+    "ClientCertificate",
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "OAuthConfig",
     "PkiConfig",
     "ServerCertificate",
     "ServerConfig",
