@@ -4,6 +4,7 @@ Which request is sent, and what its answer means, is not handled here.
 """
 
 import ssl
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -50,6 +51,7 @@ _TLS_WORDS: Final = {
     "TLSV1_ALERT_UNKNOWN_CA": "it doesn't know the CA of our client certificate",
 }
 """OpenSSL's reasons that have a plain meaning; the alerts come from the server."""
+_HANDSHAKE_ALERTS: Final = frozenset(reason for reason in _TLS_WORDS if "ALERT" in reason)
 
 
 class EstSetupError(OwnError):
@@ -89,8 +91,14 @@ class Progress:
         self._written = self._written or not self._connecting
 
     def may_have_arrived(self, error: Exception) -> bool:
-        """Whether a request may have been read although `error` came instead of its answer."""
-        return self._begun and (self._written or not (self._connecting or isinstance(error, _NEVER_SENT)))
+        """Whether a request may have been read although `error` came instead of its answer.
+
+        With TLS 1.3 a server refuses a client certificate after we have begun to write, and reads none of it: what
+        comes behind the handshake can't be read before that is over (RFC 8446 section 4.4.2.4).
+        """
+        if not self._begun or _tls_reason(error) in _HANDSHAKE_ALERTS:
+            return False
+        return self._written or not (self._connecting or isinstance(error, _NEVER_SENT))
 
 
 class Carrier:
@@ -227,16 +235,27 @@ def _no_password(file: Path) -> str:
 
 def words_of(error: Exception) -> str:
     """What went wrong, for people; of an exception nobody expected only its kind, since its text may hold anything."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its TLS certificate is not accepted: {cause.verify_message}"
-        plain = _TLS_WORDS.get(getattr(cause, "reason", None) or "")
-        if plain is not None:
-            return plain
-        cause = cause.__cause__ or cause.__context__
+    plain = _TLS_WORDS.get(_tls_reason(error))
+    if plain is not None:
+        return plain
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"no answer in time ({type(error).__name__})"
     if isinstance(error, httpx.TransportError):
         return f"{type(error).__name__}: {error}"[:_MAX_WORDS]
     return f"the exchange failed ({type(error).__name__})"
+
+
+def _tls_reason(error: Exception) -> str:
+    """OpenSSL's word for what broke the connection, empty where it wasn't TLS."""
+    reasons = (cause.reason for cause in _causes(error) if isinstance(cause, ssl.SSLError) and hasattr(cause, "reason"))
+    return next(filter(None, reasons), "")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
