@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
+from chainpilot.cpms.adapters.est_transport import EstSetupError
 from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.calls import CallDesk
@@ -83,6 +84,7 @@ class Cpms:
         self._ledger: SqlLedger | None = None
         self._gateway: Gateway | None = None
         self._calls: CallDesk | None = None
+        self._pkis: list[EstHttp] = []
         self._nudged = asyncio.Event()
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
@@ -136,15 +138,22 @@ class Cpms:
             )
         await self.ledger.put_station(record, reset_profile=reset_profile)
 
-    async def reload(self) -> tuple[ListenerSetupError, ...]:
-        """Read the listeners' certificates and keys again, after they were renewed; no connection ends.
+    async def reload(self) -> tuple[ListenerSetupError | EstSetupError, ...]:
+        """Read the listeners' certificates and keys again, and those we show to PKIs; no connection ends.
 
-        Returned are the listeners that keep what they showed because their files can't be used. Of the configuration
+        Returned are the faults of files that can't be used, whose place keeps what it showed. Of the configuration
         nothing else is read again. Raises RuntimeError outside the context.
         """
         if self._gateway is None:
             raise RuntimeError("the back office is not running")
-        return await self._gateway.reload()
+        failed: list[ListenerSetupError | EstSetupError] = [*await self._gateway.reload()]
+        for pki in self._pkis:
+            try:
+                pki.reload()
+            except EstSetupError as error:
+                _log.error("client_certificate_kept", pki=pki.name, detail=error.why)
+                failed.append(error)
+        return tuple(failed)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -177,6 +186,7 @@ class Cpms:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ledger = self._gateway = self._calls = None
+        self._pkis.clear()
         await self._stack.aclose()
 
     async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> Office:
@@ -185,7 +195,9 @@ class Cpms:
         signer = config.pkis.get(config.issue.get(LeafUse.V2G, ""))
         for name, pki in config.pkis.items():
             if name not in authorities:
-                authorities[name] = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+                reached = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+                authorities[name] = reached
+                self._pkis.append(reached)
         return Office(
             ledger=ledger,
             links=sessions,

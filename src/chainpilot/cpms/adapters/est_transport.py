@@ -55,11 +55,11 @@ _HANDSHAKE_ALERTS: Final = frozenset(reason for reason in _TLS_WORDS if "ALERT" 
 
 
 class EstSetupError(OwnError):
-    """A PKI's configuration can't be used. Fields: `pki` its name, `why` a sentence without any secret."""
+    """A PKI's configuration can't be used. Fields: `name` of the PKI, `why` a sentence without any secret."""
 
     def __init__(self, pki: str, why: str) -> None:
         super().__init__(f"[pki.{pki}]: {why}")
-        self.pki = pki
+        self.name = pki
         self.why = why
 
 
