@@ -2,11 +2,13 @@
 
 from chainpilot.cpms.config.loader import config_from, load_config
 from chainpilot.cpms.config.settings import (
+    ClientCertificate,
     ConfigError,
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
     LocalCaConfig,
+    OAuthConfig,
     PkiConfig,
     RevocationConfig,
     RootPoolConfig,
@@ -16,11 +18,13 @@ from chainpilot.cpms.config.settings import (
 )
 
 __all__ = [
+    "ClientCertificate",
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
     "LocalCaConfig",
+    "OAuthConfig",
     "PkiConfig",
     "RevocationConfig",
     "RootPoolConfig",

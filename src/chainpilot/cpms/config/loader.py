@@ -1,4 +1,4 @@
-"""From an operator's document to the validated configuration; files are read here, complaints are sentences."""
+"""From an operator's document to the validated configuration; complaints are sentences."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chainpilot.cpms.config.document import Document, ListenerInput, PkiInput, TrustInput
-from chainpilot.cpms.config.files import admit, read_text, tls_anchors
+from chainpilot.cpms.config.document import Document, ListenerInput, TrustInput
+from chainpilot.cpms.config.material import Material, admit, read_text
+from chainpilot.cpms.config.pkis import pki_from
 from chainpilot.cpms.config.settings import (
     ConfigError,
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
-    PkiConfig,
     ServerCertificate,
     ServerConfig,
 )
@@ -26,8 +26,6 @@ from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
 __all__ = ["config_from", "load_config"]
 
-_MAX_SECRET: Final = 4096
-"""Bytes of a password file; a longer one is not a password."""
 _WITHOUT_TLS: Final = {
     SecurityProfile.UNSECURED: "security profile 0 is insecure: without TLS and password anybody can pose as a station",
     SecurityProfile.BASIC: "security profile 1 is insecure: without TLS anybody on the way can read the passwords",
@@ -46,7 +44,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> CpmsConfig:
 def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[str, str]) -> CpmsConfig:
     """Validate a document whose relative paths start at `folder`.
 
-    A PKI's password comes from its password_file or from CHAINPILOT_PKI_<NAME>_PASSWORD in `environ`, which wins.
+    A PKI's secrets come from the files that it names or from variables in `environ`, which win.
     Raises ConfigError.
     """
     try:
@@ -56,7 +54,7 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
     return CpmsConfig(
         listeners=_listeners(given, folder),
         database=DatabaseConfig(folder / given.database.file),
-        pkis={name: _pki(name, pki, given.trust, folder, environ) for name, pki in given.pki.items()},
+        pkis={name: pki_from(name, pki, given.trust, Material(folder, environ)) for name, pki in given.pki.items()},
         issue=_issue(given),
         anchors=_anchors(given.trust, folder),
         server=ServerConfig(**given.server.model_dump()),
@@ -69,8 +67,8 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
             withdraw_reported=given.trust.withdraw_reported,
         ),
         revocation=revocation(given),
-        roots=root_pool(given, folder, environ),
-        webhook=webhook(given, folder, environ),
+        roots=root_pool(given, Material(folder, environ)),
+        webhook=webhook(given, Material(folder, environ)),
     )
 
 
@@ -131,28 +129,6 @@ def _judge_secrecy(given: ListenerInput, profile: SecurityProfile) -> None:
     named = next((name for name in ("certificate", "key", "static_rsa") if name in given.model_fields_set), None)
     if named is not None:
         raise ConfigError(f"{listener}.{named}", f"security profile {profile.value} has no TLS, which it would be for")
-
-
-def _pki(name: str, given: PkiInput, trust: TrustInput, folder: Path, environ: Mapping[str, str]) -> PkiConfig:
-    password = environ.get(f"CHAINPILOT_PKI_{name.upper().replace('-', '_')}_PASSWORD", "")
-    if not password and given.password_file is not None:
-        key = f"pki.{name}.password_file"
-        password = read_text(folder / given.password_file, key).strip("\r\n")
-        if not password or len(password) > _MAX_SECRET:
-            raise ConfigError(key, f"the file holds {len(password)} characters; no password has that many")
-    if given.username and not password:
-        raise ConfigError(f"pki.{name}.username", "a user name without a password; name its file in password_file")
-    return PkiConfig(
-        name=name,
-        url=given.url,
-        preset=given.preset,
-        label=given.label,
-        username=given.username,
-        password=password,
-        tls_anchors=tls_anchors(f"pki.{name}.tls_ca", given.tls_ca, folder, allow_test_pki=trust.allow_test_pki),
-        repost_safe=given.repost_safe,
-        timeout=given.timeout,
-    )
 
 
 def _issue(given: Document) -> dict[LeafUse, str]:

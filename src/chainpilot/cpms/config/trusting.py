@@ -1,12 +1,11 @@
 """The parts of the configuration about trust beyond the anchors' files: lists, root pools, webhooks, own CAs."""
 
-from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from chainpilot.cpms.config.document import Document
-from chainpilot.cpms.config.files import read_secret, tls_anchors
+from chainpilot.cpms.config.material import Material, admit
 from chainpilot.cpms.config.settings import (
     ConfigError,
     LocalCaConfig,
@@ -15,7 +14,8 @@ from chainpilot.cpms.config.settings import (
     ServerCertificate,
     WebhookConfig,
 )
-from chainpilot.pki.trust import TrustDomain
+from chainpilot.pki.trust import TrustAnchors, TrustDomain
+from chainpilot.wire.est.oauth import MAX_TOKEN, is_bearer_token
 
 __all__ = ["local_cas", "revocation", "root_pool", "webhook"]
 
@@ -29,27 +29,31 @@ def revocation(given: Document) -> RevocationConfig:
     return RevocationConfig(section.policy, tuple(section.urls), tuple(section.allow))
 
 
-def root_pool(given: Document, folder: Path, environ: Mapping[str, str]) -> RootPoolConfig | None:
+def root_pool(given: Document, material: Material) -> RootPoolConfig | None:
     """[roots]; None: no pool is asked. Raises ConfigError."""
     section = given.roots
     if section is None:
         return None
+    token = material.secret("roots.token_file", section.token_file, "CHAINPILOT_ROOTS_TOKEN", most=MAX_TOKEN)
+    if token and not is_bearer_token(token):
+        why = "the token holds characters that no Bearer token has (RFC 6750 section 2.1)"
+        raise ConfigError("roots.token_file", why)
     return RootPoolConfig(
         url=section.url,
-        token=read_secret("roots.token_file", section.token_file, folder, environ, "CHAINPILOT_ROOTS_TOKEN"),
+        token=token,
         types=tuple(TrustDomain(one) for one in dict.fromkeys(section.types)),
-        tls_anchors=tls_anchors("roots.tls_ca", section.tls_ca, folder, allow_test_pki=given.trust.allow_test_pki),
+        tls_anchors=_tls_anchors(section.tls_ca, material.folder, allow_test_pki=given.trust.allow_test_pki),
         hours=section.hours,
         timeout=section.timeout,
     )
 
 
-def webhook(given: Document, folder: Path, environ: Mapping[str, str]) -> WebhookConfig | None:
+def webhook(given: Document, material: Material) -> WebhookConfig | None:
     """[webhook]; None: nothing listens. Raises ConfigError."""
     section = given.webhook
     if section is None:
         return None
-    secret = read_secret("webhook.secret_file", section.secret_file, folder, environ, "CHAINPILOT_WEBHOOK_SECRET")
+    secret = material.secret("webhook.secret_file", section.secret_file, "CHAINPILOT_WEBHOOK_SECRET")
     if len(secret) < _LEAST_SECRET:
         raise ConfigError("webhook.secret_file", f"a secret of at least {_LEAST_SECRET} characters is needed")
     if (section.certificate is None) != (section.key is None):
@@ -58,7 +62,7 @@ def webhook(given: Document, folder: Path, environ: Mapping[str, str]) -> Webhoo
         raise ConfigError("webhook.certificate", "without TLS it listens on 127.0.0.1 or ::1 only, behind a proxy")
     pair = None
     if section.certificate is not None and section.key is not None:
-        pair = ServerCertificate(folder / section.certificate, folder / section.key)
+        pair = ServerCertificate(material.folder / section.certificate, material.folder / section.key)
     return WebhookConfig(section.host, section.port, section.path, secret, pair)
 
 
@@ -86,3 +90,13 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _tls_anchors(file: Path | None, folder: Path, *, allow_test_pki: bool) -> TrustAnchors | None:
+    """The CAs that the pool's server certificate must lead to; None: the system's. Raises ConfigError."""
+    if file is None:
+        return None
+    anchors = admit("roots.tls_ca", [file], folder, allow_test_pki=allow_test_pki)
+    if not len(anchors):
+        raise ConfigError("roots.tls_ca", f"{file} holds no certificate")
+    return anchors

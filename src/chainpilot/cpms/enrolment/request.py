@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,7 +17,7 @@ from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import SignCertificateRequest
 
-__all__ = ["Objection", "Wanted", "csr_digest", "judge_request", "with_use"]
+__all__ = ["CsrProfile", "Objection", "Wanted", "csr_digest", "judge_request", "with_use"]
 
 _TOLD_BY_NAME: Final = frozenset({Dialect.H, Dialect.O})
 """Dialects in which a request that gives no use means the one its common name tells (pnc-messages.md section 4)."""
@@ -41,6 +42,21 @@ _PURPOSES: Final[Mapping[LeafUse, frozenset[str]]] = {
 }
 """Extended key usages that may be asked for: an SECC is the vehicle's server; a client must not pose as the CSMS."""
 _SIGNING: Final = frozenset({KeyUsageBit.KEY_CERT_SIGN, KeyUsageBit.CRL_SIGN})
+
+
+class CsrProfile(Enum):
+    """What a PKI takes as the common name of a SECC's request; values as configurations have them."""
+
+    EVSEID = "evseid"
+    SECCID = "seccid"
+    ANY = "any"
+    """Either of them."""
+
+    def admits(self, name: str) -> bool:
+        """Whether the PKI would take that name."""
+        if self is CsrProfile.EVSEID:
+            return is_evseid(name)
+        return is_seccid(name) or (self is CsrProfile.ANY and is_evseid(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +96,10 @@ def with_use(request: SignCertificateRequest, dialect: Dialect) -> SignCertifica
 
 
 def judge_request(
-    station: StationRecord, request: SignCertificateRequest, uses: Collection[LeafUse]
+    station: StationRecord,
+    request: SignCertificateRequest,
+    uses: Collection[LeafUse],
+    profile: CsrProfile = CsrProfile.ANY,
 ) -> Wanted | Objection:
     """Judge a request against the record of the station that sent it.
 
@@ -93,12 +112,13 @@ def judge_request(
     5. the rest of the subject is the profile's, with this station's operator, and holds nothing else
     6. the key is of the profile's kind
     7. no name, right or purpose is asked for beyond those of the use
-    8. a PKI is configured for the use
+    8. a PKI is configured for the use, and takes names of this kind
 
     Args:
         station: the record of the authenticated connection's station.
         request: as it came.
         uses: those for which a PKI is configured.
+        profile: what the PKI that signs SECC certificates takes as a name.
     """
     read = _read(request)
     if isinstance(read, Objection):
@@ -115,6 +135,9 @@ def judge_request(
         return Objection(reason, detail, use, name, encoding)
     if use not in uses:  # 8
         return Objection(Reason.NO_PKI_FOR_USE, f"[issue] names no PKI for {use.value}", use, name, encoding)
+    if use is LeafUse.V2G and not profile.admits(name):  # 8
+        detail = f"CSR asks for {name}, which is no {profile.value.upper()}, and the PKI takes nothing else"
+        return Objection(Reason.CSR_NAME_MISMATCH, detail, use, name, encoding)
     return Wanted(Slot.of(station.station_id, use, name), csr, encoding)
 
 
