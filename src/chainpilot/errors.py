@@ -2,6 +2,7 @@
 
 ChainpilotError
 ├── PeerError
+│   ├── DraftRefused  (cpms.issuing.drafting)
 │   ├── CaRefused  (cpms.ports.authorities)
 │   ├── StationRefused  (cpms.ports.stations)
 │   ├── CallRefused  (link.faults)
@@ -37,6 +38,7 @@ ChainpilotError
 │   ├── DemoFailed  (cli.demo.timeline)
 │   ├── SourceError  (cli.source)
 │   ├── NotCarriedOut  (cli.station.work.material)
+│   ├── CaSetupError  (cpms.adapters.ca_material)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.keyring)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)
@@ -45,6 +47,9 @@ ChainpilotError
 │   ├── Hopeless  (cpms.calls.conversation)
 │   ├── DemandRefused  (cpms.calls.judging)
 │   ├── ConfigError  (cpms.config.settings)
+│   ├── ListUnpublished  (cpms.issuing.authority)
+│   ├── RevocationRefused  (cpms.issuing.authority)
+│   ├── SignatureBroken  (cpms.issuing.drafting)
 │   ├── ImpossibleCallTransition  (cpms.model.calls)
 │   ├── ImpossibleTransition  (cpms.model.states)
 │   ├── FingerprintError  (cpms.model.trust)

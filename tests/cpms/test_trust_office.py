@@ -1,19 +1,25 @@
 """The running back office and trust: files imported, an approval in force at once, everything as configured."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backoffice import open_back_office
+from backoffice import OPERATOR, STATION, open_back_office
 from chainpilot.cpms.adapters.ca_files import read_ca_files
+from chainpilot.cpms.adapters.ca_material import CaSetupError
 from chainpilot.cpms.app import Cpms
-from chainpilot.cpms.config import RevocationConfig, WebhookConfig
+from chainpilot.cpms.config import LocalCaConfig, RevocationConfig, WebhookConfig
 from chainpilot.cpms.model import TrustState
 from chainpilot.cpms.trust import ListPolicy
+from chainpilot.pki.certificate import load_certificates
+from chainpilot.pki.crl import RevocationReason, load_crl
+from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.pkcs7 import write_certs_only
-from chainpilot.pki.trust import LeafUse, TrustDomain
-from sims import v2g_ladder
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+from localcas import founded, write_ca
+from sims import csr_text, v2g_ladder
 
 __all__: list[str] = []
 
@@ -74,3 +80,40 @@ async def test_the_webhook_is_a_listener_of_the_back_office(tmp_path: Path) -> N
     async with Cpms(replace(config, webhook=webhook, revocation=RevocationConfig(ListPolicy.REQUIRE))) as cpms:
         assert cpms.listeners["webhook"][1] > 0
         assert cpms.trust.lists.rules().needs_crls
+
+
+async def test_a_station_gets_its_client_certificate_from_the_operator_s_own_ca(tmp_path: Path) -> None:
+    ca = founded()
+    stack, key = write_ca(tmp_path, ca)
+    async with open_back_office(tmp_path) as office:
+        config = replace(
+            office.cpms.config,
+            cas={"mine": LocalCaConfig("mine", stack, key, crl_file=tmp_path / "mine.crl")},
+            issue={LeafUse.CSMS: "mine"},
+            anchors={TrustDomain.CSMS: TrustAnchors.admit([ca.root])},
+        )
+    async with (
+        Cpms(config, clock=office.clock, watch=office.steps) as cpms,
+        replace(office, cpms=cpms).dial() as socket,
+    ):
+        csr = csr_text(generate_private_key(KeySpec.P256), STATION, organization=OPERATOR, domain=None)
+        await socket.send(json.dumps([2, "1", "SignCertificate", {"csr": csr}]))
+        assert json.loads(await socket.recv())[2] == {"status": "Accepted"}
+        call = json.loads(await socket.recv())
+        assert call[2] == "CertificateSigned"
+        leaf, *above = load_certificates(call[3]["certificateChain"])
+        assert above == [ca.issuing]
+        (issued,) = await cpms.cas["mine"].issued()
+        assert issued.certificate == leaf
+        await cpms.cas["mine"].revoke(issued.serial, RevocationReason.SUPERSEDED, by="Ada")
+        assert leaf.serial_number in load_crl((tmp_path / "mine.crl").read_bytes()).revoked
+
+
+async def test_a_ca_whose_key_others_can_read_stops_the_start(tmp_path: Path) -> None:
+    stack, key = write_ca(tmp_path, founded())
+    key.chmod(0o644)
+    async with open_back_office(tmp_path) as office:
+        config = replace(office.cpms.config, cas={"mine": LocalCaConfig("mine", stack, key)})
+    with pytest.raises(CaSetupError, match=r"\[ca.mine\]"):
+        async with Cpms(config):
+            pass

@@ -14,10 +14,12 @@ from chainpilot.cpms.adapters.est_http import EstHttp
 from chainpilot.cpms.adapters.est_transport import EstSetupError
 from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.ca_office import open_cas
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts, NoStatuses
 from chainpilot.cpms.enrolment import CacertsShelf, CsrProfile, Office
+from chainpilot.cpms.issuing import LocalCa
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.passwords import PasswordChecker, is_password_hash
@@ -64,7 +66,8 @@ class Cpms:
         watch_frames: told every OCPP frame.
         authorities: used instead of EST for the PKIs named here.
 
-    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError, WebhookSetupError.
+    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError, CaSetupError,
+    WebhookSetupError.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Cpms:
         self._gateway: Gateway | None = None
         self._calls: CallDesk | None = None
         self._trust: TrustOffice | None = None
+        self._cas: Mapping[str, LocalCa] = {}
         self._pkis: list[EstHttp] = []
         self._nudged = asyncio.Event()
         self._listeners: Mapping[str, tuple[str, int]] = {}
@@ -120,6 +124,11 @@ class Cpms:
         if self._trust is None:
             raise RuntimeError("the back office is not running")
         return self._trust
+
+    @property
+    def cas(self) -> Mapping[str, LocalCa]:
+        """The operator's own CAs by name: what they issued, and where it is revoked; empty outside the context."""
+        return self._cas
 
     async def add_station(self, record: StationRecord, *, reset_profile: bool = False) -> None:
         """Write a station's record, new or changed.
@@ -172,6 +181,7 @@ class Cpms:
             stack.callback(passwords.close)
             sessions = Sessions()
             trust = await stack.enter_async_context(TrustOffice.open(self._config, self._ledger, self._clock))
+            self._cas = await stack.enter_async_context(open_cas(self._config, self._ledger, self._clock))
             office = await self._staff(stack, self._ledger, sessions, trust)
             calls = CallDesk(office)
             worker = Worker(office, calls, self._nudged)
@@ -197,11 +207,12 @@ class Cpms:
     ) -> None:
         self._ledger = self._gateway = self._calls = self._trust = None
         self._pkis.clear()
+        self._cas = {}
         await self._stack.aclose()
 
     async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions, trust: TrustOffice) -> Office:
         config = self._config
-        authorities = dict(self._authorities)
+        authorities = {**self._cas, **self._authorities}
         signer = config.pkis.get(config.issue.get(LeafUse.V2G, ""))
         for name, pki in config.pkis.items():
             if name not in authorities:

@@ -5,6 +5,7 @@ An adapter lets out only the exceptions named here, whatever its libraries raise
 
 from chainpilot.cpms.model import Reason, RetryClass
 from chainpilot.cpms.ports.authorities import CaPending, CaRefused, CaUndecided, CertificateAuthority, IssuedBag
+from chainpilot.cpms.ports.issuing import Issuance, IssuingRecords, Revocation, SigningKey
 from chainpilot.cpms.ports.judges import ContractOffice, StatusSource, TokenJudge, TokenVerdict
 from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, QuotaSpent, TooManyCalls
 from chainpilot.cpms.ports.stations import NotSpoken, StationLink, StationRefused, StationUndecided
@@ -28,8 +29,10 @@ __all__ = [
     "CaUndecided",
     "CertificateAuthority",
     "ContractOffice",
+    "Issuance",
     "IssuedBag",
     "Issuers",
+    "IssuingRecords",
     "KeptList",
     "Learner",
     "Ledger",
@@ -42,9 +45,11 @@ __all__ = [
     "QuotaSpent",
     "Reason",
     "RetryClass",
+    "Revocation",
     "RevocationLists",
     "RootSource",
     "RootsMissing",
+    "SigningKey",
     "StationLink",
     "StationRefused",
     "StationUndecided",
