@@ -60,7 +60,7 @@ ChainpilotError
 │   ├── QuotaSpent  (cpms.ports.ledger)
 │   ├── TooManyCalls  (cpms.ports.ledger)
 │   ├── NotSpoken  (cpms.ports.stations)
-│   ├── TrustRefused  (cpms.trust.desk)
+│   ├── TrustRefused  (cpms.trust.terms)
 │   ├── NotAttachable  (station.adapters.mobilityhouse.attached)
 │   ├── SharesError  (station.adapters.mobilityhouse.shares)
 │   ├── ProfileNotReady  (station.adapters.ocpp_client)

@@ -1,19 +1,16 @@
-"""What docs/howto/local-ca.md shows runs: founding, configuring, revoking."""
+"""What docs/howto/local-ca.md shows works: its files, its configuration, its commands."""
 
-import contextlib
-import io
 import re
-import socket
 import stat
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from backoffice import write_server_files
-from chainpilot.clock import SYSTEM
-from chainpilot.cpms.adapters.ca_material import CaSetupError
-from sims import csms_ladder
+from chainpilot.cli import app
+from chainpilot.cpms.config import load_config
+from chainpilot.pki.trust import LeafUse
+from rawserver import make_identity
 
 __all__: list[str] = []
 
@@ -24,9 +21,8 @@ file = "cpms.sqlite"
 [[listener]]
 name = "password"
 profile = 2
-port = {port}
-certificate = "{files.file}"
-key = "{files.key}"
+certificate = "server.pem"
+key = "server.key"
 """
 
 
@@ -34,25 +30,22 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def run(code: str, folder: Path) -> str:
-    """What a program of the page prints."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(code.replace("/etc/chainpilot", str(folder)), {})
-    return said.getvalue()
+def test_the_founded_files_are_those_of_the_page_and_its_configuration_takes_them(tmp_path: Path) -> None:
+    make_identity(tmp_path, "127.0.0.1")
+    (founding, _), (section,) = blocks("sh"), blocks("toml")
+    assert founding.startswith("chainpilot cpms ca init --dir /etc/chainpilot/ca ")
+    words = ["cpms", "ca", "init", "--dir", str(tmp_path / "ca"), "--organization", "Demo Operator", "--country", "DE"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "ca").iterdir()}
+    assert made == {"root.pem": 0o644, "root.key": 0o600, "issuing.pem": 0o644, "issuing.key": 0o600}
+    assert all(f"| `{name}` |" in PAGE for name in made)
+    (tmp_path / "cpms.toml").write_text(LISTENER + section)
+    config = load_config(tmp_path / "cpms.toml", {})
+    assert config.issue == {LeafUse.CSMS: "own"}
+    assert "own" in config.cas
 
 
-def test_its_programs_found_a_ca_and_the_configuration_uses_it(tmp_path: Path) -> None:
-    founding, revoking = blocks("python")
-    (section,) = blocks("toml")
-    made = [Path(line) for line in run(founding, tmp_path).splitlines()]
-    assert all(f"`{file.name}`" in PAGE for file in made)
-    assert {stat.S_IMODE(file.stat().st_mode) for file in made if file.suffix == ".key"} == {0o600}
-    with pytest.raises(CaSetupError, match="never overwritten"):
-        run(founding, tmp_path)
-    files, _ = write_server_files(tmp_path, csms_ladder(), end=SYSTEM.now() + timedelta(days=365))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    here = section.replace("/srv/www/crl", str(tmp_path))
-    (tmp_path / "cpms.toml").write_text(LISTENER.format(port=port, files=files) + here)
-    assert run(revoking, tmp_path) == ""
+@pytest.mark.parametrize("command", ["list", "revoke"])
+def test_its_commands_are_commands(command: str) -> None:
+    assert f"chainpilot cpms ca {command} own" in PAGE
+    assert CliRunner().invoke(app, ["cpms", "ca", command, "--help"]).exit_code == 0

@@ -8,8 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from backoffice import write_server_files
+from chainpilot.cli import app
 from chainpilot.clock import SYSTEM
 from chainpilot.cpms.model import TrustDecision
 from chainpilot.cpms.trust import MAX_PROPOSALS
@@ -55,3 +57,9 @@ def test_it_tells_every_decision(decision: TrustDecision) -> None:
 
 def test_it_tells_how_many_may_wait() -> None:
     assert f"{MAX_PROPOSALS} proposals waiting" in PAGE
+
+
+@pytest.mark.parametrize("command", ["import", "list", "approve", "history"])
+def test_its_commands_are_commands(command: str) -> None:
+    assert f"chainpilot cpms trust {command} " in PAGE
+    assert CliRunner().invoke(app, ["cpms", "trust", command, "--help"]).exit_code == 0

@@ -8,12 +8,12 @@ from typing import Final
 
 from chainpilot.clock import Clock
 from chainpilot.cpms.adapters.ca_material import read_ca, write_list
-from chainpilot.cpms.adapters.sql import SqlIssuingRecords, SqlLedger
+from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlIssuingRecords, SqlLedger
 from chainpilot.cpms.config import CpmsConfig, LocalCaConfig
 from chainpilot.cpms.issuing import CaPlan, LocalCa
 from chainpilot.cpms.journal import journal
 
-__all__ = ["ca_from", "open_cas"]
+__all__ = ["ca_from", "open_ca", "open_cas"]
 
 _log: Final = journal("chainpilot.cpms.ca")
 
@@ -29,6 +29,18 @@ async def open_cas(config: CpmsConfig, ledger: SqlLedger, clock: Clock) -> Async
         for name, ca in cas.items():
             stack.push_async_callback(_end, asyncio.create_task(ca.run(), name=f"list of {name}"))
         yield cas
+
+
+@asynccontextmanager
+async def open_ca(config: CpmsConfig, name: str, clock: Clock) -> AsyncIterator[LocalCa]:
+    """One CA alone, for a command: also beside a running back office. Raises CaSetupError, LedgerFailed."""
+    try:
+        ledger = await SqlLedger.open(config.database.file)
+    except DatabaseInUseError:
+        ledger = await SqlLedger.open_beside(config.database.file)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(ledger.close)
+        yield await asyncio.to_thread(ca_from, config.cas[name], ledger, clock, allow_test_pki=config.allow_test_pki)
 
 
 def ca_from(config: LocalCaConfig, ledger: SqlLedger, clock: Clock, *, allow_test_pki: bool) -> LocalCa:

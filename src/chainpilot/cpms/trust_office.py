@@ -15,18 +15,22 @@ from chainpilot.cpms.adapters.addresses import AddressRules
 from chainpilot.cpms.adapters.ca_files import read_ca_files
 from chainpilot.cpms.adapters.crl_http import CrlHttp
 from chainpilot.cpms.adapters.root_certs import RootCerts
-from chainpilot.cpms.adapters.sql import SqlLedger, SqlTrustRecords
+from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlLedger, SqlTrustRecords
 from chainpilot.cpms.adapters.webhook import Webhook
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import TrustChange, TrustSource
+from chainpilot.cpms.ports import LedgerFailed, ListMissing
 from chainpilot.cpms.trust import PoolWatch, Proposals, RevocationDesk, TrustDesk
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.pki.verify import Rules
 
-__all__ = ["AnchorsInForce", "Imported", "TrustOffice"]
+__all__ = ["AnchorsInForce", "Imported", "TrustOffice", "import_files", "open_desk"]
 
 _log: Final = journal("chainpilot.cpms.trust")
+
+_FOLLOWING: Final = 2.0
+"""Seconds until a decision of another process is in force here, at most."""
 
 Imported = tuple[tuple[Path, Proposals], ...]
 """What became of the certificates of each file."""
@@ -98,7 +102,12 @@ class TrustOffice:
             pool = await stack.enter_async_context(RootCerts(config.roots)) if config.roots is not None else None
             every = timedelta(hours=config.roots.hours) if config.roots is not None else timedelta(days=1)
             office = cls(desk, lists, PoolWatch(desk, records, clock=clock, source=pool, every=every, tell=_tell_pool))
-            for name, work in (("revocation-lists", lists.run()), ("root-pool", office.pool_watch.run())):
+            works = {
+                "revocation-lists": lists.run(),
+                "root-pool": office.pool_watch.run(),
+                "trust-records": _follow(desk, clock),
+            }
+            for name, work in works.items():
                 stack.push_async_callback(_end, asyncio.create_task(work, name=name))
             if config.webhook is not None:
                 webhook = Webhook(config.webhook, office.pool_watch.take)
@@ -107,23 +116,60 @@ class TrustOffice:
             yield office
 
     async def import_files(self, *paths: Path, domain: TrustDomain) -> tuple[Imported, tuple[str, ...]]:
-        """Propose the CA certificates of files and folders for a domain; none counts before it is approved.
+        """As `import_files` of this module, by this office's desk."""
+        return await import_files(self.desk, *paths, domain=domain)
 
-        Returned are what became of each file's, and a sentence for each file or block that can't be read.
-        Raises LedgerFailed.
-        """
-        found, faults = await asyncio.to_thread(read_ca_files, *paths)
-        files = dict.fromkeys(one.file for one in found)
-        ended = [
-            (
-                file,
-                await self.desk.propose(
-                    (one.certificate for one in found if one.file == file), domain, TrustSource.FILE, str(file)
-                ),
-            )
-            for file in files
-        ]
-        return tuple(ended), faults
+
+@asynccontextmanager
+async def open_desk(config: CpmsConfig, clock: Clock) -> AsyncIterator[TrustDesk]:
+    """The desk alone, for a command: also beside a running back office, which takes a decision over in seconds.
+
+    Nothing is fetched. Raises LedgerFailed.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            ledger = await SqlLedger.open(config.database.file)
+        except DatabaseInUseError:
+            ledger = await SqlLedger.open_beside(config.database.file)
+        stack.push_async_callback(ledger.close)
+        records = SqlTrustRecords(ledger)
+
+        def rules() -> Rules:
+            return lists.rules()  # made below: desk and lists need each other
+
+        desk = TrustDesk(records, config.anchors, clock=clock, policy=config.trust, rules=rules)
+        lists = RevocationDesk(records, _NoSource(), config.revocation.policy, known=desk.known, clock=clock)
+        await lists.open()
+        await desk.open()
+        stack.push_async_callback(desk.close)
+        yield desk
+
+
+class _NoSource:
+    """`ListSource` of a command, which goes by the lists in hand."""
+
+    async def fetch(self, url: str) -> bytes:
+        raise ListMissing(url, "a command fetches nothing")
+
+
+async def import_files(desk: TrustDesk, *paths: Path, domain: TrustDomain) -> tuple[Imported, tuple[str, ...]]:
+    """Propose the CA certificates of files and folders for a domain; none counts before it is approved.
+
+    Returned are what became of each file's, and a sentence for each file or block that can't be read.
+    Raises LedgerFailed.
+    """
+    found, faults = await asyncio.to_thread(read_ca_files, *paths)
+    files = dict.fromkeys(one.file for one in found)
+    ended = [
+        (
+            file,
+            await desk.propose(
+                (one.certificate for one in found if one.file == file), domain, TrustSource.FILE, str(file)
+            ),
+        )
+        for file in files
+    ]
+    return tuple(ended), faults
 
 
 def _domains_of(config: CpmsConfig) -> dict[str, frozenset[TrustDomain]]:
@@ -146,6 +192,16 @@ def _tell_change(change: TrustChange) -> None:
 
 def _tell_pool(detail: str) -> None:
     _log.info("root_pool", detail=detail)
+
+
+async def _follow(desk: TrustDesk, clock: Clock) -> None:
+    """Take over what commands beside this process decide."""
+    while True:
+        await clock.sleep_until(clock.monotonic() + _FOLLOWING)
+        try:
+            await desk.refresh()
+        except LedgerFailed as error:
+            _log.error("trust_unread", detail=error.why)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -138,6 +138,10 @@ class TrustRecords(Protocol):
         """What was decided, oldest first; of one certificate or of all."""
         ...
 
+    async def last_change(self) -> int:
+        """A number that grows with every line of the history; 0 without any."""
+        ...
+
     async def has_event(self, event_id: str) -> bool:
         """Whether an event of that id was done with."""
         ...

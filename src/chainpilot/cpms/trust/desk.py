@@ -20,16 +20,16 @@ from chainpilot.cpms.model import (
     TrustState,
     parse_fingerprint,
 )
-from chainpilot.cpms.ports import TrustEntry, TrustRecords
+from chainpilot.cpms.ports import LedgerConflict, TrustEntry, TrustRecords
 from chainpilot.cpms.trust.judging import anchor_that_signed, objection_to
 from chainpilot.cpms.trust.pool import TrustPool
-from chainpilot.errors import OwnError
+from chainpilot.cpms.trust.terms import Proposals, TrustPolicy, TrustRefused
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors, TrustDomain
 from chainpilot.pki.verify import Rules
 
-__all__ = ["MAX_PROPOSALS", "Proposals", "TrustDesk", "TrustPolicy", "TrustRefused"]
+__all__ = ["MAX_PROPOSALS", "TrustDesk"]
 
 MAX_PROPOSALS: Final = 200
 """Certificates of one source that may wait for a decision: whoever makes up new roots all day fills no disk."""
@@ -38,38 +38,6 @@ _MAX_WORDS: Final = 500
 
 _T = TypeVar("_T")
 _Key = tuple[Fingerprint, TrustDomain]
-
-
-class TrustRefused(OwnError):
-    """A decision about a certificate can't be taken. Fields: `fingerprint`, `why` a sentence."""
-
-    def __init__(self, fingerprint: str, why: str) -> None:
-        self.fingerprint = fingerprint
-        self.why = why
-        super().__init__(f"{fingerprint}: {why}")
-
-
-@dataclass(frozen=True, slots=True)
-class TrustPolicy:
-    """The operator's rules of trust."""
-
-    allow_test_pki: bool = False
-    approve_cross_signed: bool = False
-    """A root becomes an anchor by itself when an anchor of its domain signed its name and key."""
-    withdraw_reported: bool = False
-    """An anchor is withdrawn by itself when the root pool reports it revoked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proposals:
-    """What became of certificates that were proposed."""
-
-    added: tuple[TrustRecord, ...] = ()
-    """New; those that an anchor's signature approved among them say so."""
-    known: tuple[TrustRecord, ...] = ()
-    """Known before, and as they were: what is rejected stays rejected."""
-    refused: tuple[tuple[Certificate, str], ...] = ()
-    """Not kept, each with the reason as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +83,18 @@ class TrustDesk:
         self._rules = rules
         self._records: dict[_Key, TrustRecord] = {}
         self._began = clock.now()
+        self._last_change: int | None = None
         self._pool = self._build()
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[object]] = set()
 
     async def open(self) -> None:
         """Read the records; until then only the configuration counts. Raises LedgerFailed."""
-        written = await self._store.records()
-        self._records = {(record.fingerprint, record.domain): record for record in written}
-        self._pool = self._build()
         await self._alone(self._approve_successors)
+
+    async def refresh(self) -> None:
+        """Take over what another process has decided since (`chainpilot cpms trust`). Raises LedgerFailed."""
+        await self._alone(_nothing)
 
     async def close(self) -> None:
         """Wait for changes that are being written."""
@@ -211,12 +181,32 @@ class TrustDesk:
 
         async def in_turn() -> _T:
             async with self._turn:
-                return await work()
+                await self._catch_up()
+                try:
+                    return await work()
+                except LedgerConflict:  # another process decided in between: look again, decide again
+                    await self._catch_up()
+                    return await work()
 
         task = asyncio.create_task(in_turn())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+    async def _catch_up(self) -> None:
+        """Read the records again if somebody has written there since; the first time is the start."""
+        newest = await self._store.last_change()  # before the records, or what comes between would never be read
+        if newest == self._last_change:
+            return
+        former, is_start = self._records, self._last_change is None
+        written = await self._store.records()
+        self._records = {(record.fingerprint, record.domain): record for record in written}
+        self._pool = self._build()
+        self._last_change = newest
+        for key, record in self._records.items():
+            before = former[key].state if key in former else None
+            if before is not record.state and not is_start:
+                self._tell(_told(record, before, TrustSource.OPERATOR))
 
     async def _propose(
         self, offered: tuple[Certificate, ...], domain: TrustDomain, source: TrustSource, seen_from: str
@@ -357,7 +347,9 @@ class TrustDesk:
         found = [record for one in domains if (record := self._find(fingerprint, one)) is not None]
         if not found:
             where = f" for {domain.value}" if domain is not None else ""
-            raise TrustRefused(fingerprint, f"no certificate with that fingerprint is known{where}; import it first")
+            raise TrustRefused(
+                fingerprint, f"no certificate with that fingerprint is known{where}; import it first", is_unknown=True
+            )
         if len(found) > 1:
             words = ", ".join(record.domain.value for record in found)
             raise TrustRefused(fingerprint, f"it is known for {words}: say for which one")
@@ -374,6 +366,10 @@ class TrustDesk:
         source, began = TrustSource.CONFIGURATION, self._began
         words = f"a file of trust.{domain.name.lower()}"
         return TrustRecord(certificate, domain, TrustState.APPROVED, source, words, began, began, source.value)
+
+
+async def _nothing() -> None:
+    """All that is wanted was done before."""
 
 
 def _told(record: TrustRecord, before: TrustState | None, source: TrustSource) -> TrustChange:

@@ -12,7 +12,8 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.cpms.model import TrustSource, parse_fingerprint
 from chainpilot.cpms.ports import LedgerFailed, RootsMissing, RootSource, TrustEntry, TrustRecords
-from chainpilot.cpms.trust.desk import Proposals, TrustDesk
+from chainpilot.cpms.trust.desk import TrustDesk
+from chainpilot.cpms.trust.terms import Proposals
 from chainpilot.wire.opcp import RootEvent, RootEventKind
 
 __all__ = ["EventOutcome", "PoolWatch"]

@@ -46,6 +46,11 @@ class SqlTrustRecords:
             wanted = wanted.where(trust_changes.c.fingerprint == fingerprint)
         return tuple(map(_change_from, reversed(await self._rows(wanted))))
 
+    async def last_change(self) -> int:
+        """A number that grows with every line of the history; 0 without any."""
+        newest = sa.select(sa.func.max(trust_changes.c.change_id))
+        return await self._ledger.read(lambda connection: connection.execute(newest).scalar_one() or 0)
+
     async def has_event(self, event_id: str) -> bool:
         """Whether an event of that id was done with."""
         return bool(await self._rows(sa.select(trust_events).where(trust_events.c.event_id == event_id)))
