@@ -173,9 +173,8 @@ def _tell(rounds: list[Round], sign_us: float, verify_us: float, judge_us: float
         floor = floors[what.split()[0].rstrip(",")]
         print(f"{what:40} {rate:8.0f} {cpu:12.0f} {1e6 / cpu:15.0f} {cpu / floor:8.1f} {p50:8.1f} {p99:8.1f}")
         medians[what] = 1e6 / cpu, p99
-    print(
-        f"{'OCSP answers judged, in process':40} {'':8} {judge_us:12.0f} {1e6 / judge_us:15.0f} {judge_us / verify_us:8.1f}"
-    )
+    judged = f"{judge_us:12.0f} {1e6 / judge_us:15.0f} {judge_us / verify_us:8.1f}"
+    print(f"{'OCSP answers judged, in process':40} {'':8} {judged}")
     a_core, p99 = medians["enrolments, kept connections"]
     targets = (
         (f"{_ENROLMENTS:.0f} enrolments a second and core", a_core >= _ENROLMENTS),
