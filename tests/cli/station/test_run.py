@@ -139,20 +139,45 @@ def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("more", "words"),
-    [("stationid = 1", "the nearest is station_id"), ("security_profile = 1", "allow_insecure"), ("a = ", "not TOML")],
+    [
+        ("stationid = 1", "agent.stationid: there is no such setting; the nearest is station_id"),
+        ("security_profile = 1", "agent.security_profile: 1 proves nobody's name; allow_insecure = true"),
+        ("security_profile = '2'", "agent.security_profile: is a whole number, without quotation marks"),
+        ("allow_test_pki = true", "agent.allow_test_pki: is a setting of the store: write it above the line [agent]"),
+        ("settings = { pnc = true }", "agent.settings.pnc: there is no such setting; the nearest is pnc_enabled"),
+        ("settings = { cert_signing_repeat_times = 99 }", "agent.settings.cert_signing_repeat_times: 0 to 20"),
+        ("vendor = hunter2", "line 13, column 10), where vendor is set; a text stands in quotation marks"),
+        ("model = 'a'\nmodel = 'hunter2'", "line 14, column 18), where model is set"),
+    ],
 )
-def test_a_mistake_in_the_file_is_told_and_nothing_runs(tmp_path: Path, more: str, words: str) -> None:
-    done = station(None, "--config", configured(tmp_path, more=more), "run")
+def test_a_mistake_in_the_file_is_told_with_file_name_and_fix_and_nothing_runs(
+    tmp_path: Path, more: str, words: str
+) -> None:
+    config = configured(tmp_path, more=more)
+    done = station(None, "--config", config, "run")
     assert done.code == 2
+    assert done.err.startswith(f"chainpilot: {config}: ")
     assert words in done.err
+    assert "hunter2" not in done.err
+
+
+def test_a_store_s_setting_that_makes_none_is_told_with_the_file_too(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    config.write_text(f'csms_ca_bundle = ""\n{config.read_text()}')
+    done = station(None, "--config", config, "run")
+    assert (done.code, done.err) == (2, f"chainpilot: {config}: csms_ca_bundle: the path is empty\n")
 
 
 @pytest.mark.parametrize(
     ("written", "instead", "words"),
     [
-        (f'csms_url = "{NOWHERE}"', 'csms_url = "ws://localhost:9/ocpp"', "slot 1"),
-        ('country = "DE"', 'country = "Germany"', "country"),
-        (f'secc_id = "{EVSE}"', 'secc_id = "E0002"', "secc_id"),
+        (
+            f'csms_url = "{NOWHERE}"',
+            'csms_url = "ws://localhost:9/ocpp"',
+            "agent.csms_url: the CSMS's URL: security profile 2",
+        ),
+        ('country = "DE"', 'country = "Germany"', "agent.country: a country is two capital letters"),
+        (f'secc_id = "{EVSE}"', 'secc_id = "E0002"', "agent.secc_id: neither an EVSEID"),
     ],
 )
 def test_a_value_that_no_csms_could_set_is_refused_in_the_file_too(
@@ -172,7 +197,7 @@ def test_a_password_file_that_is_missing_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "password").unlink()
     done = station(None, "--config", config, "run")
     assert done.code == 3
-    assert "password" in done.err
+    assert f"{config}: agent.password_file: there is no file {tmp_path / 'password'}; make it" in done.err
 
 
 @asynccontextmanager

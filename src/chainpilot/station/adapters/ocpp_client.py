@@ -11,6 +11,7 @@ import ssl
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -136,6 +137,23 @@ class Target:
     def place(self) -> str:
         """Host and port, for people."""
         return urllib.parse.urlsplit(self.url).netloc
+
+    @property
+    def address(self) -> str:
+        """The URL without what may be a secret in it, for people."""
+        return urllib.parse.urlsplit(self.url)._replace(query="", fragment="").geturl()
+
+    @property
+    def identity(self) -> str:
+        """Who we say we are, and by what we prove it, for people. Of a file only its name: the CSMS is told too."""
+        match self.profile:
+            case 0:
+                return self.station_id
+            case 3:
+                file = self.client and Path(self.client.certificate_single or self.client.certificate or "").name
+                return f"{self.station_id} or its client certificate{f' {file}' if file else ''}"
+            case _:
+                return f"{self.station_id} or its password"
 
 
 class CsmsSocket(WebSocket):
@@ -310,7 +328,7 @@ def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
         case ssl.SSLError() as fault:
             return _tls_in_words(fault, where)
         case InvalidStatus() as answered:
-            return _status_in_words(answered.response.status_code, where, target)
+            return _status_in_words(answered.response.status_code, target)
         case InvalidHandshake():
             rejected = "; it may not accept our client certificate" if target.profile == 3 else ""
             why = f"broke the handshake off ({type(error).__name__}){rejected}"
@@ -356,12 +374,12 @@ def _tls_in_words(error: ssl.SSLError, where: str) -> DialRefused | DialUndecide
     return DialUndecided(why)
 
 
-def _status_in_words(status: int, where: str, target: Target) -> DialRefused | DialUndecided:
+def _status_in_words(status: int, target: Target) -> DialRefused | DialUndecided:
+    where = f"the CSMS at {target.address}"
     if status == 401:
-        proof = "client certificate" if target.profile == 3 else "id or password"
         blame: Mean | None = Mean.CLIENT if target.profile == 3 else Mean.LOGIN
         event = _EVENTS.FAILED_TO_AUTHENTICATE_AT_CSMS
-        return DialRefused(f"{where} refuses our {proof} (401)", blame=blame, event=event)
+        return DialRefused(f"{where} refuses the station {target.identity} (401)", blame=blame, event=event)
     if status in {403, 404}:
         blame = Mean.CLIENT if target.profile == 3 else None
         return DialRefused(f"{where} doesn't know the station {target.station_id} ({status})", blame=blame)

@@ -238,13 +238,17 @@ class Agent:
         """
         while self._enrols:
             await self.flows.timekeeper.wait_trusted()
+            missing: list[LeafUse] = []
             for use in self._enrols:
                 try:
                     if not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use]):
+                        missing.append(use)
                         await self._enrol_if_possible(use)
                 except (VaultError, VaultBusy) as fault:
                     _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
-            await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
+            next_look = self._clock.monotonic() + MISSING_SECONDS
+            self.flows.signing.note_next_look(missing, next_look)
+            await self._clock.sleep_until(next_look)
 
     async def _enrol_if_possible(self, use: LeafUse) -> None:
         try:

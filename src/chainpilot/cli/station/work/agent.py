@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -19,13 +20,13 @@ from chainpilot.cli.station.work.checking import tell_check
 from chainpilot.cli.station.work.happenings import facts_of, words_of
 from chainpilot.cli.station.work.lines import LineHandler, Lines
 from chainpilot.cli.station.work.material import NotCarriedOut
-from chainpilot.cli.station.work.opening import read_config, read_password
+from chainpilot.cli.station.work.opening import blamed, read_config, read_password
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
 from chainpilot.station.adapters import connection
 from chainpilot.station.adapters.commands import CommandInstaller, CommandStarter
-from chainpilot.station.agent.config_file import AgentTable, read_agent_table
+from chainpilot.station.agent.config_file import AgentTable, name_in_file, read_agent_table
 from chainpilot.station.agent.settings.operator import objections
 from chainpilot.station.agent.setup import StationConfig, StationConfigError, initial_settings
 from chainpilot.station.app import Station
@@ -53,9 +54,12 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
             starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
         )
-    except (NotCarriedOut, StoreConfigError, StationConfigError) as error:
-        typer.echo(f"chainpilot: {plain(str(error))}", err=True)
-        return error.exit if isinstance(error, NotCarriedOut) else Exit.USAGE
+    except NotCarriedOut as error:
+        typer.echo(f"chainpilot: {plain(error.why)}", err=True)
+        return error.exit
+    except (StoreConfigError, StationConfigError) as error:
+        typer.echo(f"chainpilot: {plain(blamed(options, error))}", err=True)
+        return Exit.USAGE
     except ChainpilotError as error:
         typer.echo(f"chainpilot: {plain(str(error))}", err=True)
         return fault_exit(error)
@@ -115,12 +119,23 @@ def _configured(options: StoreOptions) -> tuple[AgentTable, StationConfig]:
     file, store = read_config(options)
     table = read_agent_table(file)
     folder = options.config.absolute().parent
-    password = read_password(folder / table.password_file) if table.password_file is not None else ""
-    config = table.config(store, folder, Secret(password))
-    wrong = objections(initial_settings(config))
-    if wrong:
-        raise NotCarriedOut(f"{options.config}: {'; '.join(wrong)}", Exit.USAGE)
+    config = table.config(store, folder, Secret(_password(options, table, folder)))
+    wrong = (one.partition(": ") for one in objections(initial_settings(config)))
+    told = "; ".join(f"{name_in_file(name)}: {why}" for name, _, why in wrong)
+    if told:
+        raise NotCarriedOut(f"{options.config}: {told}", Exit.USAGE)
     return table, config
+
+
+def _password(options: StoreOptions, table: AgentTable, folder: Path) -> str:
+    if table.password_file is None:
+        return ""
+    try:
+        return read_password(folder / table.password_file)
+    except NotCarriedOut as error:
+        make = "; make it, with the password as its first line" if error.exit is Exit.NOT_FOUND else ""
+        why = f"{options.config}: agent.password_file: {error.why}{make}"
+        raise NotCarriedOut(why, error.exit) from error
 
 
 def _words_for_people(event: StationEvent) -> str | None:
