@@ -86,10 +86,10 @@ CHAINS: dict[str, Callable[[Material], object]] = {
     "of another name": lambda one: one.issued(common_name="DE*CHP*E9999*9"),
     "a key": lambda _: "-----BEGIN PRIVATE KEY-----\nWndp\n-----END PRIVATE KEY-----\n",
     "the same leaf nine times": lambda one: one.leaf() * 9,
+    "empty": lambda _: "",
+    "blank": lambda _: "  ",
 }
 UNREADABLE: dict[str, object] = {
-    "empty": "",
-    "blank": "  ",
     "null": None,
     "a number": 5,
     "an object": {},
@@ -169,6 +169,8 @@ ROOTS: dict[str, Callable[[Pki], str]] = {
     ).certificate.to_pem(),
     "two roots": lambda pki: stack(root("One").certificate, root("Two").certificate),
     "rubbish": lambda _: MARK,
+    "empty": lambda _: "",
+    "blank": lambda _: "  ",
     "self-signed and no CA": lambda _: root("No CA", ca=False).certificate.to_pem(),
     "an issuer that nobody knows": lambda _: csms_pki().issuing.certificate.to_pem(),
 }
