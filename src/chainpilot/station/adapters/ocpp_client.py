@@ -37,6 +37,7 @@ __all__ = [
     "Target",
     "anchor_of",
     "dial",
+    "in_words",
     "tls_context",
 ]
 
@@ -144,6 +145,13 @@ class Target:
         return urllib.parse.urlsplit(self.url)._replace(query="", fragment="").geturl()
 
     @property
+    def login(self) -> str:
+        """The Authorization header of profiles 1 and 2."""
+        # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
+        pair = f"{self.station_id}:{self.password.value}".encode("utf-8", "surrogateescape")
+        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+    @property
     def identity(self) -> str:
         """Who we say we are, and by what we prove it, for people. Of a file only its name: the CSMS is told too."""
         match self.profile:
@@ -206,7 +214,7 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
         DialUndecided: unreachable, too slow, or broken off under the handshake.
     """
     context = await asyncio.to_thread(tls_context, security, target)
-    headers = {"Authorization": _basic(target)} if target.profile in (1, 2) else {}
+    headers = {"Authorization": target.login} if target.profile in (1, 2) else {}
     quiet = logging.getLogger("chainpilot.station.websocket")
     quiet.setLevel(logging.WARNING)  # the library's debug lines show every header, the password's too
     try:
@@ -225,7 +233,7 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
             ssl=context,
         )
     except Exception as error:  # the border of house style rule 4: one family leaves, whatever the library raises
-        raise _in_words(error, target) from error
+        raise in_words(error, target) from error
     agreed = next((one for one in target.versions if one.value == connection.subprotocol), None)
     if agreed is None:
         await connection.close(1002, "no version of OCPP was agreed on")
@@ -313,13 +321,8 @@ def anchor_of(tls: Any) -> Certificate | None:
         return None
 
 
-def _basic(target: Target) -> str:
-    # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
-    pair = f"{target.station_id}:{target.password.value}".encode("utf-8", "surrogateescape")
-    return f"Basic {base64.b64encode(pair).decode('ascii')}"
-
-
-def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
+def in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
+    """Why a WebSocket to the target wasn't opened, from what `websockets` raised: for whoever dials by himself too."""
     where = f"the CSMS at {target.place}"
     tls = _tls_fault(error)
     match tls or error:

@@ -26,6 +26,7 @@ from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
+from chainpilot.station.model import Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import StationWatch
@@ -136,6 +137,18 @@ class Agent:
         It is called before the CSMS has its answer, so it only notes what is to be done.
         """
         return self.flows.configuration.subscribe(listener)
+
+    def passwords(self) -> tuple[Secret, ...]:
+        """The passwords to dial with (profiles 1 and 2), as they are sent, the first to be tried first.
+
+        Behind one that the CSMS set stands the one before it, which counts until `password_worked` (OCPP A01): a CSMS
+        whose change got lost knows the old one.
+        """
+        return self.flows.configuration.passwords()
+
+    async def password_worked(self, password: Secret) -> None:
+        """The CSMS has accepted a station that dialled with that one of `passwords`: older ones may be forgotten."""
+        await self.flows.configuration.password_worked(password)
 
     async def enrol(self, use: LeafUse, *, common_name: str | None = None) -> None:
         """Start an enrolment: a key and a request on disk, sent now if the CSMS is there, else once it is.
