@@ -17,6 +17,9 @@ import pytest
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
 from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.agent.settings.record import DOCUMENT, write_record
+from chainpilot.station.agent.settings.standing import Standing
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.watch import Connected, ConnectFailed, Disconnected, StationEvent
 from chainpilot.wire.version import OcppVersion
@@ -128,6 +131,15 @@ def test_a_check_tells_of_a_lost_memory_and_leaves_that_to_the_agent_to_report(
     assert tree(tmp_path / "agent") == before
     with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
         assert memory.opened_anew is not None
+
+
+def test_a_check_tells_that_there_is_no_way_back_below_a_profile_that_worked(tmp_path: Path) -> None:
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        memory.write({DOCUMENT: write_record(Standing(settings=Settings(), floor=3))})
+    config = configured(tmp_path)
+    done = station(None, "--config", config, "run", "--check")
+    assert done.code == 1
+    assert f"there is no way back; set agent.security_profile = 3 and the URL that serves it in {config}" in done.out
 
 
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:

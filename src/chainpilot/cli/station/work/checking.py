@@ -53,7 +53,9 @@ def tell_check(options: StoreOptions, config: StationConfig, *, as_json: bool) -
             found.missing.append(f"a store that can be read: {fault}")
         if not networks:
             floor = configuration.floor
-            found.missing.append(f"a network of security profile {floor}: the CSMS accepted the station over it before")
+            why = "the CSMS accepted the station over it before, and there is no way back"
+            fix = f"set agent.security_profile = {floor} and the URL that serves it in {options.config}"
+            found.missing.append(f"a network of security profile {floor}: {why}; {fix}")
         if networks and networks[0][1].security_profile in (1, 2) and not settings.password.value:
             found.missing.append(f"a password, which that profile needs: agent.password_file in {options.config}")
     url = address(networks[0][1].url, config.station_id) if networks else None
