@@ -8,6 +8,7 @@ from chainpilot.cpms.ports.authorities import CaPending, CaRefused, CaUndecided,
 from chainpilot.cpms.ports.judges import ContractOffice, StatusSource, TokenJudge, TokenVerdict
 from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, QuotaSpent, TooManyCalls
 from chainpilot.cpms.ports.stations import NotSpoken, StationLink, StationRefused, StationUndecided
+from chainpilot.cpms.ports.trust import Issuers
 
 __all__ = [
     "CaPending",
@@ -16,6 +17,7 @@ __all__ = [
     "CertificateAuthority",
     "ContractOffice",
     "IssuedBag",
+    "Issuers",
     "Ledger",
     "LedgerConflict",
     "LedgerFailed",
