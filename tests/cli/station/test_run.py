@@ -9,6 +9,7 @@ import weakref
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,22 @@ async def test_it_asks_for_what_it_has_none_of_and_ends_at_sigterm_with_0(tmp_pa
         assert PASSWORD not in said
     for path in (tmp_path / "agent").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_request_that_the_csms_refuses_is_told_with_the_time_of_the_next_look(
+    tmp_path: Path, v2g: Pki, back: Pki
+) -> None:
+    async with served(tmp_path, v2g, back) as csms:
+        csms.accepts = False
+        config = configured(tmp_path, csms.url(), 'enrols = ["V2G", "CSMS"]')
+        async with running(config) as process:
+            told = [await until(process, "sign_certificate_answered") for _ in range(2)]
+    assert {one["use"]: one["accepted"] for one in told} == {
+        "V2GCertificate": False,
+        "ChargingStationCertificate": False,
+    }
+    ahead = [datetime.fromisoformat(one["asks_again"]) - datetime.fromisoformat(one["at"]) for one in told]
+    assert all(timedelta(minutes=59) < one <= timedelta(hours=1) for one in ahead)
 
 
 async def test_two_agents_never_share_a_state_directory(tmp_path: Path, v2g: Pki, back: Pki) -> None:

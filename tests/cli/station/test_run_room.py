@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chainpilot.cli.station.work.room import LEAST_BYTES, Disk, crowding
+from chainpilot.cli.station.work.room import LEAST_BYTES, Disk, crowding, image_room
 from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.agent.firmware.updates import MAX_IMAGE
 from cli.station.runs import Run, station
 from cli.station.test_run import configured
 from stores import tree
@@ -75,6 +76,17 @@ def test_a_memory_and_a_store_of_another_account_are_told_of_and_left_alone(fold
     assert tree(folder) == before
 
 
+@only_root
+def test_a_store_that_is_closed_to_this_account_is_told_of_once(folder: Path) -> None:
+    config = configured(folder, more='install_command = ["/bin/true"]')
+    (folder / "certs/ca/v2g").mkdir(parents=True)
+    (folder / "certs").chmod(0o700)
+    done = as_nobody(config)
+    assert done.code == 1
+    assert done.out.count(f"the right to write in {folder}/certs (certs_dir); run this as the account") == 1
+    assert "Permission denied" not in done.out
+
+
 def test_a_state_directory_whose_parent_is_missing_is_told_of(tmp_path: Path) -> None:
     config = configured(tmp_path)
     config.write_text(config.read_text().replace('"agent"', '"nowhere/agent"'))
@@ -125,6 +137,13 @@ def test_a_disk_that_takes_nothing_is_told_with_what_to_do(disk: Disk, words: st
 )
 def test_a_disk_with_room_is_no_matter(disk: Disk) -> None:
     assert crowding(disk, PLACE, "certs_dir") is None
+
+
+@pytest.mark.parametrize(("free", "is_told"), [(MAX_IMAGE + LEAST_BYTES, False), (MAX_IMAGE, True), (None, False)])
+def test_a_disk_that_holds_no_firmware_image_is_noted(free: int | None, is_told: bool) -> None:
+    note = image_room(Disk(is_read_only=False, free_bytes=free, free_files=1), PLACE)
+    words = "firmware images of up to 512 MB are taken; 512 MB are free for them in /var/lib/x"
+    assert note == (words if is_told else None)
 
 
 def test_a_disk_tells_of_itself(tmp_path: Path) -> None:

@@ -251,17 +251,19 @@ class Agent:
         """
         while self._enrols:
             await self.flows.timekeeper.wait_trusted()
-            missing: list[LeafUse] = []
-            for use in self._enrols:
-                try:
-                    if not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use]):
-                        missing.append(use)
-                        await self._enrol_if_possible(use)
-                except (VaultError, VaultBusy) as fault:
-                    _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
             next_look = self._clock.monotonic() + MISSING_SECONDS
-            self.flows.signing.note_next_look(missing, next_look)
+            missing = [use for use in self._enrols if await self._is_missing(use)]
+            self.flows.signing.note_next_look(missing, next_look)  # before a request may be refused
+            for use in missing:
+                await self._enrol_if_possible(use)
             await self._clock.sleep_until(next_look)
+
+    async def _is_missing(self, use: LeafUse) -> bool:
+        try:
+            return not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use])
+        except (VaultError, VaultBusy) as fault:
+            _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
+            return False
 
     async def _enrol_if_possible(self, use: LeafUse) -> None:
         try:

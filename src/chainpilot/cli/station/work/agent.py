@@ -45,7 +45,7 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
     try:
         table, config = _configured(options)
         if check:
-            return tell_check(options, config, as_json=as_json)
+            return tell_check(options, config, takes_firmware=bool(table.install_command), as_json=as_json)
         said = Lines(sys.stdout, on_loss=_note_loss)
         words = _words_for_programs if as_json else _words_for_people
         station = Station(

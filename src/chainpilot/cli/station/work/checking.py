@@ -19,7 +19,7 @@ from chainpilot.cli.exits import Exit
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line
 from chainpilot.cli.station.work.opening import program
-from chainpilot.cli.station.work.room import room_objections
+from chainpilot.cli.station.work.room import Disk, image_room, is_so, room_objections
 from chainpilot.cli.words import plain
 from chainpilot.station.adapters.memory import SqliteMemory, folder_objection
 from chainpilot.station.agent.setup import StationConfig, address
@@ -40,9 +40,13 @@ class _Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def tell_check(options: StoreOptions, config: StationConfig, *, as_json: bool) -> Exit:
+def tell_check(options: StoreOptions, config: StationConfig, *, takes_firmware: bool, as_json: bool) -> Exit:
     """Tell it; the exit code says whether anything is missing."""
     found = _Findings(list(room_objections(Layout.of(config.store), config.state_dir)))
+    if takes_firmware and config.state_dir is not None:
+        place = next((one for one in (config.state_dir, config.state_dir.parent) if is_so(one.is_dir)), None)
+        why = image_room(Disk.of(place), place) if place is not None else None
+        found.notes += [why] if why is not None else []
     with _looked_at(config, found) as memory:
         station = Station(replace(config, state_dir=None), memory=memory)
         configuration = station.agent.flows.configuration

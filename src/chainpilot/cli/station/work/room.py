@@ -3,15 +3,16 @@
 import os
 import pwd
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chainpilot.station.adapters.memory import folder_objection
+from chainpilot.station.agent.firmware.updates import MAX_IMAGE
 from chainpilot.station.layout import Layout
 
-__all__ = ["LEAST_BYTES", "Disk", "crowding", "room_objections"]
+__all__ = ["LEAST_BYTES", "Disk", "crowding", "image_room", "is_so", "room_objections"]
 
 LEAST_BYTES: Final = 32 << 20
 """Free at least: a full memory takes some 20 MB of documents, security log and its write-ahead log, and a change of the
@@ -43,7 +44,7 @@ class Disk:
 def room_objections(layout: Layout, state_dir: Path | None) -> Iterator[str]:
     """What is missing before the agent can write its store and its memory, with what to do; none: nothing."""
     told: set[Path] = set()
-    files = {path for path in layout.bundles.values() if path.is_file()}  # what replaces one is written beside it
+    files = {path for path in layout.bundles.values() if is_so(path.is_file)}  # what replaces one is written beside it
     directories = [path for path in layout.written_directories if files.isdisjoint((path, path.parent))]
     for path in (layout.root, *directories):
         yield from _about(path, "certs_dir", told)
@@ -55,6 +56,22 @@ def room_objections(layout: Layout, state_dir: Path | None) -> Iterator[str]:
         else:
             yield from _about(state_dir, "agent.state_dir", told)
     yield from _about(Path(tempfile.gettempdir()), "temporary files; the variable TMPDIR names another", told)
+
+
+def image_room(disk: Disk, place: Path) -> str | None:
+    """That the largest firmware image doesn't fit beside the memory; None: it does, or the disk doesn't tell."""
+    if disk.free_bytes is None or disk.free_bytes >= MAX_IMAGE + LEAST_BYTES:
+        return None
+    free, most = disk.free_bytes // _MEGABYTE, MAX_IMAGE // _MEGABYTE
+    return f"firmware images of up to {most} MB are taken; {free} MB are free for them in {place}"
+
+
+def is_so(look: Callable[[], bool]) -> bool:
+    """What the look says; False where one may not look."""
+    try:
+        return look()
+    except OSError:
+        return False
 
 
 def crowding(disk: Disk, place: Path, purpose: str) -> str | None:
@@ -80,7 +97,8 @@ def _about(path: Path, purpose: str, told: set[Path]) -> Iterator[str]:
         told.add(place)
         why = crowding(Disk.of(place), place, purpose)
     except OSError as error:
-        yield f"a look at {path} ({purpose}): {error.strerror}; {_give(path)}"
+        if told.isdisjoint(path.parents):  # else what is above it is why
+            yield f"a look at {path} ({purpose}): {error.strerror}; {_give(path)}"
         return
     if why is not None:
         yield why
@@ -93,7 +111,7 @@ def _about(path: Path, purpose: str, told: set[Path]) -> Iterator[str]:
 def _about_files(directories: Iterable[Path]) -> Iterator[str]:
     """Files that another account made, root above all, and kept to itself."""
     for directory in directories:
-        if directory.is_dir() and _may(directory, os.R_OK | os.X_OK):
+        if is_so(directory.is_dir) and _may(directory, os.R_OK | os.X_OK):
             closed = sorted(one for one in directory.iterdir() if one.is_file() and not _may(one, os.R_OK))
             if closed:
                 yield f"the right to read {closed[0]}, one of {len(closed)} such files; {_give(closed[0])}"
