@@ -475,3 +475,30 @@ async def test_a_request_that_another_process_made_is_found_and_sent(bench: Benc
         )
         bench.clock.advance(LOOK_SECONDS)
         await line.heard("SignCertificate")
+
+
+async def test_it_knows_when_it_asks_again_for_a_certificate_that_did_not_come(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", ACCEPTED)
+    await bench.signing.enrol(LeafUse.V2G)
+    async with bench.over(line):
+        await bench.until_answered(1)
+        bench.clock.advance(10)
+        later = bench.clock.now() + timedelta(seconds=W - 10)
+        assert await bench.signing.asks_again_at(LeafUse.V2G) == later
+        assert await bench.signing.asks_again_at(None) == later
+        assert await bench.signing.asks_again_at(LeafUse.CSMS) is None
+
+
+async def test_a_refused_request_is_told_with_the_next_look_for_what_is_missing_where_there_is_one(
+    bench: Bench,
+) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", REJECTED)
+    bench.signing.note_next_look([LeafUse.V2G], bench.clock.monotonic() + 3600)
+    await bench.signing.enrol(LeafUse.V2G)
+    await bench.signing.enrol(LeafUse.CSMS)
+    async with bench.over(line):
+        await bench.until_answered(2)
+    told = {one.use: one.asks_again for one in bench.answered()}
+    assert told == {LeafUse.V2G: bench.clock.now() + timedelta(hours=1), LeafUse.CSMS: None}

@@ -12,6 +12,7 @@ __all__ = [
     "IssueInput",
     "ListenerInput",
     "OAuthInput",
+    "OcspInput",
     "PathsInput",
     "PkiInput",
     "PolicyInput",
@@ -176,6 +177,15 @@ class PolicyInput(_Section):
     raise_profile: bool = True
 
 
+class OcspInput(_Section):
+    """[ocsp]: which responders are asked for stations."""
+
+    allow_hosts: list[str] = []
+    allow_networks: list[str] = []
+    responders: dict[str, str] = {}
+    timeout: float = Field(default=5.0, gt=0, le=20)
+
+
 class TokensInput(_Section):
     """[tokens]: nothing to say yet; keys come with contract authorization, and are refused until then."""
 
@@ -190,4 +200,5 @@ class Document(_Section):
     issue: IssueInput = IssueInput()
     trust: TrustInput = TrustInput()
     policy: PolicyInput = PolicyInput()
+    ocsp: OcspInput = OcspInput()
     tokens: TokensInput = TokensInput()

@@ -26,6 +26,7 @@ from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
+from chainpilot.station.model import Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import StationWatch
@@ -137,6 +138,18 @@ class Agent:
         """
         return self.flows.configuration.subscribe(listener)
 
+    def passwords(self) -> tuple[Secret, ...]:
+        """The passwords to dial with (profiles 1 and 2), as they are sent, the first to be tried first.
+
+        Behind one that the CSMS set stands the one before it, which counts until `password_worked` (OCPP A01): a CSMS
+        whose change got lost knows the old one.
+        """
+        return self.flows.configuration.passwords()
+
+    async def password_worked(self, password: Secret) -> None:
+        """The CSMS has accepted a station that dialled with that one of `passwords`: older ones may be forgotten."""
+        await self.flows.configuration.password_worked(password)
+
     async def enrol(self, use: LeafUse, *, common_name: str | None = None) -> None:
         """Start an enrolment: a key and a request on disk, sent now if the CSMS is there, else once it is.
 
@@ -238,13 +251,19 @@ class Agent:
         """
         while self._enrols:
             await self.flows.timekeeper.wait_trusted()
-            for use in self._enrols:
-                try:
-                    if not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use]):
-                        await self._enrol_if_possible(use)
-                except (VaultError, VaultBusy) as fault:
-                    _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
-            await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
+            next_look = self._clock.monotonic() + MISSING_SECONDS
+            missing = [use for use in self._enrols if await self._is_missing(use)]
+            self.flows.signing.note_next_look(missing, next_look)  # before a request may be refused
+            for use in missing:
+                await self._enrol_if_possible(use)
+            await self._clock.sleep_until(next_look)
+
+    async def _is_missing(self, use: LeafUse) -> bool:
+        try:
+            return not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use])
+        except (VaultError, VaultBusy) as fault:
+            _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
+            return False
 
     async def _enrol_if_possible(self, use: LeafUse) -> None:
         try:

@@ -60,11 +60,8 @@ def assemble(config: StationConfig, world: World) -> Flows:
         report=report,
         url_by_profile=config.urls,
     )
-    timekeeper, voices, roots = (
-        Timekeeper(clock, memory, report, assume_time_ok=config.assume_time_ok),
-        Voices(),
-        RootsInUse(security),
-    )
+    timekeeper = Timekeeper(clock, memory, report, assume_time_ok=config.assume_time_ok)
+    voices, roots = Voices(), RootsInUse(security)
 
     def settings() -> Settings:
         return configuration.settings
@@ -72,13 +69,20 @@ def assemble(config: StationConfig, world: World) -> Flows:
     def voice() -> Speech | None:
         return voices.present
 
-    def why_untimed() -> str | None:
-        return timekeeper.why_untrusted
+    signing = Signing(security, memory, settings, station_id=config.station_id, clock=clock, watch=world.watch)
 
     return Flows(
         clock=clock,
         configuration=configuration,
-        certificates=CertificateDesk(security, settings, roots, report, world.watch, why_untimed=why_untimed),
+        certificates=CertificateDesk(
+            security,
+            settings,
+            roots,
+            report,
+            world.watch,
+            why_untimed=lambda: timekeeper.why_untrusted,
+            asks_again_at=signing.asks_again_at,
+        ),
         contracts=Contracts(
             security,
             memory,
@@ -97,7 +101,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         renewal=_renewal(config, world, timekeeper, configuration),
         report=report,
         roots=roots,
-        signing=Signing(security, memory, settings, station_id=config.station_id, clock=clock, watch=world.watch),
+        signing=signing,
         timekeeper=timekeeper,
         upkeep=OcspUpkeep(security, clock, timekeeper),
         voices=voices,

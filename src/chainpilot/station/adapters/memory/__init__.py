@@ -4,6 +4,7 @@
 Why SQLite, and how durable it is: docs/adr/0012-the-agents-memory.md. What the documents mean is the flows'.
 """
 
+from chainpilot.station.adapters.memory.folder import folder_objection
 from chainpilot.station.adapters.memory.sqlite import DEFAULT_LIMITS, Limits, SqliteMemory
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "SqliteMemory"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "SqliteMemory", "folder_objection"]

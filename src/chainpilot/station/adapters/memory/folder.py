@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from chainpilot.station.agent.ports import MemoryFault
 
-__all__ = ["DATABASE", "MAX_BROKEN", "Folder"]
+__all__ = ["DATABASE", "MAX_BROKEN", "Folder", "folder_objection"]
 
 DATABASE: Final = "agent.db"
 MAX_BROKEN: Final = 5
@@ -29,6 +29,26 @@ _FORMATS: Final = frozenset({1, 2})
 """SQLite's file format section 1.3.3: with another write version it would be read-only, and nobody would say why."""
 
 _log = logging.getLogger(__name__)
+
+
+def folder_objection(path: Path) -> str | None:
+    """Why this user can't keep a memory there, as far as a look tells; None: nothing is known. It changes nothing."""
+    try:
+        with _in_words(path), contextlib.ExitStack() as undo:
+            if not os.path.lexists(path):
+                is_there = path.parent.is_dir()
+                return None if is_there else f"{path.parent} is missing: a disk that isn't mounted, or a misspelling"
+            if path.is_dir() and not path.is_symlink():
+                _check(path, path.stat())  # before it is opened: somebody else's may be closed to us
+            descriptor = _opened(path)
+            undo.callback(os.close, descriptor)
+            _check_alone(path, descriptor)
+            for name in (_LOCK, DATABASE, *(DATABASE + companion for companion in _COMPANIONS)):
+                with contextlib.suppress(FileNotFoundError):
+                    _check_own(path / name, os.stat(name, dir_fd=descriptor, follow_symlinks=False))
+    except MemoryFault as fault:
+        return fault.why
+    return None
 
 
 class Folder:
@@ -149,12 +169,19 @@ def _own_file(path: Path, directory: int, name: str, flags: int) -> int:
     flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     descriptor = os.open(name, flags, 0o600, dir_fd=directory)
     about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+    try:
+        _check_own(path / name, about)
+    except MemoryFault:
         os.close(descriptor)
-        raise MemoryFault(f"{path / name} is no file of this user's")
+        raise
     if about.st_mode & 0o077:
         os.fchmod(descriptor, 0o600)
     return descriptor
+
+
+def _check_own(path: Path, about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+        raise MemoryFault(f"{path} is no file of this user's")
 
 
 def _make(path: Path) -> None:

@@ -8,7 +8,8 @@ is installed by `certificates`.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -89,6 +90,8 @@ class Signing:
         """In which the CSMS asked for each."""
         self._unsure: set[str] = set()
         """Sent over an earlier connection, and not answered: sent again at once over a new one."""
+        self._looks_at: dict[LeafUse, float] = {}
+        """When what is missing is asked for anew, on the monotonic clock."""
         self._asking: tuple[LeafCertificateType, asyncio.Task[PncResponse]] | None = None
         """The request that is under way; it may wait behind other calls, not sent yet."""
         self._changes: Counter[LeafCertificateType] = Counter()
@@ -152,6 +155,23 @@ class Signing:
     def wake(self) -> None:
         """Look at once whether something is to be sent: the settings or the store changed."""
         self._news.set()
+
+    def note_next_look(self, missing: Iterable[LeafUse], moment: float) -> None:
+        """Take down for `asks_again_at` when missing leaves are asked for anew, on the monotonic clock."""
+        self._looks_at = dict.fromkeys(missing, moment)
+
+    async def asks_again_at(self, use: LeafUse | None) -> datetime | None:
+        """When a certificate for that use (None: for any) is asked for next by itself, UTC; None: no time is set."""
+        try:
+            pending = await asyncio.to_thread(self._security.requests_waiting)
+        except (VaultError, VaultBusy):
+            return None
+        rounds = (self._seconds_until(one) for one in pending if use in {None, USES_OF[one.kind]})
+        waits = [wait for wait in rounds if wait is not None]
+        now = self._clock.monotonic()
+        looks = [max(0.0, moment - now) for missing, moment in self._looks_at.items() if use in {None, missing}]
+        soonest = min(waits or looks, default=None)
+        return self._clock.now() + timedelta(seconds=soonest) if soonest is not None else None
 
     async def attend(self, speech: Speech) -> None:
         """Send what is due over this connection until it ends; raises LinkClosed then."""
@@ -263,7 +283,7 @@ class Signing:
         try:
             answer = await self._ask(speech, pending, changes)
         except (CallTimedOut, QueueFullError) as error:
-            self._watch(SignCertificateAnswered(use, name, accepted=False, why=str(error)))
+            await self._tell_refused(pending, str(error))
             return
         except (NotUnderstood, CallRefused) as error:
             may_act = isinstance(error, CallRefused) or not error.is_unknown
@@ -299,8 +319,15 @@ class Signing:
         key = pending.csr.spki_hash
         if self._rounds.get(key) == told:  # else another round was begun meanwhile, and that one counts
             await self._note({**self._rounds, key: msgspec.structs.replace(told, reply=reply)})
-        use, name = USES_OF[pending.kind], pending.csr.common_name
-        self._watch(SignCertificateAnswered(use, name, accepted=reply is Reply.ACCEPTED, why=why))
+        if reply is Reply.ACCEPTED:
+            self._watch(SignCertificateAnswered(USES_OF[pending.kind], pending.csr.common_name, accepted=True))
+        else:
+            await self._tell_refused(pending, why)
+
+    async def _tell_refused(self, pending: PendingCsr, why: str | None) -> None:
+        use = USES_OF[pending.kind]
+        again = await self.asks_again_at(use)
+        self._watch(SignCertificateAnswered(use, pending.csr.common_name, accepted=False, why=why, asks_again=again))
 
     async def _forget_all_but(self, open_ones: set[str]) -> None:
         kept = {key: told for key, told in self._rounds.items() if key in open_ones}
