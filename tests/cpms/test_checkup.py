@@ -225,7 +225,7 @@ async def test_rfc_8996_a_server_with_tls_1_1_alone_is_refused_in_words(
     async with raw_server(answering(GOOD), context) as server:
         last = end_of(await findings(pki_at(server.url, identity, tls_anchors=anchors)))
     assert (last.step, last.grade) == (Step.TLS, Grade.FAILED)
-    assert "speaks no TLS 1.2 or later" in last.seen
+    assert "no TLS 1.2 or later" in last.seen
 
 
 async def test_a_server_without_tls_is_told(identity: ServerIdentity) -> None:
