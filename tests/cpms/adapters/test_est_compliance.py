@@ -90,7 +90,7 @@ async def test_rfc8996_4_and_5_tls_below_1_2_is_refused_before_anything_is_said(
         doubt = await doubt_of(config_for(server.url))
         assert server.requests == []
     assert not doubt.sent
-    assert "no TLS 1.2 or later" in doubt.detail
+    assert "TLS 1.2 or later" in doubt.detail
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

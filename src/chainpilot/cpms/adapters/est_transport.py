@@ -60,7 +60,10 @@ _TLS_WORDS: Final = {
     "TLSV1_ALERT_UNKNOWN_CA": "it doesn't know the CA of our client certificate",
 }
 """OpenSSL's reasons that have a plain meaning; the alerts come from the server."""
-BROKEN_OFF: Final = "it breaks the TLS handshake off without a word; it may speak no TLS 1.2 or later (RFC 8996)"
+BROKEN_OFF: Final = (
+    "it breaks the TLS handshake off without a word; it may want a client certificate, "
+    "or speak no TLS 1.2 or later (RFC 8996)"
+)
 _CLOSED: Final = "UNEXPECTED_EOF_WHILE_READING"
 _HANDSHAKE_ALERTS: Final = frozenset(reason for reason in _TLS_WORDS if "ALERT" in reason)
 
