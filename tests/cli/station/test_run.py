@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import os
 import signal
 import stat
 import weakref
@@ -199,6 +200,23 @@ async def test_it_asks_for_what_it_has_none_of_and_ends_at_sigterm_with_0(tmp_pa
         assert PASSWORD not in said
     for path in (tmp_path / "agent").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_while_it_still_begins_ends_it_in_order_too(tmp_path: Path, number: signal.Signals) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "password").unlink()
+    os.mkfifo(tmp_path / "password", 0o600)
+    async with running(config) as process:
+        # it reads its password now, and waits for what is written here
+        with await asyncio.to_thread((tmp_path / "password").open, "w") as password:
+            process.send_signal(number)
+            password.write(f"{PASSWORD}\n")
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        assert process.stderr is not None
+        assert b"Traceback" not in await process.stderr.read()
+    SqliteMemory.open(tmp_path / "agent").close()
 
 
 async def test_two_agents_never_share_a_state_directory(tmp_path: Path, v2g: Pki, back: Pki) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.signals import until_told_to_stop
+from chainpilot.cli.signals import Stops
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line, fault_exit
 from chainpilot.cli.station.work.checking import tell_check
@@ -29,35 +29,50 @@ from chainpilot.station.layout import StoreConfigError
 from chainpilot.station.model import Secret
 from chainpilot.station.watch import Connected, ConnectFailed, StationEvent, StationWatch
 
-__all__ = ["run", "tidying"]
+__all__ = ["check", "run", "tidying"]
 
 _LOG_FORMAT: Final = "%(levelname)s %(message)s"
 
 
-def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
-    """Run the agent until SIGINT or SIGTERM, or tell what its configuration means."""
+def check(options: StoreOptions, *, as_json: bool) -> Exit:
+    """Tell what the agent's configuration means; connects nowhere."""
+    try:
+        _, config = _configured(options)
+        return tell_check(options, config, as_json=as_json)
+    except ChainpilotError as error:
+        return _fault(error)
+
+
+def run(options: StoreOptions, stops: Stops, *, as_json: bool) -> Exit:
+    """Run the agent until it is told to stop, which may be before it has begun."""
     try:
         table, config = _configured(options)
-        if check:
-            return tell_check(options, config, as_json=as_json)
         station = Station(
             config,
             watch=tidying(_tell_programs if as_json else _tell_people),
             starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
         )
-    except (NotCarriedOut, StoreConfigError, StationConfigError) as error:
-        typer.echo(f"chainpilot: {plain(str(error))}", err=True)
-        return error.exit if isinstance(error, NotCarriedOut) else Exit.USAGE
     except ChainpilotError as error:
-        typer.echo(f"chainpilot: {plain(str(error))}", err=True)
-        return fault_exit(error)
+        return _fault(error)
     logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING, stream=sys.stderr)
     logging.getLogger(connection.__name__).setLevel(logging.ERROR)  # what it warns of is printed as it happens
     gc.collect()
     gc.freeze()  # what is there now stays: `tidying` need not look at it each time, which takes twenty times as long
-    _run(_until_stopped(station))
+    _run(_until_stopped(station, stops))
     return Exit.DONE
+
+
+def _fault(error: ChainpilotError) -> Exit:
+    """Say what went wrong before the agent was at work."""
+    typer.echo(f"chainpilot: {plain(str(error))}", err=True)
+    match error:
+        case NotCarriedOut():
+            return error.exit
+        case StoreConfigError() | StationConfigError():
+            return Exit.USAGE
+        case _:
+            return fault_exit(error)
 
 
 def tidying(tell: StationWatch) -> StationWatch:
@@ -85,8 +100,8 @@ def _run(work: Any) -> None:
         uvloop.run(work)
 
 
-async def _until_stopped(station: Station) -> None:
-    told = asyncio.create_task(until_told_to_stop())
+async def _until_stopped(station: Station, stops: Stops) -> None:
+    told = asyncio.create_task(stops.until_told())
     await asyncio.sleep(0)  # it listens for signals before anything is printed
     typer.echo("The agent is at work. Stop it with Ctrl-C.", err=True)
     running = asyncio.create_task(station.run())
