@@ -13,6 +13,7 @@ from typing import Final
 
 from chainpilot.clock import Clock
 from chainpilot.errors import outline
+from chainpilot.link.stretches import Stretch
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.assembly import World, assemble
@@ -35,8 +36,6 @@ __all__ = ["Agent"]
 
 RESTART_SECONDS: Final = 60.0
 """Before a part that failed is begun again."""
-INVALID_SECONDS: Final = 60.0
-"""Between two reports of frames that nobody can read: whoever floods a station with them must not fill its log."""
 MISSING_SECONDS: Final = 3600.0
 """Between two looks whether a leaf is missing that the station asks for by itself."""
 
@@ -89,7 +88,7 @@ class Agent:
         self._clock = clock
         self._enrols = config.enrols
         self._reports: set[asyncio.Future[None]] = set()
-        self._next_invalid = 0.0
+        self._invalid = Stretch()
         world = World(
             security=security,
             memory=memory,
@@ -174,11 +173,13 @@ class Agent:
         self.flows.presence.overhear_heartbeat(answer)
 
     def hear_frame(self, frame: FrameSeen) -> None:
-        """A frame went over the line: one that nobody can read is a security event, once until it was told."""
-        now = self._clock.monotonic()
-        if frame.direction == "received" and frame.kind == "MALFORMED" and now >= self._next_invalid:
-            self._next_invalid = now + INVALID_SECONDS
-            report = self.flows.report(SecurityEventType.INVALID_MESSAGES, frame.summary or "malformed", once=True)
+        """A frame went over the line: those that nobody can read are told of.
+
+        That is the security event InvalidMessages: the first at once, later ones at most once an hour with their count.
+        """
+        if frame.is_malformed and (untold := self._invalid.came(self._clock.monotonic())) is not None:
+            words = (frame.summary or "malformed") + (f"; {untold} more since it was told last" if untold else "")
+            report = self.flows.report(SecurityEventType.INVALID_MESSAGES, words, once=True)
             task = asyncio.ensure_future(report)
             self._reports.add(task)
             task.add_done_callback(self._reports.discard)
