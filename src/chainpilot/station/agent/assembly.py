@@ -18,6 +18,7 @@ from chainpilot.station.agent.logs.upload import LogUploads
 from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
 from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, Transfers
 from chainpilot.station.agent.presence import Identity, Presence
+from chainpilot.station.agent.resets import Resets
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.settings.facts import StoreFacts
@@ -96,6 +97,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         presence=Presence(_identity(config), settings, clock=clock, watch=world.watch, heard=timekeeper.heard),
         renewal=_renewal(config, world, timekeeper, configuration),
         report=report,
+        resets=Resets(world.host, clock),
         roots=roots,
         signing=Signing(security, memory, settings, station_id=config.station_id, clock=clock, watch=world.watch),
         timekeeper=timekeeper,

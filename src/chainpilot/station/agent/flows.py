@@ -16,6 +16,7 @@ from chainpilot.station.agent.logs.upload import LogUploads
 from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
 from chainpilot.station.agent.ports import Host
 from chainpilot.station.agent.presence import Presence
+from chainpilot.station.agent.resets import Resets
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.speech import Dialects, Speech
@@ -57,6 +58,7 @@ class Flows:
     presence: Presence
     renewal: Renewal
     report: Reporter
+    resets: Resets
     roots: RootsInUse
     signing: Signing
     timekeeper: Timekeeper

@@ -160,7 +160,11 @@ class Starter(Protocol):
     """Starts the station again."""
 
     async def reset(self, *, at_once: bool) -> None:
-        """Start it again; unless `at_once` when nobody charges any more."""
+        """Start it again; unless `at_once` when nobody charges any more.
+
+        Returns when that is done or can't be. Cancelled when it takes too long, or when one at once takes the place of
+        one that waits (`resets`); not called a second time before that.
+        """
         ...
 
 
