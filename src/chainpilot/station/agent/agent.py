@@ -266,6 +266,8 @@ class Agent:
                 await part()
             except Exception as error:  # noqa: BLE001 - the agent's own work is supervised as the connection is (house style 17)
                 _log.error("incident %s: %s ended by %s", secrets.token_hex(4), name, outline(error))
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    return  # it was to end, and failed at what it does last
             else:
                 return
             await self._clock.sleep_until(self._clock.monotonic() + RESTART_SECONDS)
