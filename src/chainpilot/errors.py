@@ -93,6 +93,7 @@ ChainpilotError
     ├── SocketClosed  (link.faults)
     ├── DialUndecided  (station.adapters.ocpp_client)
     ├── TransferUndecided  (station.agent.ports)
+    ├── Unanswered  (station.agent.presence)
     └── VaultBusy  (station.vault.errors)
 
 A class stands in the room that raises it; this docstring lists them all, and a test compares it with the classes.

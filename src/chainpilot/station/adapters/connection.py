@@ -87,6 +87,7 @@ class Connection:
         self._hurry = asyncio.Event()
         self._is_patient = False
         """Whether what was tried last is a step up that the next try may bring about."""
+        self._closings: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
         """Connect, work, connect again with growing delays; ends only by cancelling."""
@@ -112,8 +113,11 @@ class Connection:
         self._hurry.set()
         link = self._link
         if link is not None:
-            await link.until_quiet(QUIET_SECONDS)
-            await link.close(1000, why)
+            # whoever asks may be what the end of the connection cancels, and a peer that is gone has to be dropped
+            closing = asyncio.ensure_future(_close(link, why))
+            self._closings.add(closing)
+            closing.add_done_callback(self._closings.discard)
+            await asyncio.shield(closing)
 
     async def step_up(self, profile: int, url: str | None) -> None:
         """Change to a higher security profile; see `app.Station.step_up`."""
@@ -303,6 +307,11 @@ class Connection:
         if done is not None and not done.done():
             done.set_exception(error)
             done.exception()  # looked at, if nobody waits any more
+
+
+async def _close(link: OcppLink, why: str) -> None:
+    await link.until_quiet(QUIET_SECONDS)
+    await link.close(1000, why)
 
 
 def _end_in_words(link: OcppLink) -> str:

@@ -7,10 +7,13 @@ again, and with which of several passwords, roots and certificates, is the app's
 import asyncio
 import base64
 import logging
+import socket
 import ssl
 import urllib.parse
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -41,6 +44,9 @@ __all__ = [
 
 OPEN_SECONDS: Final = 30.0
 """For TCP, TLS and the HTTP upgrade together: a station on a poor modem needs a dozen round trips."""
+KEEPALIVE: Final = MappingProxyType({"TCP_KEEPIDLE": 300, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4})
+"""TCP's own probes (RFC 9293 section 3.8.4), by Linux's names: the first after 300 s without a byte, the next ones 30 s
+apart, and after four in vain the peer is gone. Where WebSocket pings are on, a connection is never idle so long."""
 PING_SECONDS: Final = 90.0
 """Pings are most of a CSMS's steady load (stack.md)."""
 _HOSTNAME_MISMATCH: Final = frozenset({62, 64})
@@ -208,12 +214,23 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
         )
     except Exception as error:  # the border of house style rule 4: one family leaves, whatever the library raises
         raise _in_words(error, target) from error
+    _keep_alive(connection)
     agreed = next((one for one in target.versions if one.value == connection.subprotocol), None)
     if agreed is None:
         await connection.close(1002, "no version of OCPP was agreed on")
         offered = ", ".join(one.value for one in target.versions)
         raise DialRefused(f"the CSMS at {target.place} doesn't speak {offered}")
     return CsmsSocket(connection, agreed)
+
+
+def _keep_alive(connection: ClientConnection) -> None:
+    """Have the system notice a peer that is gone without a word: the CSMS may have switched pings off."""
+    tcp = connection.transport.get_extra_info("socket")
+    with suppress(OSError, ValueError):  # it has ended already, as whoever reads from it will see
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            if (option := getattr(socket, name, None)) is not None:  # elsewhere than on Linux the system's own times
+                tcp.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def tls_context(security: EvseSecurity, target: Target) -> ssl.SSLContext | None:

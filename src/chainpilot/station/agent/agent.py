@@ -173,10 +173,12 @@ class Agent:
         self.flows.presence.overhear_heartbeat(answer)
 
     def hear_frame(self, frame: FrameSeen) -> None:
-        """A frame went over the line: those that nobody can read are told of.
+        """A frame went over the line: each that comes is a sign of life; those that nobody can read are told of.
 
         That is the security event InvalidMessages: the first at once, later ones at most once an hour with their count.
         """
+        if frame.direction == "received":
+            self.flows.presence.hear()
         if frame.is_malformed and (untold := self._invalid.came(self._clock.monotonic())) is not None:
             words = (frame.summary or "malformed") + (f"; {untold} more since it was told last" if untold else "")
             report = self.flows.report(SecurityEventType.INVALID_MESSAGES, words, once=True)
@@ -187,7 +189,11 @@ class Agent:
     def converse(
         self, line: Line, *, boots: bool = True, on_accepted: Callable[[], Awaitable[None]] | None = None
     ) -> Conversation:
-        """A conversation over a line that is open, or will be when its `run` is called; see Conversation."""
+        """A conversation over a line that is open, or will be when its `run` is called; see Conversation.
+
+        With `boots` a CSMS that answers nothing any more is left by the host's `reconnect`; frames that are passed to
+        `hear_frame` count as life then.
+        """
         return Conversation(line, self.flows, boots=boots, on_accepted=on_accepted)
 
     async def run(self) -> None:
