@@ -1,5 +1,6 @@
 """Accept, issue, deliver and confirm over real records, a CA that signs and a station that stores."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -185,6 +186,24 @@ async def test_the_same_csr_after_the_certificate_exists_delivers_it_again(
         assert scene.ca.posts == 1
         assert len(scene.station.signed) == 2
         assert (await scene.only()).state is EnrolmentState.INSTALLED
+
+
+async def test_the_same_csr_that_came_before_the_station_said_accepted_sends_nothing_again(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        request = scene.request()
+        await scene.ask(request)
+        record = await scene.ledger.station(STATION)
+        assert record is not None
+        async with scene.office.turnstile.turn(STATION):
+            late = asyncio.create_task(accept(scene.office, record, request, SecurityProfile.TLS_BASIC))
+            await asyncio.sleep(0)  # it is in, and waits for its turn
+            scene.clock.advance(1)
+            await scene.work()
+            assert (await scene.only()).state is EnrolmentState.INSTALLED
+        assert (await late).status is GenericStatus.ACCEPTED
+        await scene.work()
+        assert len(scene.station.signed) == 1
+        assert scene.names.count(Step.INSTALL_RECORDED) == 1
 
 
 async def test_a_key_used_for_another_name_is_refused(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from chainpilot.station.model import (
     CertificateStoreUpdate,
     CertificateStoreUpdateOperation,
     GetCertificateInfoStatus,
+    GetCertificateSignRequestResult,
     GetCertificateSignRequestStatus,
     InstallCertificateResult,
     LeafCertificateType,
 )
-from chainpilot.station.store.requests import MAX_SUPERSEDED
+from chainpilot.station.store.requests import MAX_OPEN, MAX_SUPERSEDED, MAX_SUPERSEDED_IN_ALL
 from clocks import SetClock
 from forge import forge
 from stock import leaf, place
@@ -234,6 +235,68 @@ def test_superseded_requests_of_a_slot_are_bounded_and_the_oldest_go_first(tmp_p
     request(store, organization="One more")
     assert len(keys(tmp_path)) == len(records(tmp_path)) == MAX_SUPERSEDED + 1
     assert at_the_bound - keys(tmp_path) == {min(at_the_bound)}, "names begin with the time"
+
+
+def asked(store: EvseSecurity, common: str, kind: LeafCertificateType = V2G) -> GetCertificateSignRequestResult:
+    return store.generate_certificate_signing_request(kind, "DE", "Operator", common)
+
+
+def test_open_requests_of_a_domain_are_bounded_and_the_oldest_is_superseded(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    client = asked(store, "CS-001", LeafCertificateType.CSMS).csr
+    for number in range(MAX_OPEN + 2):
+        request(store, f"DE*CHP*E{number:04}")
+        clock.advance(1)
+    names = [one.csr.common_name for one in store.open_requests() if one.kind is V2G]
+    assert names == [f"DE*CHP*E{number:04}" for number in range(2, MAX_OPEN + 2)]
+    assert len(keys(tmp_path)) == MAX_OPEN + 2, "those of the oldest may still be answered"
+    assert client in {one.pem for one in store.open_requests()}, "the other domain has room of its own"
+
+
+def test_superseded_requests_of_a_domain_are_bounded_over_all_its_names(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    for number in range(MAX_SUPERSEDED_IN_ALL + 3):
+        request(store, f"DE*CHP*E{number:04}")
+        (pending,) = store.open_requests()
+        store.give_up_request(pending)
+        clock.advance(1)
+    assert len(keys(tmp_path)) == len(records(tmp_path)) == MAX_SUPERSEDED_IN_ALL
+
+
+def test_no_more_requests_are_made_than_can_be_removed_again(tmp_path: Path) -> None:
+    clock = SetClock()
+    store = open_store(tmp_path, clock=clock)
+    request(store)
+    (tmp_path / "client/cso/broken.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    made = 0
+    while (result := asked(store, f"DE*CHP*E{made:04}")).csr is not None:
+        clock.advance(1)
+        made += 1
+        assert made < 1000, "there is an end"
+    assert "can't be removed" in (result.reason or "")
+    (tmp_path / "client/cso/broken.pem").unlink()
+    assert asked(store, "DE*CHP*E9999").csr is not None
+
+
+def test_a_request_that_was_given_up_is_not_listed_and_its_certificate_still_taken(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    chain = v2g.enrol(request(store))
+    (pending,) = store.open_requests()
+    store.give_up_request(pending)
+    assert store.open_requests() == ()
+    assert not store.mark_request(pending, with_csms=True), "nobody waits for it"
+    assert store.update_leaf(chain, V2G).accepted
+
+
+def test_whoever_marks_a_request_hears_whether_its_certificate_is_still_waited_for(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g))
+    chain = v2g.enrol(request(store))
+    (pending,) = store.open_requests()
+    assert store.mark_request(pending, with_csms=True)
+    assert store.update_leaf(chain, V2G).accepted
+    assert not store.mark_request(pending, with_csms=True)
 
 
 def test_housekeeping_never_removes_an_open_request_or_a_key_in_use(tmp_path: Path, v2g: Pki) -> None:
@@ -521,6 +584,16 @@ def test_a_full_store_takes_no_leaf_and_says_so(tmp_path: Path, v2g: Pki) -> Non
     assert outcome.result is InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
     roomy = open_store(tmp_path, max_certificates=5)
     assert roomy.update_leaf(v2g.enrol(csr), V2G).accepted
+
+
+def test_roots_leave_room_for_the_station_s_own_leaf(tmp_path: Path, v2g: Pki) -> None:
+    store = store_with(tmp_path, (CaCertificateType.V2G, v2g), max_certificates=400)
+    (bundle,) = (tmp_path / "ca/v2g").glob("*.pem")
+    bundle.write_text(v2g.root.certificate.to_pem() * 396)
+    outcome = store.install_ca(csms_pki().root.certificate.to_pem(), CaCertificateType.CSMS)
+    assert outcome.result is InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED
+    assert "4 of them kept for the station's own leaves" in (outcome.reason or "")
+    assert store.update_leaf(v2g.enrol(request(store)), V2G).accepted
 
 
 def test_a_key_that_a_certificate_uses_outlives_its_request(tmp_path: Path, v2g: Pki) -> None:

@@ -110,7 +110,8 @@ def begin(
     open_one = requests.reusable(change, layout, read_leaves(change, layout, kind), wanted, at)
     if open_one is not None:
         return GetCertificateSignRequestResult(GetCertificateSignRequestStatus.ACCEPTED, open_one.pem)
-    objection = room_objection(change, layout, certificates=0, size=_REQUEST_ROOM)
+    objection = room_objection(change, layout, certificates=0, size=_REQUEST_ROOM, uses_reserve=True)
+    objection = objection or requests.objection_to_more(change, layout, kind)
     if objection is not None:
         return _no_request(GetCertificateSignRequestStatus.GENERATION_ERROR, objection)
     return _begun(change, layout, wanted, provider, at)
@@ -199,7 +200,7 @@ def _stage(change: Change, layout: Layout, leaves: Leaves, chain: Chain, word: s
     gone = [file for file in held.files if file.path in writes] if held else []
     count = len(chain.certificates) + (files.single in writes) - sum(file.count for file in gone)
     size = sum(map(len, writes.values())) - sum(file.size for file in gone)
-    objection = room_objection(change, layout, certificates=count, size=size)
+    objection = room_objection(change, layout, certificates=count, size=size, uses_reserve=True)
     if objection is not None:
         return InstallOutcome(InstallCertificateResult.CERTIFICATE_STORE_MAX_LENGTH_EXCEEDED, objection)
     for path, data in writes.items():

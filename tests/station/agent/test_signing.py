@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -173,6 +173,93 @@ async def test_a_store_that_can_not_be_read_for_a_while_forgets_no_request_and_h
         await line.heard("SignCertificate")
         await bench.until_answered(3)
     assert len(line.said) == 3
+
+
+class WaitingLine(ScriptedLine):
+    """Its calls wait behind another one, unsent, until they are given up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = asyncio.Event()
+        self.given_up = asyncio.Event()
+
+    async def call(self, action: str, payload: Mapping[str, object], *, answer_timeout: float | None = None) -> object:
+        self.waits.set()
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            self.given_up.set()
+
+
+async def test_a_request_that_waits_to_be_sent_is_not_sent_once_its_certificate_is_installed(
+    bench: Bench, v2g: Pki
+) -> None:
+    line = WaitingLine()
+    made = await bench.signing.enrol(LeafUse.V2G)
+    async with asyncio.timeout(10), bench.over(line):
+        await line.waits.wait()
+        line.waits.clear()
+        outcome = await asyncio.to_thread(bench.store.update_leaf, v2g.enrol(made.pem), LeafCertificateType.V2G)
+        assert outcome.accepted
+        await line.given_up.wait()
+        await bench.clock.until_somebody_sleeps(until=LOOK_SECONDS)
+        assert not line.waits.is_set()
+
+
+async def test_a_request_that_waits_to_be_sent_still_is_when_another_certificate_comes(bench: Bench, v2g: Pki) -> None:
+    line = WaitingLine()
+    other = await bench.signing.enrol(LeafUse.V2G, common_name="DE*CHP*E0009")
+    chain = v2g.enrol(other.pem)
+    async with asyncio.timeout(10), bench.over(line):
+        await line.waits.wait()
+        await bench.signing.enrol(LeafUse.V2G)
+        assert (await asyncio.to_thread(bench.store.update_leaf, chain, LeafCertificateType.V2G)).accepted
+        await line.given_up.wait()
+        line.waits.clear()
+        await line.waits.wait()
+
+
+async def test_a_csms_that_renames_the_station_and_triggers_over_and_over_gets_the_last_name_alone(
+    bench: Bench,
+) -> None:
+    line = ScriptedLine()
+    line.will_answer("SignCertificate", HELD)
+    line.always_answers("SignCertificate", ACCEPTED)
+    await bench.signing.enrol(LeafUse.V2G)
+    async with bench.over(line):
+        first = await line.heard("SignCertificate")
+        for number in range(5):
+            bench.settings = replace(SETTINGS, secc_id=f"DE*CHP*E000{number}")
+            await bench.signing.prepare(LeafUse.V2G)
+        bench.signing.wake()
+        line.release(ACCEPTED)
+        last = await line.heard("SignCertificate")
+        await bench.until_answered(2)
+        (pending,) = await asyncio.to_thread(bench.store.open_requests)
+    assert (csr_of(last), pending.csr.common_name) == (pending.pem, "DE*CHP*E0004")
+    assert csr_of(first) != csr_of(last)
+    assert line.is_silent
+
+
+async def test_a_name_that_somebody_chose_outlasts_the_station_s_own(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", ACCEPTED)
+    chosen = await bench.signing.enrol(LeafUse.V2G, common_name="DE*CHP*E0009")
+    bench.settings = replace(SETTINGS, secc_id="DE*CHP*E0002")
+    async with bench.over(line):
+        assert csr_of(await line.heard("SignCertificate")) == chosen.pem
+
+
+async def test_what_a_restart_finds_under_a_former_name_is_not_sent(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", ACCEPTED)
+    await bench.signing.enrol(LeafUse.V2G)
+    bench.settings = replace(SETTINGS, secc_id="DE*CHP*E0002")
+    bench.restarted()
+    async with bench.over(line):
+        await bench.clock.until_somebody_sleeps(until=LOOK_SECONDS)
+        assert line.is_silent
+    assert await asyncio.to_thread(bench.store.open_requests) == ()
 
 
 async def test_w_0_never_repeats(bench: Bench) -> None:

@@ -100,6 +100,7 @@ def commands(store: EvseSecurity, v2g: Pki) -> dict[str, Callable[[], Any]]:
         ),
         "open_requests": store.open_requests,
         "mark_request": lambda: store.mark_request(store.open_requests()[0], with_csms=True),
+        "give_up_request": lambda: store.give_up_request(store.open_requests()[0]),
         "update_ocsp_cache": lambda: (store.cache_ocsp(subject, der), store.cache_ocsp(subject, "rubbish")),
         "findings": store.findings,
         "snapshot": lambda: store.snapshot(detailed=True),

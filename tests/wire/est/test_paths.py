@@ -9,6 +9,8 @@ def test_rfc_7030_has_its_well_known_place() -> None:
     paths = RFC7030.fill(label="cpo")
     assert paths.cacerts == "/.well-known/est/cpo/cacerts"
     assert paths.simpleenroll == "/.well-known/est/cpo/simpleenroll"
+    assert paths.simplereenroll == "/.well-known/est/cpo/simplereenroll"
+    assert paths.csrattrs == "/.well-known/est/cpo/csrattrs"
 
 
 def test_an_empty_label_takes_its_slash_with_it() -> None:
@@ -20,7 +22,8 @@ def test_a_label_is_percent_encoded() -> None:
 
 
 def test_the_query_of_another_ecosystem_is_data_too() -> None:
-    opnc = PathTemplates("/est/cacerts?caDomain={ca}&v={iso}", "/est/simpleenroll?caDomain={ca}&v={iso}")
+    operations = ("cacerts", "simpleenroll", "simplereenroll", "csrattrs")
+    opnc = PathTemplates(*(f"/est/{word}?caDomain={{ca}}&v={{iso}}" for word in operations))
     assert opnc.fill(ca="cpo", iso="ISO15118-2").cacerts == "/est/cacerts?caDomain=cpo&v=ISO15118-2"
 
 

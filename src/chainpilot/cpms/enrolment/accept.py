@@ -73,26 +73,27 @@ async def accept(
     policy says so (pnc-messages.md section 4).
     Raises LedgerFailed, and LedgerConflict if the ledger never settles.
     """
+    at = office.clock.now()
     if not (profile.has_tls or office.policy.allow_insecure_csr):
         detail = f"it came over security profile {profile.value}; allow_insecure_csr in [policy] would take it"
         objection = Objection(Reason.INSECURE_CONNECTION, detail, request.certificate_type)
-        return await _refuse(office, station, request, objection, office.clock.now())
+        return await _refuse(office, station, request, objection, at)
     an_hour = office.policy.requests_per_hour * _REPEATS
     if not office.turnstile.admits(station.station_id, an_hour, office.clock.monotonic()):
         detail = f"more than {an_hour} requests, new and repeated, within an hour"
         objection = Objection(Reason.TOO_MANY_REQUESTS, detail, request.certificate_type)
-        return await _refuse(office, station, request, objection, office.clock.now())
+        return await _refuse(office, station, request, objection, at)
     async with office.turnstile.turn(station.station_id):
-        return await _accept_in_turn(office, station, request)
+        return await _accept_in_turn(office, station, request, at)
 
 
 async def _accept_in_turn(
-    office: Office, station: StationRecord, request: SignCertificateRequest
+    office: Office, station: StationRecord, request: SignCertificateRequest, at: datetime
 ) -> SignCertificateResponse:
     tries = _TRIES
     while True:
         try:
-            return await _accept_once(office, station, request)
+            return await _accept_once(office, station, request, at)
         except LedgerConflict:
             tries -= 1
             if not tries:
@@ -100,9 +101,8 @@ async def _accept_in_turn(
 
 
 async def _accept_once(
-    office: Office, station: StationRecord, request: SignCertificateRequest
+    office: Office, station: StationRecord, request: SignCertificateRequest, at: datetime
 ) -> SignCertificateResponse:
-    at = office.clock.now()
     judged = judge_request(station, request, office.issue_at.keys())
     if isinstance(judged, Objection):
         return await _refuse(office, station, request, judged, at)
@@ -192,13 +192,14 @@ def _go_on(office: Office, known: Enrolment, at: datetime) -> tuple[Enrolment, J
     """What the same CSR sets going again, and how; None where nothing can be done for it any more.
 
     Nothing is issued twice: a certificate that exists is judged or sent again, and the CSR is posted again only if
-    none can exist, or if the PKI then gives the same one.
+    none can exist, or if the PKI then gives the same one. A CSR that came before the station's own Accepted was
+    recorded doesn't say that the certificate is missing, and sends nothing.
     """
     failure = known.failure
     if failure is not None and failure.retry is RetryClass.NEVER:
         return None
     if known.chain is not None:
-        on_its_way = known.is_open and known.proof is None
+        on_its_way = (known.is_open and known.proof is None) or (failure is None and at < known.changed_at)
         return (known if on_its_way else known.after(EnrolmentEvent.RESEND, at)), JobKind.DELIVER
     if known.answer is not None:
         return known.after(EnrolmentEvent.ANSWER, at), JobKind.ISSUE

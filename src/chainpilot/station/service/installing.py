@@ -176,11 +176,25 @@ class Installing(Access):
         with self._vault.look() as look:
             return requests.open_requests(look, self._layout)
 
-    def mark_request(self, pending: PendingCsr, *, with_csms: bool) -> None:
-        """Note whether a CSMS has this request: handed over and not refused, it serves past its lifetime too."""
-        self._change(
+    def mark_request(self, pending: PendingCsr, *, with_csms: bool) -> bool:
+        """Note whether a CSMS has this request: handed over and not refused, it serves past its lifetime too.
+
+        Answers whether its certificate is still waited for; True as well where that can't be read.
+        """
+        return self._change(
             "mark_request",
             lambda change: requests.mark(change, self._layout, pending.word, with_csms=with_csms),
+            lambda _: True,
+        )
+
+    def give_up_request(self, pending: PendingCsr) -> None:
+        """Send this request no more; its key stays for a while, and its certificate is still taken when it comes.
+
+        What makes a new request for the same slot does so by itself.
+        """
+        self._change(
+            "give_up_request",
+            lambda change: requests.give_up(change, self._layout, pending.word, self._clock.now()),
             lambda _: None,
         )
 

@@ -6,6 +6,7 @@ no longer sent, but its certificate may be on the way, so its key stays and the 
 `enrolment`'s.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,12 +24,16 @@ from chainpilot.station.vault import Change, Look
 
 __all__ = [
     "KEPT_SUPERSEDED",
+    "MAX_OPEN",
     "MAX_SUPERSEDED",
+    "MAX_SUPERSEDED_IN_ALL",
     "RequestFor",
     "collectable",
     "drop",
+    "give_up",
     "is_same_name",
     "mark",
+    "objection_to_more",
     "open_requests",
     "request_of",
     "reusable",
@@ -39,6 +44,11 @@ KEPT_SUPERSEDED: Final = 2
 """Superseded requests of a slot that no age removes: a clock that jumps makes everything look old at once."""
 MAX_SUPERSEDED: Final = 8
 """Superseded requests of a slot at most; the oldest go first, whatever their age."""
+MAX_OPEN: Final = 64
+"""Open requests of a domain at most: whoever asks for one name after the other supersedes the oldest, and neither fills
+the store nor takes the room of another domain's key."""
+MAX_SUPERSEDED_IN_ALL: Final = 64
+"""Superseded requests of a domain at most, over all its slots; the oldest go first, whatever their age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +98,71 @@ def reusable(look: Look, layout: Layout, leaves: Leaves, wanted: RequestFor, at:
 
 
 def supersede(change: Change, layout: Layout, wanted: Slot, at: datetime) -> None:
-    """Stage that a slot's open requests are open no more; the latest `MAX_SUPERSEDED` stay answerable."""
-    slot = _slot(change, layout, wanted)
-    given_up = [replace(one, superseded_at=at) for one in slot if one.is_open]
-    for one in given_up:
+    """Stage that a slot's open requests are open no more, and make room for one more of its domain.
+
+    The latest that were superseded stay answerable, within the bounds of this module.
+    """
+    pending, _ = read_pending(change, layout)
+    domain = tuple(one for one in pending if one.kind is wanted.kind)
+    elsewhere = tuple(one for one in domain if one.is_open and one.slot != wanted)
+    surplus = elsewhere[: max(0, len(elsewhere) + 1 - MAX_OPEN)]
+    _give_up(change, layout, domain, (*(one for one in domain if one.is_open and one.slot == wanted), *surplus), at)
+
+
+def objection_to_more(look: Look, layout: Layout, kind: LeafCertificateType) -> str | None:
+    """Why no further request of a domain can be made; None while it can.
+
+    Only where `drop` may remove no key, since a certificate that can't be read may use it.
+    """
+    pending, _ = read_pending(look, layout)
+    count = sum(one.kind is kind for one in pending)
+    if count < MAX_OPEN + MAX_SUPERSEDED_IN_ALL + MAX_SUPERSEDED or not is_unsure(look, layout):
+        return None
+    return f"{count} requests are kept, and their keys can't be removed while a file of the store can't be read"
+
+
+def give_up(change: Change, layout: Layout, word: str, at: datetime) -> None:
+    """Stage that one request is open no more, and stays answerable; one that is gone meanwhile stays gone."""
+    pending, _ = read_pending(change, layout)
+    for one in pending:
+        if one.word == word and one.is_open:
+            _give_up(change, layout, tuple(other for other in pending if other.kind is one.kind), (one,), at)
+
+
+def _give_up(
+    change: Change, layout: Layout, domain: tuple[PendingCsr, ...], ones: tuple[PendingCsr, ...], at: datetime
+) -> None:
+    given_up = {one.word: replace(one, superseded_at=at) for one in ones}
+    for one in given_up.values():
         _write(change, layout, one)
-    surplus = _newest_first((*given_up, *(one for one in slot if not one.is_open)))[MAX_SUPERSEDED:]
+    surplus = _surplus(given_up.get(one.word, one) for one in domain)
     if surplus:
         drop(change, layout, surplus)
 
 
-def mark(change: Change, layout: Layout, word: str, *, with_csms: bool) -> None:
-    """Stage that a CSMS has the request, or has refused it; one that is gone meanwhile stays gone."""
-    pending, _ = read_pending(change, layout)
-    for one in pending:
-        if one.word == word and one.with_csms is not with_csms:
-            _write(change, layout, replace(one, with_csms=with_csms))
+def _surplus(domain: Iterable[PendingCsr]) -> tuple[PendingCsr, ...]:
+    """The superseded requests of a domain that are past a bound on their number."""
+    newest = _newest_first(domain)
+    counts: Counter[Slot] = Counter()
+    surplus: list[PendingCsr] = []
+    for one in newest:
+        counts[one.slot] += 1
+        if counts[one.slot] > MAX_SUPERSEDED or counts.total() > MAX_SUPERSEDED_IN_ALL:
+            surplus.append(one)
+    return tuple(surplus)
+
+
+def mark(change: Change, layout: Layout, word: str, *, with_csms: bool) -> bool:
+    """Stage that a CSMS has the request, or has refused it; whether its certificate is still waited for.
+
+    One that is gone meanwhile stays gone.
+    """
+    found = next((one for one in read_pending(change, layout)[0] if one.word == word), None)
+    if found is None:
+        return False
+    if found.with_csms is not with_csms:
+        _write(change, layout, replace(found, with_csms=with_csms))
+    return found.is_open and found.csr.spki_hash not in certified_keys(change, layout)
 
 
 def request_of(look: Look, layout: Layout, kind: LeafCertificateType | None, key: SpkiHash) -> PendingCsr | None:
@@ -117,7 +176,7 @@ def collectable(look: Look, layout: Layout, at: datetime) -> tuple[PendingCsr, .
 
     1. answered: a certificate uses the key, and the lifetime since the request was made is over;
     2. superseded: the lifetime since that moment is over, and `KEPT_SUPERSEDED` later ones of the slot are kept;
-    3. superseded: more than `MAX_SUPERSEDED` of the slot.
+    3. superseded: past a bound on their number.
 
     An open request never is, whatever the clock says.
     """
@@ -129,8 +188,9 @@ def collectable(look: Look, layout: Layout, at: datetime) -> tuple[PendingCsr, .
     found = [one for one in pending if one.csr.spki_hash in used and one.is_past(at, lifetime)]
     for slot in {one.slot for one in pending}:
         superseded = _newest_first(one for one in pending if one.slot == slot)
-        found.extend(one for one in superseded[KEPT_SUPERSEDED:MAX_SUPERSEDED] if one.is_past(at, lifetime))
-        found.extend(superseded[MAX_SUPERSEDED:])
+        found.extend(one for one in superseded[KEPT_SUPERSEDED:] if one.is_past(at, lifetime))
+    for kind in {one.kind for one in pending}:
+        found.extend(_surplus(one for one in pending if one.kind is kind))
     return tuple({one.word: one for one in found}.values())
 
 

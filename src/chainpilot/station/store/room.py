@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from chainpilot.station.layout import CERTIFICATE_SUFFIXES, LEAF_TYPES, Layout
 from chainpilot.station.model import CaCertificateType
@@ -14,24 +15,42 @@ from chainpilot.station.vault import Look, VaultReadError
 
 __all__ = ["new_word", "room_objection"]
 
+_SHARE: Final = 100
+_WORTH_KEEPING: Final = 64 * 1024
+"""Bytes of a reserve that holds a few chains and keys; in a store too small for that each byte was counted."""
+
 
 def new_word(at: datetime) -> str:
     """A word for new files that none bears yet: the time for people, 64 random bits for certainty."""
     return f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(8)}"
 
 
-def room_objection(look: Look, layout: Layout, *, certificates: int, size: int) -> str | None:
-    """Why `certificates` more of them in `size` more bytes don't fit; None when they do."""
+def room_objection(
+    look: Look, layout: Layout, *, certificates: int, size: int, uses_reserve: bool = False
+) -> str | None:
+    """Why `certificates` more of them in `size` more bytes don't fit; None when they do.
+
+    The last hundredth of a store of the usual size is kept for what `uses_reserve`, the station's own keys and leaves:
+    roots and OCSP answers that others send don't take a new certificate's place.
+    """
     held, held_bytes = 0, 0
     for count, length in _certificate_files(look, layout):
         held += count
         held_bytes += length
     held_bytes += sum(_other_bytes(look, layout))
-    if held + certificates > layout.config.max_certificates:
-        return f"the store holds {held} certificates of at most {layout.config.max_certificates}"
-    if held_bytes + size > layout.config.max_bytes:
-        return f"the store holds {held_bytes} bytes of at most {layout.config.max_bytes}"
+    most, most_bytes = layout.config.max_certificates, layout.config.max_bytes
+    kept, kept_bytes = (0, 0) if uses_reserve else (most // _SHARE, most_bytes // _SHARE)
+    if kept_bytes < _WORTH_KEEPING:
+        kept, kept_bytes = 0, 0
+    if held + certificates > most - kept:
+        return f"the store holds {held} certificates of at most {most}{_told(kept)}"
+    if held_bytes + size > most_bytes - kept_bytes:
+        return f"the store holds {held_bytes} bytes of at most {most_bytes}{_told(kept_bytes)}"
     return None
+
+
+def _told(kept: int) -> str:
+    return f", {kept} of them kept for the station's own leaves" if kept else ""
 
 
 def _certificate_files(look: Look, layout: Layout) -> Iterator[tuple[int, int]]:

@@ -24,6 +24,8 @@ class Operation(Enum):
 
     CACERTS = "cacerts"
     SIMPLEENROLL = "simpleenroll"
+    SIMPLEREENROLL = "simplereenroll"
+    CSRATTRS = "csrattrs"
 
 
 class PathError(OwnError):
@@ -42,6 +44,8 @@ class EstPaths(msgspec.Struct, frozen=True):
 
     cacerts: str
     simpleenroll: str
+    simplereenroll: str
+    csrattrs: str
 
 
 class PathTemplates(msgspec.Struct, frozen=True):
@@ -49,6 +53,8 @@ class PathTemplates(msgspec.Struct, frozen=True):
 
     cacerts: str
     simpleenroll: str
+    simplereenroll: str
+    csrattrs: str
 
     def fill(self, **words: str) -> EstPaths:
         """The paths with `words` in their places.
@@ -58,12 +64,19 @@ class PathTemplates(msgspec.Struct, frozen=True):
         Raises:
             PathError: a place without a word, or a word without a place.
         """
-        return EstPaths(cacerts=_fill(self.cacerts, words), simpleenroll=_fill(self.simpleenroll, words))
+        return EstPaths(
+            cacerts=_fill(self.cacerts, words),
+            simpleenroll=_fill(self.simpleenroll, words),
+            simplereenroll=_fill(self.simplereenroll, words),
+            csrattrs=_fill(self.csrattrs, words),
+        )
 
 
 RFC7030: Final = PathTemplates(
     cacerts="/.well-known/est/{label}/cacerts",
     simpleenroll="/.well-known/est/{label}/simpleenroll",
+    simplereenroll="/.well-known/est/{label}/simplereenroll",
+    csrattrs="/.well-known/est/{label}/csrattrs",
 )
 """RFC 7030 section 3.2.2; `label` is the additional path segment of a server with several CAs, or empty."""
 PRESETS: Final[dict[str, PathTemplates]] = {"rfc7030": RFC7030}

@@ -39,6 +39,8 @@ class Round(msgspec.Struct, frozen=True):
     at: datetime
     """When it was sent last, timezone-aware UTC."""
     reply: Reply = Reply.NONE
+    for_own_name: bool = False
+    """Whether it was made for what the station itself is called: when it is called otherwise, nobody wants it."""
 
 
 def wait_after(told: Round, wait_minimum: int, repeat_times: int) -> int | None:

@@ -7,6 +7,7 @@ is installed by `certificates`.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -23,7 +24,7 @@ from chainpilot.station.agent.speech import Speech
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.model import CertificateStoreUpdate, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
-from chainpilot.station.store import PendingCsr
+from chainpilot.station.store import PendingCsr, slot_name
 from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, SignCertificateSent, StationWatch
 from chainpilot.wire.ocppj.rpc import QueueFullError
@@ -88,6 +89,10 @@ class Signing:
         """In which the CSMS asked for each."""
         self._unsure: set[str] = set()
         """Sent over an earlier connection, and not answered: sent again at once over a new one."""
+        self._asking: tuple[LeafCertificateType, asyncio.Task[PncResponse]] | None = None
+        """The request that is under way; it may wait behind other calls, not sent yet."""
+        self._changes: Counter[LeafCertificateType] = Counter()
+        """How often the leaves of each kind were seen to change."""
         self._news = asyncio.Event()
         self._making = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -120,7 +125,7 @@ class Signing:
             CsrNotMade: the store refused, or a name is missing.
         """
         settings = self._settings()
-        name = common_name or (settings.secc_id if use is LeafUse.V2G else self._station_id)
+        name = common_name or self._own_name(use) or ""
         for word, content in (("organisation (CpoName)", settings.organisation), ("common name", name)):
             if not content:
                 raise CsrNotMade(f"no {word} is set")
@@ -137,7 +142,7 @@ class Signing:
                 raise CsrNotMade(result.reason or result.status.value)
             held = next((one for one in before if one.pem == result.csr), None)
             made = held or await self._find(result.csr)
-            await self._begin_round(made, is_new=held is None, again=again)
+            await self._begin_round(made, again=again)
         if dialect is not None:
             self._dialects[made.csr.spki_hash] = dialect
         if held is None:
@@ -172,9 +177,19 @@ class Signing:
 
         def heard(update: CertificateStoreUpdate) -> None:
             if update.leaf_certificate_type is not None:
-                loop.call_soon_threadsafe(self._news.set)
+                loop.call_soon_threadsafe(self._look_again, update.leaf_certificate_type)
 
         return self._security.subscribe(heard)
+
+    def _look_again(self, kind: LeafCertificateType) -> None:
+        """The leaves of that kind changed: what waits to be sent may be answered already.
+
+        A request sent behind the Accepted to its own certificate would look like one for it to be delivered again.
+        """
+        self._news.set()
+        self._changes[kind] += 1
+        if self._asking is not None and self._asking[0] is kind:
+            self._asking[1].cancel()
 
     async def _find(self, pem: str) -> PendingCsr:
         for one in await asyncio.to_thread(self._security.open_requests):
@@ -182,22 +197,39 @@ class Signing:
                 return one
         raise CsrNotMade("the request was replaced while it was made")
 
-    async def _begin_round(self, made: PendingCsr, *, is_new: bool, again: bool) -> None:
+    def _own_name(self, use: LeafUse) -> str | None:
+        """What the station is called now in certificates for that use."""
+        return self._settings().secc_id if use is LeafUse.V2G else self._station_id
+
+    async def _begin_round(self, made: PendingCsr, *, again: bool) -> None:
         key = made.csr.spki_hash
         told = self._rounds.get(key)
-        if told is None or is_new:
+        if told is not None and not again and self._wait(told) is not None:
             return
-        if again or self._wait(told) is None:
-            self._sent_at.pop(key, None)
-            await self._note({**self._rounds, key: Round(0, told.at, Reply.NONE)})
+        own = self._own_name(USES_OF[made.kind])
+        self._sent_at.pop(key, None)
+        begun = Round(0, self._clock.now(), for_own_name=_is_called(own, made))
+        await self._note({**self._rounds, key: begun})
 
     async def _next(self) -> tuple[PendingCsr, float] | None:
         """The request that is sent next, and in how many seconds. Raises VaultError or VaultBusy."""
-        pending = await asyncio.to_thread(self._security.requests_waiting)
+        waiting = await asyncio.to_thread(self._security.requests_waiting)
+        pending = [one for one in waiting if not self._bears_a_former_name(one)]
+        for one in waiting:
+            if one not in pending:
+                _log.info("the request for %.120s is given up: the station has another name now", one.csr.common_name)
+                await asyncio.to_thread(self._security.give_up_request, one)
         await self._forget_all_but({one.csr.spki_hash for one in pending})
         waits = ((one, self._seconds_until(one)) for one in pending)
         due = [(one, wait) for one, wait in waits if wait is not None]
         return min(due, key=lambda one: one[1], default=None)
+
+    def _bears_a_former_name(self, pending: PendingCsr) -> bool:
+        told = self._rounds.get(pending.csr.spki_hash)
+        if told is None or not told.for_own_name:
+            return False
+        own = self._own_name(USES_OF[pending.kind])
+        return own is not None and not _is_called(own, pending)
 
     def _seconds_until(self, pending: PendingCsr) -> float | None:
         key = pending.csr.spki_hash
@@ -219,16 +251,17 @@ class Signing:
     async def _send(self, speech: Speech, pending: PendingCsr) -> None:
         """Written down before it is sent: whatever breaks off after that, the CSMS may have it."""
         use, name, key = USES_OF[pending.kind], pending.csr.common_name, pending.csr.spki_hash
-        count = self._rounds[key].count if key in self._rounds else 0
-        told = Round(count + 1, self._clock.now())
+        before = self._rounds.get(key, Round(0, self._clock.now()))
+        told = msgspec.structs.replace(before, count=before.count + 1, at=self._clock.now(), reply=Reply.NONE)
+        changes = self._changes[pending.kind]
+        if not await asyncio.to_thread(self._security.mark_request, pending, with_csms=True):
+            return  # answered meanwhile, or given up
         self._unsure.discard(key)
         self._sent_at[key] = self._clock.monotonic()
         await self._note({**self._rounds, key: told})
-        await asyncio.to_thread(self._security.mark_request, pending, with_csms=True)
         self._watch(SignCertificateSent(use, name))
-        request = SignCertificateRequest(pending.pem, use)
         try:
-            answer = await speech.ask(request, dialect=self._dialects.get(key))
+            answer = await self._ask(speech, pending, changes)
         except (CallTimedOut, QueueFullError) as error:
             self._watch(SignCertificateAnswered(use, name, accepted=False, why=str(error)))
             return
@@ -236,8 +269,26 @@ class Signing:
             may_act = isinstance(error, CallRefused) or not error.is_unknown
             await self._settle(pending, told, Reply.REJECTED, str(error), may_act=may_act)
             return
+        if answer is None:
+            self._unsure.add(key)
+            return
         reply = _reply(answer)
         await self._settle(pending, told, reply, None if reply is Reply.ACCEPTED else _why(answer))
+
+    async def _ask(self, speech: Speech, pending: PendingCsr, changes: int) -> PncResponse | None:
+        """The CSMS's answer; None: its leaves changed since there were so many changes, and what waits isn't sent."""
+        if changes != self._changes[pending.kind]:
+            return None
+        request = SignCertificateRequest(pending.pem, USES_OF[pending.kind])
+        asked = speech.ask(request, dialect=self._dialects.get(pending.csr.spki_hash))
+        asking = asyncio.create_task(asked)
+        self._asking = pending.kind, asking
+        try:
+            await asyncio.wait([asking])
+            return None if asking.cancelled() else asking.result()
+        finally:
+            self._asking = None
+            asking.cancel()
 
     async def _settle(
         self, pending: PendingCsr, told: Round, reply: Reply, why: str | None, *, may_act: bool = False
@@ -269,6 +320,10 @@ class Signing:
                 await asyncio.to_thread(self._memory.write, {DOCUMENT: data})
         except MemoryFault as fault:
             _log.warning("how often a request was sent isn't kept: %s", fault.why)
+
+
+def _is_called(name: str | None, pending: PendingCsr) -> bool:
+    return name is not None and slot_name(name) == slot_name(pending.csr.common_name)
 
 
 def _reply(answer: PncResponse) -> Reply:
