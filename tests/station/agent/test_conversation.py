@@ -217,10 +217,12 @@ async def test_whatever_comes_between_is_a_sign_of_life(tmp_path: Path, v2g: Pki
         await talk.boot(60)
         await talk.far.send("no frame")  # so that a further one is not told of
         await talk.answer(await talk.called("SecurityEventNotification"), {})
+        await eventually(lambda: not talk.memory.queued_events(1))
         await unanswered(talk, "Heartbeat", MAX_SILENT - 1, every=60)
         await pass_by(talk.clock, 60)
         heartbeat = await talk.asked("Heartbeat")
         await talk.far.send(sign.replace("HEARTBEAT", heartbeat))
+        await eventually(lambda: not talk.far.other.waiting())
         if "HEARTBEAT" not in sign:
             await pass_by(talk.clock, SILENCE)
         await unanswered(talk, "Heartbeat", MAX_SILENT - 1, every=60)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from chainpilot.cli.signals import heeded_stops
 from chainpilot.cli.station import work
 from chainpilot.cli.station.arguments import store_options
 
@@ -36,5 +35,7 @@ def run(
     options = store_options(context)
     if check:
         raise typer.Exit(work.agent.check(options, as_json=json))
+    from chainpilot.cli.signals import heeded_stops  # noqa: PLC0415 - with asyncio, for which help needn't wait
+
     with heeded_stops() as stops:  # before the agent is so much as loaded: a stop while it begins is one in order too
         raise typer.Exit(work.agent.run(options, stops, as_json=json))
