@@ -16,7 +16,7 @@ import pytest
 
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.watch import Connected, ConnectFailed, Disconnected, StationEvent
 from chainpilot.wire.version import OcppVersion
@@ -128,6 +128,17 @@ def test_a_check_tells_of_a_lost_memory_and_leaves_that_to_the_agent_to_report(
     assert tree(tmp_path / "agent") == before
     with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
         assert memory.opened_anew is not None
+
+
+def test_a_check_tells_that_a_lost_memory_gives_no_way_below_what_worked(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    SqliteMemory.open(tmp_path / "agent").close()
+    (tmp_path / "agent/agent.db").unlink()
+    FloorFile(tmp_path / "agent").keep(3)
+    done = station(None, "--config", configured(tmp_path), "run", "--check")
+    assert done.code == 1
+    assert "would connect to nothing" in done.out
+    assert "a network of security profile 3" in done.out
 
 
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:

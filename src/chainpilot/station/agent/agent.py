@@ -23,7 +23,15 @@ from chainpilot.station.agent.contracts.rules import ContractDecision
 from chainpilot.station.agent.conversation import Conversation
 from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
+from chainpilot.station.agent.ports import (
+    DiagnosticsLog,
+    FirmwareInstaller,
+    Host,
+    Line,
+    Memory,
+    ProfileFloor,
+    Transfers,
+)
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.service import EvseSecurity
@@ -66,6 +74,8 @@ class Agent:
         diagnostics: DiagnosticsLog | None = None,
         local_list: LocalList | None = None,
         staging: Path | None = None,
+        floor: ProfileFloor | None = None,
+        opened_anew: str | None = None,
     ) -> None:
         """Read what was remembered; may block, and says nothing yet.
 
@@ -81,6 +91,8 @@ class Agent:
             diagnostics: the station's diagnostics log; None: only the security log is served.
             local_list: contracts that may charge while the CSMS can't be asked.
             staging: the directory for firmware images; None: the station takes none.
+            floor: where the lowest security profile is kept a second time; None: in the memory alone.
+            opened_anew: why the memory knows nothing of before, if so it is.
 
         Raises:
             MemoryFault: the memory can't be read.
@@ -88,6 +100,7 @@ class Agent:
         self._security = security
         self._clock = clock
         self._enrols = config.enrols
+        self._opened_anew = opened_anew
         self._reports: set[asyncio.Future[None]] = set()
         self._next_invalid = 0.0
         world = World(
@@ -101,17 +114,16 @@ class Agent:
             diagnostics=diagnostics,
             local_list=local_list,
             staging=staging,
+            floor=floor,
+            opened_anew=opened_anew,
         )
         self.flows = assemble(config, world)
 
-    async def begin(self, *, opened_anew: str | None = None) -> None:
-        """Note that the station has started, look at its clock, keep house; before anything else.
-
-        `opened_anew` says why its memory knows nothing of before, if so it is.
-        """
+    async def begin(self) -> None:
+        """Note that the station has started, look at its clock, keep house; before anything else."""
         await self.flows.timekeeper.begin()
-        if opened_anew is not None:
-            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
+        if self._opened_anew is not None:
+            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, self._opened_anew)
         await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
         await asyncio.to_thread(self._security.run_housekeeping)
 

@@ -16,7 +16,7 @@ from chainpilot.station.agent.flows import Flows, Voices
 from chainpilot.station.agent.logs.text import security_lines
 from chainpilot.station.agent.logs.upload import LogUploads
 from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, Transfers
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, ProfileFloor, Transfers
 from chainpilot.station.agent.presence import Identity, Presence
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.settings.configuration import Configuration
@@ -46,6 +46,8 @@ class World:
     diagnostics: DiagnosticsLog | None
     local_list: LocalList | None
     staging: Path | None
+    floor: ProfileFloor | None
+    opened_anew: str | None
 
 
 def assemble(config: StationConfig, world: World) -> Flows:
@@ -58,6 +60,8 @@ def assemble(config: StationConfig, world: World) -> Flows:
         about=About(identity=config.station_id),
         facts=StoreFacts(security, clock),
         report=report,
+        floor=world.floor,
+        why_lost=world.opened_anew,
         url_by_profile=config.urls,
     )
     timekeeper, voices, roots = (

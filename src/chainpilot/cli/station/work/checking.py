@@ -20,7 +20,7 @@ from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line
 from chainpilot.cli.station.work.opening import program
 from chainpilot.cli.words import plain
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory
 from chainpilot.station.agent.setup import StationConfig, address
 from chainpilot.station.app import Station
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
@@ -28,7 +28,7 @@ from chainpilot.station.model import CaCertificateType, LeafCertificateType
 __all__ = ["tell_check"]
 
 _LOCK: Final = "agent.lock"
-_FILES: Final = (_LOCK, "agent.db", "agent.db-wal", "agent.db-journal")
+_FILES: Final = (_LOCK, "agent.db", "agent.db-wal", "agent.db-journal", "agent.floor")
 
 
 @dataclass
@@ -40,14 +40,14 @@ class _Findings:
 def tell_check(options: StoreOptions, config: StationConfig, *, as_json: bool) -> Exit:
     """Tell it; the exit code says whether anything is missing."""
     found = _Findings()
-    with _looked_at(config, found) as memory:
-        station = Station(replace(config, state_dir=None), memory=memory)
+    with _looked_at(config, found) as (memory, floor):
+        station = Station(replace(config, state_dir=None), memory=memory, floor=floor)
         configuration = station.agent.flows.configuration
         settings, networks = configuration.settings, configuration.candidates()
         _look_at_store(station, config, f"{program(options)} install-ca-certificate FILE", found)
         if not networks:
-            floor = configuration.floor
-            found.missing.append(f"a network of security profile {floor}: the CSMS accepted the station over it before")
+            why = "the CSMS accepted the station over it before, or what worked before was lost"
+            found.missing.append(f"a network of security profile {configuration.floor}: {why}")
         if networks and networks[0][1].security_profile in (1, 2) and not settings.password.value:
             found.missing.append(f"a password, which that profile needs: agent.password_file in {options.config}")
     url = address(networks[0][1].url, config.station_id) if networks else None
@@ -95,8 +95,8 @@ def _look_at_store(station: Station, config: StationConfig, install: str, found:
 
 
 @contextmanager
-def _looked_at(config: StationConfig, found: _Findings) -> Iterator[SqliteMemory]:
-    """The memory as it is, in a copy; an empty one where there is none, or another process has it."""
+def _looked_at(config: StationConfig, found: _Findings) -> Iterator[tuple[SqliteMemory, FloorFile]]:
+    """The memory and the floor as they are, in a copy; an empty one where there is none, or another process has it."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "agent"
         if config.state_dir is not None and (config.state_dir / _LOCK).exists():
@@ -110,9 +110,9 @@ def _looked_at(config: StationConfig, found: _Findings) -> Iterator[SqliteMemory
         memory = SqliteMemory.open(copy)
         try:
             if memory.opened_anew is not None:
-                why = f"{memory.opened_anew}: run begins it anew, without profile, password and events of before"
+                why = f"{memory.opened_anew}: run begins it anew, without password and events of before"
                 found.missing.append(f"the memory of before in {config.state_dir}: {why}")
-            yield memory
+            yield memory, FloorFile(copy)
         finally:
             memory.close()
 
