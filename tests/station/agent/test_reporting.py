@@ -19,7 +19,7 @@ from chainpilot.link.faults import LinkClosed
 from chainpilot.station.adapters.memory import Limits, SqliteMemory
 from chainpilot.station.agent.events.queue import MAX_HELD
 from chainpilot.station.agent.events.reporting import Reporter
-from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import OtherEventType, SecurityEvent, SecurityEventType
 from chainpilot.station.agent.logs.text import security_lines
 from chainpilot.station.agent.ports import Memory, MemoryFault, Report
 from chainpilot.wire.ocppj.frames import ErrorCode
@@ -535,6 +535,25 @@ async def test_a_queue_that_ran_over_tells_the_csms_of_those_that_are_left() -> 
             assert await heard(line, 2) == ["b", "c"]
             await scene.until(lambda: scene.waiting() == [])
             assert line.is_silent
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_event_that_only_a_newer_program_knows_is_told_all_the_same_and_holds_up_nothing(
+    tmp_path: Path, version: OcppVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        for word in ("CoverOpened", "x" * 51, "two\nlines"):
+            memory.add_event(SecurityEvent(OtherEventType(word), datetime(2026, 6, 1, tzinfo=UTC), "from above"))
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        scene = Scene(memory)
+        await scene.reporter(STARTUP, "known")
+        async with scene.connected(ScriptedLine(version)) as line:
+            said = [(await line.heard(NOTIFICATION)).payload for _ in range(2)]
+            assert [one["type"] for one in said] == ["CoverOpened", STARTUP.value]
+            await scene.until(lambda: scene.waiting() == [])
+        assert caplog.text.count("is only logged: no message takes the type") == 2
+        assert scene.told() == ["from above"] * 3 + ["known"]
+        assert all(len(line.splitlines()) == 1 for line in await logged(scene.reporter))
 
 
 # the log
