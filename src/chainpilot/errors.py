@@ -72,6 +72,7 @@ ChainpilotError
 │   ├── VaultError  (station.vault.errors)
 │   │   ├── VaultReadError  (station.vault.errors)
 │   │   └── VaultWriteError  (station.vault.errors)
+│   │       └── VaultFull  (station.vault.errors)
 │   ├── HostNameError  (testpki.address)
 │   ├── ListenError  (testpki.address)
 │   ├── NameMissingError  (testpki.address)

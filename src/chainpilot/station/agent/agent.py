@@ -207,6 +207,7 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
             "settings": lambda: flows.configuration.run(self._clock),
+            "full disks": lambda: flows.exhaustion.run(flows.report),
             "housekeeping": self._keep_house,
             "first certificates": self._ask_for_what_is_missing,
             "renewal": lambda: flows.renewal.run(self._renew),

@@ -1,6 +1,7 @@
 """How the agent's flows are made and joined; nothing is asked or said here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from chainpilot.clock import Clock
@@ -11,6 +12,7 @@ from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
 from chainpilot.station.agent.enrolment.renewal import Renewal
 from chainpilot.station.agent.enrolment.signing import Signing
 from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.exhaustion import Exhaustion, MindedMemory, Place
 from chainpilot.station.agent.firmware.updates import FirmwareUpdates
 from chainpilot.station.agent.flows import Flows, Voices
 from chainpilot.station.agent.logs.text import security_lines
@@ -52,6 +54,9 @@ class World:
 
 def assemble(config: StationConfig, world: World) -> Flows:
     """The flows of an agent, which read what was remembered; may block. Raises MemoryFault."""
+    exhaustion = Exhaustion(world.clock)
+    world.security.subscribe_room(partial(exhaustion.heard, Place.STORE))
+    world = replace(world, memory=MindedMemory(world.memory, exhaustion))
     security, memory, clock = world.security, world.memory, world.clock
     report = Reporter(memory, clock=clock)
     configuration = Configuration.begun(
@@ -94,6 +99,7 @@ def assemble(config: StationConfig, world: World) -> Flows:
         ),
         dialects=Dialects(memory),
         ev_certificates=EvCertificates(settings, voice, clock),
+        exhaustion=exhaustion,
         firmware=_firmware(world, report),
         host=world.host,
         logs=LogUploads(world.transfers, security_lines(report), world.diagnostics, clock=clock),
