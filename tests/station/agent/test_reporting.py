@@ -464,9 +464,10 @@ async def test_a_hundred_events_are_held_and_what_is_lost_beyond_them_is_logged(
     await scene.reporter(STARTUP, "first")
     for number in range(count - 1):
         await scene.reporter(INVALID, str(number))
-    assert caplog.text.count("is lost") == lost
+    assert caplog.text.count("held are too many") == lost.bit_length()
     scene.plain.broken = False
     await scene.reporter(STARTUP, "last")
+    assert (f"{lost} security events were lost" in caplog.text) is (lost > 0)
     assert scene.told() == ["first", *(str(number) for number in range(lost, count - 1)), "last"]
 
 
@@ -478,6 +479,57 @@ async def test_of_too_many_critical_ones_the_oldest_is_lost() -> None:
     scene.plain.broken = False
     await scene.reporter(STARTUP, "last")
     assert scene.told() == [*(str(number) for number in range(1, MAX_HELD + 1)), "last"]
+
+
+async def test_what_waits_for_a_memory_that_does_not_come_back_is_bounded_and_the_one_at_work_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    memory = SlowMemory()
+    scene = Scene(memory)
+    reporting = [asyncio.create_task(_report(scene.reporter(INVALID, "at work")))]
+    await asyncio.to_thread(memory.begun.wait, 10)
+    texts = [str(number) for number in range(MAX_HELD + 4)]
+    reporting.extend([asyncio.create_task(_report(scene.reporter(INVALID, text))) for text in texts])
+    await asyncio.sleep(0)
+    assert "lost so far: 4, InvalidMessages" in caplog.text
+    memory.go_on.set()
+    await asyncio.gather(*reporting)
+    assert scene.told() == ["at work", *texts[5:]]
+    assert "5 security events were lost" in caplog.text
+
+
+async def test_of_what_is_only_logged_once_logs_the_first_until_the_connection_ends() -> None:
+    scene = Scene()
+    line = ScriptedLine()
+    line.always_answers(NOTIFICATION, Refusal(ErrorCode.NOT_SUPPORTED))
+    await scene.reporter(STARTUP, "a")
+    async with scene.connected(line):
+        await scene.until(lambda: scene.waiting() == [])
+        for text in "bcd":
+            await scene.reporter(INVALID, text, once=True)
+        await scene.reporter(RESET, "e", once=True)
+        await scene.reporter(INVALID, "f")
+        assert scene.told() == ["a", "b", "e", "f"]
+    async with scene.connected(line):
+        await scene.reporter(INVALID, "g", once=True)
+        await scene.until(lambda: scene.waiting() == [])
+        await scene.reporter(INVALID, "h", once=True)
+    assert scene.told() == ["a", "b", "e", "f", "g", "h"]
+
+
+async def test_once_of_what_is_only_logged_holds_while_nothing_can_be_written_down() -> None:
+    scene = Scene()
+    line = ScriptedLine()
+    line.always_answers(NOTIFICATION, Refusal(ErrorCode.NOT_SUPPORTED))
+    await scene.reporter(STARTUP, "a")
+    async with scene.connected(line):
+        await scene.until(lambda: scene.waiting() == [])
+        scene.plain.full = True
+        for text in "bcd":
+            await scene.reporter(INVALID, text, once=True)
+        scene.plain.full = False
+        await scene.reporter(RESET, "e")
+    assert scene.told() == ["a", "b", "e"]
 
 
 async def test_once_counts_what_is_held() -> None:

@@ -93,7 +93,8 @@ class Report(Protocol):
     async def __call__(self, kind: SecurityEventType, tech_info: str | None = None, *, once: bool = False) -> None:
         """Note the event durably; it is sent when it can be. With `once` not while one of that type still waits.
 
-        Never raises: what can't be written down is logged.
+        Over a connection whose CSMS takes none, `once` notes the first of a type. Never raises: what can't be written
+        down is logged.
         """
         ...
 

@@ -92,6 +92,7 @@ class Reporter:
         finally:
             if self._unheard is line:
                 self._unheard = None
+                self._queue.begin_anew()
 
     async def until_told(self) -> None:
         """Return once what was reported before is told over the present connection, as far as the CSMS lets us now.
