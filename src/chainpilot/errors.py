@@ -2,7 +2,10 @@
 
 ChainpilotError
 ├── PeerError
+│   ├── AddressRefused  (cpms.adapters.outbound)
+│   ├── UrlRefused  (cpms.ocsp.targets)
 │   ├── CaRefused  (cpms.ports.authorities)
+│   ├── ResponderSilent  (cpms.ports.responders)
 │   ├── StationRefused  (cpms.ports.stations)
 │   ├── CallRefused  (link.faults)
 │   ├── RpcFault  (link.faults)
