@@ -17,7 +17,7 @@ import pytest
 
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory
 from chainpilot.station.agent.settings.record import DOCUMENT, write_record
 from chainpilot.station.agent.settings.standing import Standing
 from chainpilot.station.agent.settings.values import Settings
@@ -141,6 +141,17 @@ def test_a_check_tells_that_there_is_no_way_back_below_a_profile_that_worked(tmp
     done = station(None, "--config", config, "run", "--check")
     assert done.code == 1
     assert f"there is no way back; set agent.security_profile = 3 and the URL that serves it in {config}" in done.out
+
+
+def test_a_check_tells_that_a_lost_memory_gives_no_way_below_what_worked(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    SqliteMemory.open(tmp_path / "agent").close()
+    (tmp_path / "agent/agent.db").unlink()
+    FloorFile(tmp_path / "agent").keep(3)
+    done = station(None, "--config", configured(tmp_path), "run", "--check")
+    assert done.code == 1
+    assert "would connect to nothing" in done.out
+    assert "a network of security profile 3" in done.out
 
 
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:

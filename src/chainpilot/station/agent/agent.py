@@ -23,7 +23,15 @@ from chainpilot.station.agent.contracts.rules import ContractDecision
 from chainpilot.station.agent.conversation import Conversation
 from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
+from chainpilot.station.agent.ports import (
+    DiagnosticsLog,
+    FirmwareInstaller,
+    Host,
+    Line,
+    Memory,
+    ProfileFloor,
+    Transfers,
+)
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.model import Secret
@@ -67,6 +75,8 @@ class Agent:
         diagnostics: DiagnosticsLog | None = None,
         local_list: LocalList | None = None,
         staging: Path | None = None,
+        floor: ProfileFloor | None = None,
+        opened_anew: str | None = None,
     ) -> None:
         """Read what was remembered; may block, and says nothing yet.
 
@@ -82,6 +92,8 @@ class Agent:
             diagnostics: the station's diagnostics log; None: only the security log is served.
             local_list: contracts that may charge while the CSMS can't be asked.
             staging: the directory for firmware images; None: the station takes none.
+            floor: where the lowest security profile is kept a second time; None: in the memory alone.
+            opened_anew: why the memory knows nothing of before, if so it is.
 
         Raises:
             MemoryFault: the memory can't be read.
@@ -89,6 +101,7 @@ class Agent:
         self._security = security
         self._clock = clock
         self._enrols = config.enrols
+        self._opened_anew = opened_anew
         self._reports: set[asyncio.Future[None]] = set()
         self._next_invalid = 0.0
         world = World(
@@ -102,17 +115,16 @@ class Agent:
             diagnostics=diagnostics,
             local_list=local_list,
             staging=staging,
+            floor=floor,
+            opened_anew=opened_anew,
         )
         self.flows = assemble(config, world)
 
-    async def begin(self, *, opened_anew: str | None = None) -> None:
-        """Note that the station has started, look at its clock, keep house; before anything else.
-
-        `opened_anew` says why its memory knows nothing of before, if so it is.
-        """
+    async def begin(self) -> None:
+        """Note that the station has started, look at its clock, keep house; before anything else."""
         await self.flows.timekeeper.begin()
-        if opened_anew is not None:
-            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
+        if self._opened_anew is not None:
+            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, self._opened_anew)
         await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
         await asyncio.to_thread(self._security.run_housekeeping)
 
@@ -208,6 +220,7 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
             "settings": lambda: flows.configuration.run(self._clock),
+            "full disks": lambda: flows.exhaustion.run(flows.report),
             "housekeeping": self._keep_house,
             "first certificates": self._ask_for_what_is_missing,
             "renewal": lambda: flows.renewal.run(self._renew),
