@@ -121,7 +121,7 @@ async def test_an_expired_server_certificate_is_not_trusted(tmp_path: Path, back
     ("status", "expected"),
     [
         (301, "DialRefused: answers 301"),
-        (401, "DialRefused: id or password (401)"),
+        (401, "DialRefused: refuses the station CS-001 or its password (401)"),
         (404, "DialRefused: doesn't know the station CS-001 (404)"),
         (429, "DialUndecided: busy or broken (429)"),
         (503, "DialUndecided: busy or broken (503)"),
@@ -140,12 +140,13 @@ async def test_an_answer_instead_of_a_socket_is_told_in_words_and_no_redirect_is
 
     async with server(tmp_path, *back.server("localhost"), admit=admit) as url:
         with pytest.raises(ChainpilotError) as raised:
-            await dial(target(url), store)
+            await dial(target(f"{url}?token=hunter2"), store)
     kind, words = expected.split(": ")
     assert type(raised.value).__name__ == kind
     assert words in str(raised.value)
+    assert f"the CSMS at {url} " in str(raised.value)
     assert "hunter2" not in str(raised.value)
-    assert asked == ["/ocpp/CS-001"]
+    assert asked == ["/ocpp/CS-001?token=hunter2"]
 
 
 async def test_a_server_that_speaks_another_protocol_is_refused(tmp_path: Path, back: Pki, store: EvseSecurity) -> None:

@@ -14,7 +14,7 @@ def run(
     context: typer.Context,
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Read the configuration, say what it means, and connect nowhere.")
+        bool, typer.Option("--check", help="Say what the configuration means and what is missing, and connect nowhere.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:

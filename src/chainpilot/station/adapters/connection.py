@@ -161,8 +161,9 @@ class Connection:
         """Why there is nothing to dial, and what to do."""
         floor = self._configuration.floor
         why = (
-            f"no network is set for security profile {floor}, over which the CSMS accepted this station, and there is "
-            f"no way back below it; set security_profile = {floor} and the URL that serves it"
+            f"no network is set for security profile {floor}, and there is no way back below it: the CSMS accepted "
+            f"this station over it, or what worked before was lost; set security_profile = {floor} and the URL that "
+            "serves it"
         )
         _log.error("%s", why)
         return why

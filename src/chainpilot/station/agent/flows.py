@@ -11,6 +11,7 @@ from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
 from chainpilot.station.agent.enrolment.renewal import Renewal
 from chainpilot.station.agent.enrolment.signing import Signing
 from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.exhaustion import Exhaustion
 from chainpilot.station.agent.firmware.updates import FirmwareUpdates
 from chainpilot.station.agent.logs.upload import LogUploads
 from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
@@ -52,6 +53,7 @@ class Flows:
     contracts: Contracts
     dialects: Dialects
     ev_certificates: EvCertificates
+    exhaustion: Exhaustion
     firmware: FirmwareUpdates
     host: Host
     logs: LogUploads

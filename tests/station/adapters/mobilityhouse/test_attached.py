@@ -20,7 +20,7 @@ from chainpilot.station.adapters.mobilityhouse import Attached, NotAttachable, S
 from chainpilot.station.adapters.mobilityhouse.attached import RESTART_SECONDS
 from chainpilot.station.adapters.mobilityhouse.ends import MAX_WAITING, STATION_SECONDS
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import EventType, SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import QueuedEvent
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.pnc.words import CertificateAction
@@ -156,7 +156,7 @@ class Heard(PlainMemory):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kinds: asyncio.Queue[SecurityEventType] = asyncio.Queue()
+        self.kinds: asyncio.Queue[EventType] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
     def add_event(self, event: SecurityEvent, *, queued: bool = True, once: bool = False) -> bool:
