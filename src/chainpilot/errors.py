@@ -63,9 +63,11 @@ ChainpilotError
 │   ├── CsrNotMade  (station.agent.enrolment.signing)
 │   ├── RecordUnreadable  (station.agent.firmware.record)
 │   ├── ImpossibleFirmwareStep  (station.agent.firmware.states)
+│   ├── FloorUnreadable  (station.agent.ports)
 │   ├── InstallRefused  (station.agent.ports)
 │   ├── LogUnreadable  (station.agent.ports)
 │   ├── MemoryFault  (station.agent.ports)
+│   │   └── MemoryFull  (station.agent.ports)
 │   ├── StepRefused  (station.agent.settings.refusals)
 │   ├── StationConfigError  (station.agent.setup)
 │   ├── StoreConfigError  (station.layout)
@@ -75,6 +77,7 @@ ChainpilotError
 │   ├── VaultError  (station.vault.errors)
 │   │   ├── VaultReadError  (station.vault.errors)
 │   │   └── VaultWriteError  (station.vault.errors)
+│   │       └── VaultFull  (station.vault.errors)
 │   ├── HostNameError  (testpki.address)
 │   ├── ListenError  (testpki.address)
 │   ├── NameMissingError  (testpki.address)
@@ -98,6 +101,7 @@ ChainpilotError
     ├── SocketClosed  (link.faults)
     ├── DialUndecided  (station.adapters.ocpp_client)
     ├── TransferUndecided  (station.agent.ports)
+    ├── Unanswered  (station.agent.presence)
     └── VaultBusy  (station.vault.errors)
 
 A class stands in the room that raises it; this docstring lists them all, and a test compares it with the classes.

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import os
 import signal
 import stat
 import weakref
@@ -17,7 +18,7 @@ import pytest
 
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory
 from chainpilot.station.agent.settings.record import DOCUMENT, write_record
 from chainpilot.station.agent.settings.standing import Standing
 from chainpilot.station.agent.settings.values import Settings
@@ -143,6 +144,17 @@ def test_a_check_tells_that_there_is_no_way_back_below_a_profile_that_worked(tmp
     assert f"there is no way back; set agent.security_profile = 3 and the URL that serves it in {config}" in done.out
 
 
+def test_a_check_tells_that_a_lost_memory_gives_no_way_below_what_worked(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    SqliteMemory.open(tmp_path / "agent").close()
+    (tmp_path / "agent/agent.db").unlink()
+    FloorFile(tmp_path / "agent").keep(3)
+    done = station(None, "--config", configured(tmp_path), "run", "--check")
+    assert done.code == 1
+    assert "would connect to nothing" in done.out
+    assert "a network of security profile 3" in done.out
+
+
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:
     store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
     done = station(None, "--config", configured(tmp_path), "run", "--check")
@@ -237,6 +249,23 @@ async def test_it_asks_for_what_it_has_none_of_and_ends_at_sigterm_with_0(tmp_pa
         assert PASSWORD not in said
     for path in (tmp_path / "agent").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_while_it_still_begins_ends_it_in_order_too(tmp_path: Path, number: signal.Signals) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "password").unlink()
+    os.mkfifo(tmp_path / "password", 0o600)
+    async with running(config) as process:
+        # it reads its password now, and waits for what is written here
+        with await asyncio.to_thread((tmp_path / "password").open, "w") as password:
+            process.send_signal(number)
+            password.write(f"{PASSWORD}\n")
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        assert process.stderr is not None
+        assert b"Traceback" not in await process.stderr.read()
+    SqliteMemory.open(tmp_path / "agent").close()
 
 
 async def test_a_request_that_the_csms_refuses_is_told_with_the_time_of_the_next_look(

@@ -26,6 +26,7 @@ from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.station.agent.ocsp_upkeep import (
+    BUSY,
     FIRST_RETRY,
     LAST_RETRY,
     LOOK_EVERY,
@@ -39,6 +40,7 @@ from chainpilot.station.agent.timekeeping.keeper import Timekeeper
 from chainpilot.station.agent.timekeeping.watch import Jumped
 from chainpilot.station.model import CaCertificateType, OcspKept
 from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.messages import GetCertificateStatusResponse
 from chainpilot.wire.pnc.words import GetCertificateStatusStatus
 from forge import NOON
@@ -613,3 +615,16 @@ def test_the_margin_is_a_fifth_and_an_hour_at_least(validity: timedelta, left: t
 @given(st.integers(1, 10_000))
 def test_waits_grow_to_a_day_and_never_past_it(failures: int) -> None:
     assert FIRST_RETRY <= retry_after(failures) <= retry_after(failures + 1) <= LAST_RETRY
+
+
+async def test_a_connection_with_too_many_calls_is_waited_for_and_no_certificate_pays_for_it(desk: Desk) -> None:
+    usual = desk.csms.otherwise
+    desk.csms.otherwise = lambda _: QueueFullError(ACTION, 16)
+    async with desk.connection():
+        await desk.settled()
+        for round_ in range(1, 4):
+            assert len(desk.csms.asked) == round_, "the others would find no room either"
+            await desk.clock.pass_by(BUSY.total_seconds())
+        desk.csms.otherwise = usual
+        await desk.clock.pass_by(BUSY.total_seconds())
+        assert sorted(desk.kept()) == desk.all

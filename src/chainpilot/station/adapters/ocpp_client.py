@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 from chainpilot.errors import OwnError, PeerError, UndecidedError
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+from chainpilot.station.adapters.keepalive import keep_alive
 from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.itinerary import Mean
 from chainpilot.station.model import CaCertificateType, CertificateInfo, LeafCertificateType, Secret
@@ -234,6 +235,7 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
         )
     except Exception as error:  # the border of house style rule 4: one family leaves, whatever the library raises
         raise in_words(error, target) from error
+    keep_alive(connection)
     agreed = next((one for one in target.versions if one.value == connection.subprotocol), None)
     if agreed is None:
         await connection.close(1002, "no version of OCPP was agreed on")

@@ -7,6 +7,7 @@ The rules:
    what has had none for WEEK, and what ends soon: a share of an answer's validity is left, and stations differ in it.
 3. The store judges an answer before it keeps it. What is refused, not answered, or answered with an old answer again is
    asked about later, after FIRST_RETRY, then twice as long each time, at last once in LAST_RETRY. The rest goes on.
+   What could not even be asked, since too many calls wait, is no failure: the round ends, and goes on after BUSY.
 4. Nothing is asked while the clock isn't trusted: an answer is judged by it.
 5. A CSMS that doesn't know the message is not asked again over the same connection.
 6. What has no fresh answer is told in one line a connection, all certificates together; as a warning where a reason is
@@ -47,6 +48,7 @@ from chainpilot.wire.pnc.messages import (
 from chainpilot.wire.pnc.words import GetCertificateStatusStatus
 
 __all__ = [
+    "BUSY",
     "FIRST_RETRY",
     "LAST_RETRY",
     "LEAST_MARGIN",
@@ -66,6 +68,8 @@ WEEK: Final = timedelta(days=7)
 """At least so often a certificate is asked about, whatever its answer says (M06)."""
 FIRST_RETRY: Final = timedelta(minutes=15)
 LAST_RETRY: Final = timedelta(days=1)
+BUSY: Final = timedelta(minutes=1)
+"""Until the calls that wait before ours are sent, or given up (RpcLimits.queue_timeout)."""
 LOOK_EVERY: Final = timedelta(hours=1)
 """How often the store is looked at anew: other processes change it, and tell nobody here."""
 _SPREAD: Final = 0.5
@@ -212,7 +216,11 @@ class OcspUpkeep:
             if not self._time.is_trusted:
                 break
             if self._due_at(entry, kept) <= self._clock.monotonic():
-                answer = await self._ask(voice, entry)
+                try:
+                    answer = await self._ask(voice, entry)
+                except QueueFullError as error:
+                    _log.info("OCSP answers are asked for later: %s", error)
+                    return self._clock.monotonic() + BUSY.total_seconds()
                 if answer is not None:
                     kept[entry.certificate_hash_data] = answer
         self._say_what_is_missing()
@@ -224,7 +232,7 @@ class OcspUpkeep:
         return self._cases[subject].due_at(kept.get(subject), self._clock.now(), self._clock.monotonic())
 
     async def _ask(self, voice: Voice, entry: OCSPRequestData) -> OcspKept | None:
-        """The answer that is kept now; None where nothing was taken."""
+        """The answer that is kept now; None where nothing was taken. Raises QueueFullError: it was not asked."""
         case = self._cases[entry.certificate_hash_data]
         kept, why = await self._answer(voice, entry)
         if kept is not None and refresh_at(kept, case.spread) <= self._clock.now():
@@ -237,12 +245,12 @@ class OcspUpkeep:
         return kept
 
     async def _answer(self, voice: Voice, entry: OCSPRequestData) -> tuple[OcspKept | None, str | None]:
-        """What is kept now, else why nothing is."""
+        """What is kept now, else why nothing is. Raises QueueFullError."""
         subject = entry.certificate_hash_data
         request = GetCertificateStatusRequest((OcspRequestData(subject, entry.responder_url),))
         try:
             answer = await voice.ask(request)
-        except (CallRefused, CallTimedOut, QueueFullError) as error:
+        except (CallRefused, CallTimedOut) as error:
             return None, str(error)
         except NotUnderstood as error:
             if error.is_unknown:

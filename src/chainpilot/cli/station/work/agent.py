@@ -13,7 +13,7 @@ from typing import Any, Final
 import typer
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.signals import until_told_to_stop
+from chainpilot.cli.signals import Stops
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line, fault_exit
 from chainpilot.cli.station.work.checking import tell_check
@@ -34,18 +34,25 @@ from chainpilot.station.layout import StoreConfigError
 from chainpilot.station.model import Secret
 from chainpilot.station.watch import Connected, ConnectFailed, StationEvent, StationWatch
 
-__all__ = ["run", "tidying"]
+__all__ = ["check", "run", "tidying"]
 
 _log = logging.getLogger(__name__)
 _LOG_FORMAT: Final = "%(levelname)s %(message)s"
 
 
-def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
-    """Run the agent until SIGINT or SIGTERM, or tell what its configuration means."""
+def check(options: StoreOptions, *, as_json: bool) -> Exit:
+    """Tell what the agent's configuration means; connects nowhere."""
     try:
         table, config = _configured(options)
-        if check:
-            return tell_check(options, config, takes_firmware=bool(table.install_command), as_json=as_json)
+        return tell_check(options, config, takes_firmware=bool(table.install_command), as_json=as_json)
+    except ChainpilotError as error:
+        return _fault(error, options)
+
+
+def run(options: StoreOptions, stops: Stops, *, as_json: bool) -> Exit:
+    """Run the agent until it is told to stop, which may be before it has begun."""
+    try:
+        table, config = _configured(options)
         said = Lines(sys.stdout, on_loss=_note_loss)
         words = _words_for_programs if as_json else _words_for_people
         station = Station(
@@ -54,23 +61,29 @@ def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
             starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
         )
-    except NotCarriedOut as error:
-        typer.echo(f"chainpilot: {plain(error.why)}", err=True)
-        return error.exit
-    except (StoreConfigError, StationConfigError) as error:
-        typer.echo(f"chainpilot: {plain(blamed(options, error))}", err=True)
-        return Exit.USAGE
     except ChainpilotError as error:
-        typer.echo(f"chainpilot: {plain(str(error))}", err=True)
-        return fault_exit(error)
+        return _fault(error, options)
     logged = Lines(sys.stderr, on_loss=lambda _: None)  # there is nowhere to tell it
     logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING, handlers=[LineHandler(logged)])
     logging.getLogger(connection.__name__).setLevel(logging.ERROR)  # what it warns of is printed as it happens
     gc.collect()
     gc.freeze()  # what is there now stays: `tidying` need not look at it each time, which takes twenty times as long
     with said, logged:
-        _run(_until_stopped(station, logged))
+        _run(_until_stopped(station, stops, logged))
     return Exit.DONE
+
+
+def _fault(error: ChainpilotError, options: StoreOptions) -> Exit:
+    """Say what went wrong before the agent was at work."""
+    match error:
+        case NotCarriedOut():
+            words, code = error.why, error.exit
+        case StoreConfigError() | StationConfigError():
+            words, code = blamed(options, error), Exit.USAGE
+        case _:
+            words, code = str(error), fault_exit(error)
+    typer.echo(f"chainpilot: {plain(words)}", err=True)
+    return code
 
 
 def tidying(tell: StationWatch) -> StationWatch:
@@ -98,8 +111,8 @@ def _run(work: Any) -> None:
         uvloop.run(work)
 
 
-async def _until_stopped(station: Station, logged: Lines) -> None:
-    told = asyncio.create_task(until_told_to_stop())
+async def _until_stopped(station: Station, stops: Stops, logged: Lines) -> None:
+    told = asyncio.create_task(stops.until_told())
     await asyncio.sleep(0)  # it listens for signals before anything is printed
     logged.tell("The agent is at work. Stop it with Ctrl-C.")
     running = asyncio.create_task(station.run())

@@ -21,7 +21,7 @@ from chainpilot.cli.station.work.answers import as_line
 from chainpilot.cli.station.work.opening import program
 from chainpilot.cli.station.work.room import Disk, image_room, is_so, room_objections
 from chainpilot.cli.words import plain
-from chainpilot.station.adapters.memory import SqliteMemory, folder_objection
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory, folder_objection
 from chainpilot.station.agent.setup import StationConfig, address
 from chainpilot.station.app import Station
 from chainpilot.station.layout import Layout
@@ -31,7 +31,7 @@ from chainpilot.station.vault import VaultBusy, VaultError
 __all__ = ["tell_check"]
 
 _LOCK: Final = "agent.lock"
-_FILES: Final = (_LOCK, "agent.db", "agent.db-wal", "agent.db-journal")
+_FILES: Final = (_LOCK, "agent.db", "agent.db-wal", "agent.db-journal", "agent.floor")
 
 
 @dataclass
@@ -47,8 +47,8 @@ def tell_check(options: StoreOptions, config: StationConfig, *, takes_firmware: 
         place = next((one for one in (config.state_dir, config.state_dir.parent) if is_so(one.is_dir)), None)
         why = image_room(Disk.of(place), place) if place is not None else None
         found.notes += [why] if why is not None else []
-    with _looked_at(config, found) as memory:
-        station = Station(replace(config, state_dir=None), memory=memory)
+    with _looked_at(config, found) as (memory, floor_file):
+        station = Station(replace(config, state_dir=None), memory=memory, floor=floor_file)
         configuration = station.agent.flows.configuration
         settings, networks = configuration.settings, configuration.candidates()
         try:
@@ -57,7 +57,9 @@ def tell_check(options: StoreOptions, config: StationConfig, *, takes_firmware: 
             found.missing.append(f"a store that can be read: {fault}")
         if not networks:
             floor = configuration.floor
-            why = "the CSMS accepted the station over it before, and there is no way back"
+            why = (
+                "the CSMS accepted the station over it before, or what worked before was lost, and there is no way back"
+            )
             fix = f"set agent.security_profile = {floor} and the URL that serves it in {options.config}"
             found.missing.append(f"a network of security profile {floor}: {why}; {fix}")
         if networks and networks[0][1].security_profile in (1, 2) and not settings.password.value:
@@ -107,8 +109,8 @@ def _look_at_store(station: Station, config: StationConfig, install: str, found:
 
 
 @contextmanager
-def _looked_at(config: StationConfig, found: _Findings) -> Iterator[SqliteMemory]:
-    """The memory as it is, in a copy; an empty one where there is none, or it can't be had."""
+def _looked_at(config: StationConfig, found: _Findings) -> Iterator[tuple[SqliteMemory, FloorFile | None]]:
+    """The memory and the floor as they are, in a copy; empty ones where there are none, or they can't be had."""
     with ExitStack() as undo:
         copy = None
         if config.state_dir is not None and folder_objection(config.state_dir) is None:
@@ -119,9 +121,9 @@ def _looked_at(config: StationConfig, found: _Findings) -> Iterator[SqliteMemory
         memory = SqliteMemory.open(copy)
         undo.callback(memory.close)
         if memory.opened_anew is not None:
-            why = f"{memory.opened_anew}: run begins it anew, without profile, password and events of before"
+            why = f"{memory.opened_anew}: run begins it anew, without password and events of before"
             found.missing.append(f"the memory of before in {config.state_dir}: {why}")
-        yield memory
+        yield memory, FloorFile(copy) if copy is not None else None
 
 
 def _copied(directory: Path, found: _Findings, undo: ExitStack) -> Path | None:

@@ -187,8 +187,8 @@ class Signing:
                     due = None
                 if due is None or due[1] > 0:
                     await sleep_or(self._clock, min(LOOK_SECONDS, due[1] if due else LOOK_SECONDS), self._news)
-                else:
-                    await self._send(speech, due[0])
+                elif not await self._send(speech, due[0]):
+                    await sleep_or(self._clock, LOOK_SECONDS, self._news)
         finally:
             unsubscribe()
 
@@ -268,32 +268,58 @@ class Signing:
         settings = self._settings()
         return wait_after(told, settings.cert_signing_wait_minimum, settings.cert_signing_repeat_times)
 
-    async def _send(self, speech: Speech, pending: PendingCsr) -> None:
-        """Written down before it is sent: whatever breaks off after that, the CSMS may have it."""
+    async def _send(self, speech: Speech, pending: PendingCsr) -> bool:
+        """Written down before it is sent: whatever breaks off after that, the CSMS may have it.
+
+        Answers whether there was room for it among the calls that wait; where there was none, it is as if nothing was.
+        """
         use, name, key = USES_OF[pending.kind], pending.csr.common_name, pending.csr.spki_hash
         before = self._rounds.get(key, Round(0, self._clock.now()))
         told = msgspec.structs.replace(before, count=before.count + 1, at=self._clock.now(), reply=Reply.NONE)
         changes = self._changes[pending.kind]
         if not await asyncio.to_thread(self._security.mark_request, pending, with_csms=True):
-            return  # answered meanwhile, or given up
+            return True  # answered meanwhile, or given up
+        was_unsure, sent_at = key in self._unsure, self._sent_at.get(key)
         self._unsure.discard(key)
         self._sent_at[key] = self._clock.monotonic()
         await self._note({**self._rounds, key: told})
         self._watch(SignCertificateSent(use, name))
         try:
             answer = await self._ask(speech, pending, changes)
-        except (CallTimedOut, QueueFullError) as error:
+        except QueueFullError as error:
+            await self._take_back(pending, told, before, sent_at, is_unsure=was_unsure)
             await self._tell_refused(pending, str(error))
-            return
+            return False
+        except CallTimedOut as error:
+            await self._tell_refused(pending, str(error))
+            return True
         except (NotUnderstood, CallRefused) as error:
             may_act = isinstance(error, CallRefused) or not error.is_unknown
             await self._settle(pending, told, Reply.REJECTED, str(error), may_act=may_act)
-            return
+            return True
         if answer is None:
             self._unsure.add(key)
-            return
+            return True
         reply = _reply(answer)
         await self._settle(pending, told, reply, None if reply is Reply.ACCEPTED else _why(answer))
+        return True
+
+    async def _take_back(
+        self, pending: PendingCsr, told: Round, before: Round, sent_at: float | None, *, is_unsure: bool
+    ) -> None:
+        """It was not sent: the try doesn't count, and a CSMS that never had the request hasn't got it."""
+        key = pending.csr.spki_hash
+        if self._rounds.get(key) != told:
+            return  # another round was begun meanwhile, and that one counts
+        if not pending.with_csms:
+            await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
+        if sent_at is None:
+            self._sent_at.pop(key, None)
+        else:
+            self._sent_at[key] = sent_at
+        if is_unsure:
+            self._unsure.add(key)
+        await self._note({**self._rounds, key: before})
 
     async def _ask(self, speech: Speech, pending: PendingCsr, changes: int) -> PncResponse | None:
         """The CSMS's answer; None: its leaves changed since there were so many changes, and what waits isn't sent."""
