@@ -12,14 +12,17 @@ from chainpilot.cpms.adapters.gateway.actions import Desk, Judges
 from chainpilot.cpms.adapters.gateway.answers import SERVED
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
+from chainpilot.cpms.adapters.ocsp_http import OcspHttp
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import ServerConfig
-from chainpilot.cpms.contracts import NoContracts, NoStatuses
+from chainpilot.cpms.contracts import NoContracts
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
+from chainpilot.cpms.ocsp import StatusDesk, Targets
 from chainpilot.cpms.ports import TokenJudge
 from chainpilot.cpms.tokens import NoTokens
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.wire.version import OcppVersion
+from issuers import ShownIssuers
 from message_sockets import MemorySocket, socket_pair
 from offices import STATION, Scene, open_scene
 from payloads import CALLED
@@ -81,7 +84,7 @@ async def open_desk(
             session,
             server,
             calls=CallDesk(scene.office),
-            judges=Judges(tokens or NoTokens(), NoContracts(), NoStatuses()),
+            judges=Judges(tokens or NoTokens(), NoContracts(), _nobody_known(scene)),
             transactions=transactions or TransactionNumbers(7),
         )
         near, far = socket_pair()
@@ -92,3 +95,8 @@ async def open_desk(
         finally:
             await link.close()
             await running
+
+
+def _nobody_known(scene: Scene) -> StatusDesk:
+    """OCSP for a back office that knows no CA, and hence asks nobody."""
+    return StatusDesk(ShownIssuers(), OcspHttp(), Targets(), scene.clock, scene.watcher)

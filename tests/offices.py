@@ -11,6 +11,7 @@ from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.enrolment import CacertsShelf, Office, Policy, accept, deliver, issue
 from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobKind, SecurityProfile, StationRecord, Step, StepTaken
+from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
@@ -85,6 +86,10 @@ class Scene:
     def names(self) -> list[Step]:
         """The steps so far."""
         return [taken.step for taken in self.steps]
+
+    def office_with(self, **authorities: CertificateAuthority) -> Office:
+        """The office with other PKIs, by their names: `v2g`, `own`."""
+        return replace(self.office, authorities={**self.office.authorities, **authorities})
 
     def request(
         self,

@@ -2,8 +2,12 @@
 
 ChainpilotError
 ├── PeerError
+│   ├── SuccessorUnfit  (cpms.adapters.est_renewal)
+│   ├── AddressRefused  (cpms.adapters.outbound)
 │   ├── DraftRefused  (cpms.issuing.drafting)
+│   ├── UrlRefused  (cpms.ocsp.targets)
 │   ├── CaRefused  (cpms.ports.authorities)
+│   ├── ResponderSilent  (cpms.ports.responders)
 │   ├── StationRefused  (cpms.ports.stations)
 │   ├── CallRefused  (link.faults)
 │   ├── RpcFault  (link.faults)
@@ -39,6 +43,7 @@ ChainpilotError
 │   ├── SourceError  (cli.source)
 │   ├── NotCarriedOut  (cli.station.work.material)
 │   ├── CaSetupError  (cpms.adapters.ca_material)
+│   ├── RenewalFileError  (cpms.adapters.est_renewal)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.keyring)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)
@@ -68,9 +73,11 @@ ChainpilotError
 │   ├── CsrNotMade  (station.agent.enrolment.signing)
 │   ├── RecordUnreadable  (station.agent.firmware.record)
 │   ├── ImpossibleFirmwareStep  (station.agent.firmware.states)
+│   ├── FloorUnreadable  (station.agent.ports)
 │   ├── InstallRefused  (station.agent.ports)
 │   ├── LogUnreadable  (station.agent.ports)
 │   ├── MemoryFault  (station.agent.ports)
+│   │   └── MemoryFull  (station.agent.ports)
 │   ├── StepRefused  (station.agent.settings.refusals)
 │   ├── StationConfigError  (station.agent.setup)
 │   ├── StoreConfigError  (station.layout)
@@ -80,6 +87,7 @@ ChainpilotError
 │   ├── VaultError  (station.vault.errors)
 │   │   ├── VaultReadError  (station.vault.errors)
 │   │   └── VaultWriteError  (station.vault.errors)
+│   │       └── VaultFull  (station.vault.errors)
 │   ├── HostNameError  (testpki.address)
 │   ├── ListenError  (testpki.address)
 │   ├── NameMissingError  (testpki.address)
@@ -105,6 +113,7 @@ ChainpilotError
     ├── SocketClosed  (link.faults)
     ├── DialUndecided  (station.adapters.ocpp_client)
     ├── TransferUndecided  (station.agent.ports)
+    ├── Unanswered  (station.agent.presence)
     └── VaultBusy  (station.vault.errors)
 
 A class stands in the room that raises it; this docstring lists them all, and a test compares it with the classes.

@@ -20,7 +20,7 @@ from certs import FROM, UNTIL, key_pem
 from chainpilot.clock import SYSTEM
 from chainpilot.cpms.checkup import Finding, Grade, Step, TestRequest, check_pki
 from chainpilot.cpms.checkup.trust import written
-from chainpilot.cpms.config import CpmsConfig, DatabaseConfig, OAuthConfig, PkiConfig
+from chainpilot.cpms.config import ClientCertificate, CpmsConfig, DatabaseConfig, OAuthConfig, PkiConfig
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.pkcs7 import write_certs_only
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
@@ -225,7 +225,7 @@ async def test_rfc_8996_a_server_with_tls_1_1_alone_is_refused_in_words(
     async with raw_server(answering(GOOD), context) as server:
         last = end_of(await findings(pki_at(server.url, identity, tls_anchors=anchors)))
     assert (last.step, last.grade) == (Step.TLS, Grade.FAILED)
-    assert "speaks no TLS 1.2 or later" in last.seen
+    assert "TLS 1.2 or later" in last.seen
 
 
 async def test_a_server_without_tls_is_told(identity: ServerIdentity) -> None:
@@ -370,3 +370,27 @@ async def test_the_looks_at_a_server_send_nothing_but_handshakes(identity: Serve
     async with raw_server(by_path(cacerts=GOOD), identity.context) as server:
         await findings(pki_at(server.url, identity))
         assert [request.split(b" ")[1].rpartition(b"/")[2] for request in server.requests] == [b"cacerts", b"csrattrs"]
+
+
+@pytest.mark.parametrize(("days", "grade"), [(-1, Grade.WARNING), (29, Grade.WARNING), (31, Grade.OK)])
+async def test_our_own_client_certificate_is_told_of_in_time(
+    days: int, grade: Grade, tmp_path: Path, identity: ServerIdentity
+) -> None:
+    files = ClientCertificate(tmp_path / "us.pem", tmp_path / "us.key")
+    ours = forge("us", WEB, begin=FROM, end=NOW + timedelta(days=days))
+    files.file.write_text(ours.certificate.to_pem())
+    files.key.write_bytes(key_pem(ours.key))
+    found = await findings(pki_at("https://nowhere.invalid", identity, client=files))
+    assert (found[0].step, found[0].grade) == (Step.CONFIGURATION, grade)
+    assert ("renew-login played" in found[0].do) is (grade is Grade.WARNING)
+
+
+async def test_a_server_that_wants_a_client_certificate_says_so(tmp_path: Path, identity: ServerIdentity) -> None:
+    wanting = make_identity(tmp_path, "127.0.0.1")
+    wanting.context.load_verify_locations(cadata=WEB.certificate.to_pem())
+    wanting.context.verify_mode = ssl.CERT_REQUIRED
+    wanting.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with raw_server(answering(GOOD), wanting.context) as server:
+        last = end_of(await findings(pki_at(server.url, wanting)))
+    assert (last.step, last.grade) == (Step.TLS, Grade.FAILED)
+    assert "may want a client certificate" in last.seen

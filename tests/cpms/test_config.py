@@ -320,7 +320,7 @@ def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
     config = config_from(
         document(
             trust={"approve_cross_signed": True},
-            revocation={"policy": "require", "urls": ["http://h/x.crl"], "allow": ["10.0.0.0/8"]},
+            revocation={"policy": "require", "urls": ["http://h/x.crl"], "allow_networks": ["10.0.0.0/8"]},
             roots={"url": "https://pool.example", "types": ["MO", "MO"], "token_file": "token"},
             webhook={"secret_file": "secret"},
         ),
@@ -329,7 +329,7 @@ def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
     )
     assert config.trust.approve_cross_signed
     assert config.revocation.policy is ListPolicy.REQUIRE
-    assert config.revocation.allow == (ip_network("10.0.0.0/8"),)
+    assert config.revocation.allow_networks == (ip_network("10.0.0.0/8"),)
     assert config.roots is not None
     assert (config.roots.token, config.roots.types) == ("token-1", (TrustDomain.MO,))
     assert config.webhook is not None
@@ -348,7 +348,7 @@ def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
         ({"roots": {"url": "http://pool.example"}}, "roots.url"),
         ({"roots": {"url": "https://pool.example", "token": "x"}}, "never written here"),
         ({"revocation": {"policy": "sometimes"}}, "revocation.policy"),
-        ({"revocation": {"allow": ["10.0.0.1/8"]}}, "revocation.allow"),
+        ({"revocation": {"allow_networks": ["10.0.0.1/8"]}}, "revocation.allow"),
         ({"ca": {"own": {"certificate": "a", "key": "b"}}, "issue": {"v2g": "own"}}, "SECC leaves come from a V2G PKI"),
         ({"issue": {"csms": "own"}}, r"no \[ca.own\]"),
         ({"ca": {"x": {"certificate": "a", "key": "b"}}, "pki": {"x": {"url": "https://h"}}}, "tell them apart"),

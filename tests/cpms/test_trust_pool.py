@@ -1,5 +1,6 @@
 """The pool: issuers are found by hash data of every digest and by name, and only what an anchor leads to is in it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -50,6 +51,15 @@ def test_the_issuer_of_every_certificate_of_a_chain_is_found_by_its_hash_data(al
         assert known.issuer_of(named) == issuer
     assert set(known.known()) == {sub2, sub1, root}
     assert known.of_subject(sub2.subject_key) == (sub2,)
+
+
+def test_an_issuer_is_found_in_every_spelling_and_not_by_half_of_its_name() -> None:
+    sub1, sub2 = (sub.certificate for sub in LADDER.subs)
+    known, asked = pool(record(sub1), record(sub2)), hash_data(forge("X", LADDER.issuing).certificate, sub2)
+    loud = replace(asked, issuer_name_hash=asked.issuer_name_hash.upper(), issuer_key_hash=f"0x{asked.issuer_key_hash}")
+    assert known.issuer_of(loud) == sub2
+    assert known.issuer_of(replace(asked, issuer_key_hash="0" * 64)) is None
+    assert known.issuer_of(replace(asked, issuer_name_hash="0" * 64)) is None
 
 
 def test_an_issuer_nobody_knows_is_not_found() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from chainpilot.cpms.config import config_from
 from chainpilot.cpms.config.document import Document
+from chainpilot.cpms.model import Reason
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import inspect_csr
 from chainpilot.pki.encoding import PemLabel, recognise
@@ -105,6 +106,12 @@ def test_every_pki_on_its_page_is_one_the_loader_takes(text: str, tmp_path: Path
     (pki,) = config.pkis.values()
     assert set(config.issue.values()) == {pki.name}
     assert "{" not in pki.paths.cacerts + pki.paths.simpleenroll
+
+
+def test_every_reason_why_a_station_gets_no_ocsp_answer_is_explained() -> None:
+    page = (ROOT / "docs/howto/ocsp.md").read_text()
+    told = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert told == {one.value for one in Reason if one.name.startswith("OCSP_")} | {Reason.TOO_MANY_REQUESTS.value}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

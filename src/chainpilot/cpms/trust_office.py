@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from chainpilot.clock import Clock
-from chainpilot.cpms.adapters.addresses import AddressRules
 from chainpilot.cpms.adapters.ca_files import read_ca_files
 from chainpilot.cpms.adapters.crl_http import CrlHttp
 from chainpilot.cpms.adapters.root_certs import RootCerts
@@ -72,7 +71,7 @@ class TrustOffice:
         """Read what is on record and begin to fetch, ask and listen. Raises LedgerFailed, WebhookSetupError."""
         records = SqlTrustRecords(ledger)
         async with AsyncExitStack() as stack:
-            source = await stack.enter_async_context(CrlHttp(AddressRules(config.revocation.allow)))
+            source = await stack.enter_async_context(CrlHttp(config.revocation.allow_networks))
 
             def rules() -> Rules:
                 return lists.rules()  # made below: desk and lists need each other

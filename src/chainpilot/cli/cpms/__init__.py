@@ -97,3 +97,23 @@ def check_pki(
 
     wish = Wish(enrol, organization, country) if enrol is not None else None
     raise typer.Exit(check_pkis(config, name, wish, as_json=json))
+
+
+@app.command("renew-login")
+def renew_login(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the table [pki.NAME].", show_default=False)],
+    config: Config,
+    json: AsJson = False,
+) -> None:
+    """Renew the client certificate that we show a PKI, by that PKI's simplereenroll.
+
+    A new key of the same kind is made, and the certificate asked for with the names of the former. Both files are
+    replaced only when the answer was found good; the former ones are kept beside. Call it when check-pki warns.
+
+    Exit code: 0 renewed, 1 something needs a person, 2 this PKI shows no certificate or can't renew it, 3 no such PKI
+    or file, 4 the PKI refuses, 5 it isn't reached, 6 it wants to be asked again later.
+    """
+    from chainpilot.cli.cpms import renewing  # noqa: PLC0415 - a command's packages load when it runs
+
+    raise typer.Exit(renewing.renew_login(config, name, as_json=json))

@@ -17,7 +17,16 @@ from chainpilot.errors import OwnError
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.wire.est.messages import HttpRequest, HttpResponse
 
-__all__ = ["Carrier", "EstSetupError", "Progress", "client_context", "origin_of", "show_certificate", "words_of"]
+__all__ = [
+    "BROKEN_OFF",
+    "Carrier",
+    "EstSetupError",
+    "Progress",
+    "client_context",
+    "origin_of",
+    "show_certificate",
+    "words_of",
+]
 
 _NEVER_SENT: Final = (
     httpx.ConnectError,
@@ -51,6 +60,11 @@ _TLS_WORDS: Final = {
     "TLSV1_ALERT_UNKNOWN_CA": "it doesn't know the CA of our client certificate",
 }
 """OpenSSL's reasons that have a plain meaning; the alerts come from the server."""
+BROKEN_OFF: Final = (
+    "it breaks the TLS handshake off without a word; it may want a client certificate, "
+    "or speak no TLS 1.2 or later (RFC 8996)"
+)
+_CLOSED: Final = "UNEXPECTED_EOF_WHILE_READING"
 _HANDSHAKE_ALERTS: Final = frozenset(reason for reason in _TLS_WORDS if "ALERT" in reason)
 
 
@@ -238,9 +252,11 @@ def words_of(error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its TLS certificate is not accepted: {cause.verify_message}"
-    plain = _TLS_WORDS.get(_tls_reason(error))
-    if plain is not None:
-        return plain
+    reason = _tls_reason(error)
+    if reason in _TLS_WORDS:
+        return _TLS_WORDS[reason]
+    if reason == _CLOSED and isinstance(error, httpx.ConnectError | ssl.SSLError):
+        return BROKEN_OFF
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"no answer in time ({type(error).__name__})"
     if isinstance(error, httpx.TransportError):

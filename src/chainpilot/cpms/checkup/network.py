@@ -11,7 +11,7 @@ from typing import Final
 from cryptography import x509
 
 from chainpilot.clock import Clock
-from chainpilot.cpms.adapters.est_transport import words_of
+from chainpilot.cpms.adapters.est_transport import BROKEN_OFF, words_of
 from chainpilot.cpms.checkup.findings import Finding, Grade, Step
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
 
@@ -85,7 +85,8 @@ async def shake_hands(server: Server) -> Finding:
         return await _unaccepted(server, error)
     except (OSError, TimeoutError, EOFError) as error:
         do = "check that url is that of an HTTPS server, and that no proxy stands between"
-        return Finding(Step.TLS, Grade.FAILED, f"no TLS connection: {words_of(error)}", do)
+        words = BROKEN_OFF if isinstance(error, ConnectionError) else words_of(error)
+        return Finding(Step.TLS, Grade.FAILED, f"no TLS connection: {words}", do)
     if shown is None:
         return Finding(Step.TLS, Grade.OK, version)
     at, facts = server.clock.now(), _facts(shown)

@@ -153,7 +153,10 @@ def _configuration(pki: PkiConfig, uses: Sequence[LeafUse], at: datetime) -> Fin
             said += f", shows a client certificate for {shown.subject.common_name} until {shown.not_after:%Y-%m-%d}"
             facts["client_certificate_until"] = shown.not_after.isoformat()
             if not shown.not_before <= at < shown.not_after - _ENDS_SOON:
-                grade, do = Grade.WARNING, "renew the client certificate; the PKI refuses one that isn't valid"
+                grade, do = (
+                    Grade.WARNING,
+                    f"renew the client certificate, perhaps by: chainpilot cpms renew-login {pki.name}",
+                )
     signs = " and ".join({LeafUse.V2G: "SECC", LeafUse.CSMS: "client"}[use] for use in uses)
     purpose = f"signs {signs} certificates" if uses else "signs nothing"
     return Finding(Step.CONFIGURATION, grade, f"{purpose}, {said}", do, facts)

@@ -16,6 +16,7 @@ __all__ = [
     "IssueInput",
     "ListenerInput",
     "OAuthInput",
+    "OcspInput",
     "PathsInput",
     "PkiInput",
     "PolicyInput",
@@ -174,7 +175,7 @@ class RevocationInput(_Section):
 
     policy: ListPolicy = ListPolicy.CHECK
     urls: list[str] = Field(default=[], max_length=MAX_URLS)
-    allow: list[IPv4Network | IPv6Network] = []
+    allow_networks: list[IPv4Network | IPv6Network] = []
 
 
 class RootsInput(_Section):
@@ -236,6 +237,15 @@ class PolicyInput(_Section):
     raise_profile: bool = True
 
 
+class OcspInput(_Section):
+    """[ocsp]: which responders are asked for stations."""
+
+    allow_hosts: list[str] = []
+    allow_networks: list[str] = []
+    responders: dict[str, str] = {}
+    timeout: float = Field(default=5.0, gt=0, le=20)
+
+
 class TokensInput(_Section):
     """[tokens]: nothing to say yet; keys come with contract authorization, and are refused until then."""
 
@@ -254,4 +264,5 @@ class Document(_Section):
     roots: RootsInput | None = None
     webhook: WebhookInput | None = None
     policy: PolicyInput = PolicyInput()
+    ocsp: OcspInput = OcspInput()
     tokens: TokensInput = TokensInput()

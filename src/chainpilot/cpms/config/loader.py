@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from chainpilot.cpms.config.document import Document, ListenerInput, TrustInput
 from chainpilot.cpms.config.material import Material, admit, read_text
+from chainpilot.cpms.config.outward import ocsp_of
 from chainpilot.cpms.config.pkis import pki_from
 from chainpilot.cpms.config.settings import (
     ConfigError,
@@ -59,6 +60,7 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
         anchors=_anchors(given.trust, folder),
         server=ServerConfig(**given.server.model_dump()),
         policy=Policy(**given.policy.model_dump()),
+        ocsp=ocsp_of(given.ocsp),
         allow_test_pki=given.trust.allow_test_pki,
         cas=local_cas(given, folder),
         trust=TrustPolicy(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chainpilot.cpms.enrolment import CsrProfile, Policy
 from chainpilot.cpms.model import SecurityProfile
+from chainpilot.cpms.ocsp import Targets
 from chainpilot.cpms.trust import ListPolicy, TrustPolicy
 from chainpilot.errors import OwnError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
@@ -21,6 +22,7 @@ __all__ = [
     "ListenerConfig",
     "LocalCaConfig",
     "OAuthConfig",
+    "OcspConfig",
     "PkiConfig",
     "RevocationConfig",
     "RootPoolConfig",
@@ -137,7 +139,7 @@ class RevocationConfig:
 
     policy: ListPolicy = ListPolicy.CHECK
     urls: tuple[str, ...] = ()
-    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks that lists may be fetched from although they are not public."""
 
 
@@ -184,6 +186,17 @@ class LocalCaConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OcspConfig:
+    """Which OCSP responders are asked for stations, and how long."""
+
+    targets: Targets = field(default_factory=Targets)
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are no public ones, where a responder may stand all the same."""
+    timeout: float = 5.0
+    """Seconds for one request."""
+
+
+@dataclass(frozen=True, slots=True)
 class CpmsConfig:
     """Everything `Cpms` is built from."""
 
@@ -196,6 +209,7 @@ class CpmsConfig:
     anchors: Mapping[TrustDomain, TrustAnchors] = field(default_factory=dict)
     server: ServerConfig = field(default_factory=ServerConfig)
     policy: Policy = field(default_factory=Policy)
+    ocsp: OcspConfig = field(default_factory=OcspConfig)
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations; those among the anchors were admitted before."""
     trust: TrustPolicy = field(default_factory=TrustPolicy)

@@ -26,7 +26,7 @@ _LEAST_SECRET: Final = 16
 def revocation(given: Document) -> RevocationConfig:
     """[revocation]."""
     section = given.revocation
-    return RevocationConfig(section.policy, tuple(section.urls), tuple(section.allow))
+    return RevocationConfig(section.policy, tuple(section.urls), tuple(section.allow_networks))
 
 
 def root_pool(given: Document, material: Material) -> RootPoolConfig | None:

@@ -1,17 +1,17 @@
 """Is this certificate request one that this station may make? Numbered checks, no I/O."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from chainpilot.cpms.enrolment.rights import excess
 from chainpilot.cpms.model import Reason, Slot, StationRecord
 from chainpilot.pki.csr import Csr, CsrDefect, CsrError, inspect_csr
 from chainpilot.pki.encoding import EncodingError, PemLabel, TextEncoding, recognise
-from chainpilot.pki.extensions import EkuOid, Extensions, KeyUsageBit
 from chainpilot.pki.identity import is_evseid, is_seccid, normal_evseid
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.dialects import Dialect
@@ -36,12 +36,6 @@ _BY_DEFECT: Final = {
 
 _ATTRIBUTES: Final = frozenset({"2.5.4.6", "2.5.4.10", "2.5.4.3", "0.9.2342.19200300.100.1.25"})
 """C, O, CN and DC: what the profiles of both uses have in a subject, and what a CA is known to copy."""
-_PURPOSES: Final[Mapping[LeafUse, frozenset[str]]] = {
-    LeafUse.V2G: frozenset({EkuOid.CLIENT_AUTH.value, EkuOid.SERVER_AUTH.value}),
-    LeafUse.CSMS: frozenset({EkuOid.CLIENT_AUTH.value}),
-}
-"""Extended key usages that may be asked for: an SECC is the vehicle's server; a client must not pose as the CSMS."""
-_SIGNING: Final = frozenset({KeyUsageBit.KEY_CERT_SIGN, KeyUsageBit.CRL_SIGN})
 
 
 class CsrProfile(Enum):
@@ -149,9 +143,9 @@ def _misfits(station: StationRecord, csr: Csr, use: LeafUse) -> Iterator[tuple[R
         yield Reason.CSR_NAME_MISMATCH, subject_misfit  # 5
     if use is LeafUse.V2G and not _is_p256(csr):
         yield Reason.CSR_KEY_KIND, "ISO 15118-2 wants a key on the curve P-256"  # 6
-    excess = _excess(csr.extensions, use)
-    if excess is not None:
-        yield Reason.CSR_EXTENSION_REFUSED, excess  # 7
+    beyond = excess(csr.extensions, use)
+    if beyond is not None:
+        yield Reason.CSR_EXTENSION_REFUSED, f"CSR asks for {beyond}"  # 7
 
 
 def _read(request: SignCertificateRequest) -> tuple[Csr, TextEncoding] | Objection:
@@ -217,12 +211,3 @@ def _subject_misfits(station: StationRecord, csr: Csr, use: LeafUse) -> Iterator
 
 def _is_p256(csr: Csr) -> bool:
     return isinstance(csr.public_key, ec.EllipticCurvePublicKey) and csr.public_key.curve.name == "secp256r1"
-
-
-def _excess(asked: Extensions, use: LeafUse) -> str | None:
-    if asked.has_alternative_names:
-        return "CSR asks for alternative names; a station has none"
-    if asked.is_ca or _SIGNING & (asked.key_usage or frozenset()):
-        return "CSR asks for the rights of a CA"
-    foreign = sorted((asked.extended_key_usage or frozenset()) - _PURPOSES[use])
-    return f"CSR asks for purposes that are not its use's: {', '.join(foreign)}" if foreign else None

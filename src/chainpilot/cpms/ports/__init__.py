@@ -8,6 +8,7 @@ from chainpilot.cpms.ports.authorities import CaPending, CaRefused, CaUndecided,
 from chainpilot.cpms.ports.issuing import Issuance, IssuingRecords, Revocation, SigningKey
 from chainpilot.cpms.ports.judges import ContractOffice, StatusSource, TokenJudge, TokenVerdict
 from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, QuotaSpent, TooManyCalls
+from chainpilot.cpms.ports.responders import Responders, ResponderSilent
 from chainpilot.cpms.ports.stations import NotSpoken, StationLink, StationRefused, StationUndecided
 from chainpilot.cpms.ports.trust import (
     Issuers,
@@ -44,6 +45,8 @@ __all__ = [
     "OfferedRoot",
     "QuotaSpent",
     "Reason",
+    "ResponderSilent",
+    "Responders",
     "RetryClass",
     "Revocation",
     "RevocationLists",
