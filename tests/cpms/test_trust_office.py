@@ -5,21 +5,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from backoffice import OPERATOR, STATION, open_back_office
 from chainpilot.cpms.adapters.ca_files import read_ca_files
 from chainpilot.cpms.adapters.ca_material import CaSetupError
 from chainpilot.cpms.app import Cpms
+from chainpilot.cpms.calls import DemandRefused
+from chainpilot.cpms.client_standing import ClientRevocations
 from chainpilot.cpms.config import LocalCaConfig, RevocationConfig, WebhookConfig
-from chainpilot.cpms.model import TrustState
+from chainpilot.cpms.model import TrustSource, TrustState
+from chainpilot.cpms.model.demands import InstallCertificate
+from chainpilot.cpms.ports import IssuedBag
 from chainpilot.cpms.trust import ListPolicy
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.crl import RevocationReason, load_crl
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.pkcs7 import write_certs_only
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
-from localcas import founded, write_ca
-from sims import csr_text, v2g_ladder
+from chainpilot.pki.verify import Rules
+from chainpilot.wire.pnc.words import CertificateUse
+from forge import Forged
+from localcas import csr_of, founded, write_ca
+from revocations import entry, revocation_list
+from sims import Ladder, csr_text, v2g_ladder
 
 __all__: list[str] = []
 
@@ -117,3 +126,57 @@ async def test_a_ca_whose_key_others_can_read_stops_the_start(tmp_path: Path) ->
     with pytest.raises(CaSetupError, match=r"\[ca.mine\]"):
         async with Cpms(config):
             pass
+
+
+async def test_a_station_with_a_revoked_client_certificate_is_turned_away(tmp_path: Path) -> None:
+    ca = founded()
+    stack, key = write_ca(tmp_path, ca)
+    async with open_back_office(tmp_path) as office:
+        good = office.cpms.config
+        three = next(one for one in good.listeners if one.name == "profile-3")
+        listener = replace(three, client_anchors=TrustAnchors.admit([ca.root]))
+        config = replace(good, listeners=(listener,), cas={"mine": LocalCaConfig("mine", stack, key)})
+    own = generate_private_key(KeySpec.P256)
+    async with Cpms(config, clock=office.clock) as cpms:
+        csr = csr_of(STATION, own)
+        bag = await cpms.cas["mine"].simpleenroll(csr)
+        assert isinstance(bag, IssuedBag)
+        client = Forged(bag.certificates[0], own)
+        there = replace(office, cpms=cpms, csms=Ladder(office.csms.root, (Forged(ca.issuing, own),)))
+        async with there.dial(profile=3, password=None, client=client):
+            pass
+        await cpms.cas["mine"].revoke(f"{client.certificate.serial_number:x}", RevocationReason.UNSPECIFIED, by="Ada")
+        with pytest.raises(InvalidStatus, match="401"):
+            async with there.dial(profile=3, password=None, client=client):
+                pass
+
+
+async def test_a_client_certificate_on_a_known_ca_s_list_is_turned_away(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        trust, csms = office.cpms.trust, office.csms
+        await trust.desk.propose([csms.issuing.certificate], TrustDomain.CSMS, TrustSource.FILE, "a file")
+        client = office.client()
+        standing = ClientRevocations(trust, {}, office.clock)
+        assert await standing.revoked(client.certificate) is None
+        crl = load_crl(revocation_list(csms.issuing, entry(client.certificate.serial_number)))
+        trust.lists._rules = Rules(crls=(crl,))
+        said = await standing.revoked(client.certificate)
+        assert said is not None
+        assert "lists it since" in said
+
+
+@pytest.mark.parametrize("decision", ["none", "reject", "withdraw"])
+async def test_a_root_that_is_no_anchor_is_put_into_no_station(tmp_path: Path, decision: str) -> None:
+    wanted = InstallCertificate(CertificateUse.V2G_ROOT_CERTIFICATE, ROOT.to_pem())
+    async with open_back_office(tmp_path) as office:
+        desk = office.cpms.trust.desk
+        await desk.propose([ROOT], TrustDomain.V2G, TrustSource.CACERTS, "cacerts of [pki.bad]")
+        if decision == "reject":
+            await desk.reject(ROOT.fingerprint, by="Ada", why="nobody knows it")
+        elif decision == "withdraw":
+            await desk.approve(ROOT.fingerprint, by="Ada")
+            await desk.withdraw(ROOT.fingerprint, by="Ada")
+        with pytest.raises(DemandRefused, match="no anchor of ours"):
+            await office.cpms.calls.order(STATION, wanted)
+        await desk.approve(ROOT.fingerprint, by="Ada")
+        assert (await office.cpms.calls.order(STATION, wanted)).demand == wanted

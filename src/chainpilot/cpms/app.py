@@ -17,6 +17,7 @@ from chainpilot.cpms.adapters.ocsp_http import OcspHttp
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.ca_office import open_cas
 from chainpilot.cpms.calls import CallDesk
+from chainpilot.cpms.client_standing import ClientRevocations
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts
 from chainpilot.cpms.enrolment import CacertsShelf, CsrProfile, Office
@@ -241,6 +242,8 @@ class Cpms:
             watch=self._note,
             nudge=self._nudged.set,
             lists=trust.lists,
+            roots=trust.desk,
+            clients=ClientRevocations(trust, self._cas, self._clock),
             shelf=CacertsShelf(trust.desk),
         )
 

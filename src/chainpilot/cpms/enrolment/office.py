@@ -9,12 +9,20 @@ from chainpilot.clock import Clock
 from chainpilot.cpms.enrolment.request import CsrProfile
 from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobOrder, Slot, Step, StepTaken
-from chainpilot.cpms.ports import CertificateAuthority, Learner, Ledger, RevocationLists, StationLink
+from chainpilot.cpms.ports import (
+    CertificateAuthority,
+    ClientStanding,
+    Learner,
+    Ledger,
+    RevocationLists,
+    RootStanding,
+    StationLink,
+)
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.pki.verify import Rules
 
-__all__ = ["CacertsShelf", "NoLists", "Office", "Policy", "put_off", "wait_after"]
+__all__ = ["CacertsShelf", "NoDecisions", "NoLists", "Office", "Policy", "put_off", "wait_after"]
 
 _FIRST_WAIT: Final = timedelta(seconds=5)
 _LONGEST_WAIT: Final = timedelta(hours=1)
@@ -57,6 +65,16 @@ class NoLists:
 
     async def ready(self, certificates: Iterable[Certificate]) -> None:
         """Nothing is fetched."""
+
+
+class NoDecisions:
+    """`RootStanding` and `ClientStanding` where nobody decides anything."""
+
+    def objection_to_root(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """None."""
+
+    async def revoked(self, certificate: Certificate) -> str | None:
+        """None."""
 
 
 class CacertsShelf:
@@ -103,6 +121,8 @@ class Office:
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations."""
     lists: RevocationLists = field(default_factory=NoLists)
+    roots: RootStanding = field(default_factory=NoDecisions)
+    clients: ClientStanding = field(default_factory=NoDecisions)
     csr_profile: CsrProfile = CsrProfile.ANY
     """What the PKI that signs SECC certificates takes as a name."""
     shelf: CacertsShelf = field(default_factory=CacertsShelf)

@@ -147,6 +147,13 @@ class LocalCa:
         """What it issued, newest first; the last thousands. Raises LedgerFailed."""
         return await self._records.issued(self.certificate.spki_hash)
 
+    async def revocation_of(self, certificate: Certificate) -> Revocation | None:
+        """That it was revoked; None where it wasn't, or is another CA's. Raises LedgerFailed."""
+        if certificate.issuer_key != self.certificate.subject_key or not certificate.was_signed_by(self.certificate):
+            return None
+        known = await self._records.issuance(self.certificate.spki_hash, f"{certificate.serial_number:x}")
+        return known.revocation if known is not None else None
+
     async def revoke(self, serial: str, reason: RevocationReason, *, by: str) -> Issuance:
         """Revoke a certificate and write the list anew.
 

@@ -11,6 +11,7 @@ from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, Q
 from chainpilot.cpms.ports.responders import Responders, ResponderSilent
 from chainpilot.cpms.ports.stations import NotSpoken, StationLink, StationRefused, StationUndecided
 from chainpilot.cpms.ports.trust import (
+    ClientStanding,
     Issuers,
     KeptList,
     Learner,
@@ -20,6 +21,7 @@ from chainpilot.cpms.ports.trust import (
     RevocationLists,
     RootsMissing,
     RootSource,
+    RootStanding,
     TrustEntry,
     TrustRecords,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "CaRefused",
     "CaUndecided",
     "CertificateAuthority",
+    "ClientStanding",
     "ContractOffice",
     "Issuance",
     "IssuedBag",
@@ -51,6 +54,7 @@ __all__ = [
     "Revocation",
     "RevocationLists",
     "RootSource",
+    "RootStanding",
     "RootsMissing",
     "SigningKey",
     "StationLink",

@@ -13,6 +13,7 @@ from chainpilot.pki.trust import TrustDomain
 from chainpilot.pki.verify import Rules
 
 __all__ = [
+    "ClientStanding",
     "Issuers",
     "KeptList",
     "Learner",
@@ -21,6 +22,7 @@ __all__ = [
     "OfferedRoot",
     "RevocationLists",
     "RootSource",
+    "RootStanding",
     "RootsMissing",
     "TrustEntry",
     "TrustRecords",
@@ -44,6 +46,22 @@ class Learner(Protocol):
 
     async def learn(self, pki: str, certificates: tuple[Certificate, ...]) -> None:
         """Propose what is new. Raises LedgerFailed."""
+        ...
+
+
+class RootStanding(Protocol):
+    """What was decided about roots that may be put into stations."""
+
+    def objection_to_root(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """Why it isn't put into stations, as a sentence; None where nobody has proposed it or it is an anchor."""
+        ...
+
+
+class ClientStanding(Protocol):
+    """Whether certificates that stations come with still count."""
+
+    async def revoked(self, certificate: Certificate) -> str | None:
+        """That it was revoked, as a sentence; None where nobody says so. Raises LedgerFailed."""
         ...
 
 

@@ -23,7 +23,7 @@ from chainpilot.cpms.model import (
 from chainpilot.cpms.ports import LedgerConflict, TrustEntry, TrustRecords
 from chainpilot.cpms.trust.judging import anchor_that_signed, objection_to
 from chainpilot.cpms.trust.pool import TrustPool
-from chainpilot.cpms.trust.terms import Proposals, TrustPolicy, TrustRefused
+from chainpilot.cpms.trust.terms import Proposals, TrustPolicy, TrustRefused, why_no_anchor
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.trust import TrustAnchors, TrustDomain
@@ -50,7 +50,7 @@ class _Change:
 
 
 class TrustDesk:
-    """The one place in a process where trust changes; implements the ports `Issuers` and `Learner`.
+    """The one place in a process where trust changes; implements the ports `Issuers`, `Learner` and `RootStanding`.
 
     Args:
         records: where it is written.
@@ -112,6 +112,11 @@ class TrustDesk:
     def known(self) -> tuple[Certificate, ...]:
         """See `ports.Issuers`."""
         return self._pool.known()
+
+    def objection_to_root(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """See `ports.RootStanding`."""
+        record = self._find(Fingerprint(certificate.fingerprint), domain)
+        return why_no_anchor(record) if record is not None else None
 
     def records(self, state: TrustState | None = None) -> tuple[TrustRecord, ...]:
         """Everything known, the configuration's anchors first; of one state or of all."""

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from chainpilot.cpms.model import TrustRecord
+from chainpilot.cpms.model import TrustRecord, TrustState
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate
 
-__all__ = ["Proposals", "TrustPolicy", "TrustRefused"]
+__all__ = ["Proposals", "TrustPolicy", "TrustRefused", "why_no_anchor"]
 
 
 class TrustRefused(OwnError):
@@ -40,3 +40,17 @@ class Proposals:
     """Known before, and as they were: what is rejected stays rejected."""
     refused: tuple[tuple[Certificate, str], ...] = ()
     """Not kept, each with the reason as a sentence."""
+
+
+def why_no_anchor(record: TrustRecord) -> str | None:
+    """What was decided, as a sentence, where it made no anchor of the certificate; None where it did."""
+    match record.state:
+        case TrustState.APPROVED:
+            return None
+        case TrustState.PROPOSED:
+            what = f"it is proposed for {record.domain.value}, by {record.seen_from}, and nobody has approved it"
+            return f"{what}: check its fingerprint {record.fingerprint} with its owner, and approve it"
+        case TrustState.REJECTED | TrustState.WITHDRAWN:
+            when = record.changed_at.date().isoformat()
+            why = f" ({record.why})" if record.why else ""
+            return f"{record.changed_by} has {record.state.value} it for {record.domain.value} on {when}{why}"
