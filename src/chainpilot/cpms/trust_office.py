@@ -6,6 +6,7 @@ What is decided about certificates is the parts' own matter; that it reaches the
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import TrustChange, TrustSource
 from chainpilot.cpms.ports import LedgerFailed, ListMissing
-from chainpilot.cpms.trust import PoolWatch, Proposals, RevocationDesk, TrustDesk
+from chainpilot.cpms.trust import PoolWatch, Proposals, RevocationDesk, TrustDesk, TrustPolicy
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.pki.verify import Rules
 
@@ -80,7 +81,7 @@ class TrustOffice:
                 records,
                 config.anchors,
                 clock=clock,
-                policy=config.trust,
+                policy=_policy_of(config),
                 domains_of=_domains_of(config),
                 tell=_tell_change,
                 rules=rules,
@@ -136,7 +137,7 @@ async def open_desk(config: CpmsConfig, clock: Clock) -> AsyncIterator[TrustDesk
         def rules() -> Rules:
             return lists.rules()  # made below: desk and lists need each other
 
-        desk = TrustDesk(records, config.anchors, clock=clock, policy=config.trust, rules=rules)
+        desk = TrustDesk(records, config.anchors, clock=clock, policy=_policy_of(config), rules=rules)
         lists = RevocationDesk(records, _NoSource(), config.revocation.policy, known=desk.known, clock=clock)
         await lists.open()
         await desk.open()
@@ -169,6 +170,11 @@ async def import_files(desk: TrustDesk, *paths: Path, domain: TrustDomain) -> tu
         for file in files
     ]
     return tuple(ended), faults
+
+
+def _policy_of(config: CpmsConfig) -> TrustPolicy:
+    """Whether test PKIs are allowed is said in one place of the configuration."""
+    return replace(config.trust, allow_test_pki=config.allow_test_pki)
 
 
 def _domains_of(config: CpmsConfig) -> dict[str, frozenset[TrustDomain]]:

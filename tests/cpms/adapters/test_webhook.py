@@ -81,7 +81,11 @@ async def test_a_new_root_is_proposed_and_no_anchor(tmp_path: Path) -> None:
         assert there.desk.known() == ()
 
 
-@pytest.mark.parametrize("signature", [None, "sha256=" + "0" * 64, signature_of(ADDED, "another secret"), "nonsense"])
+@pytest.mark.parametrize(
+    "signature",
+    [None, "sha256=" + "0" * 64, signature_of(ADDED, "another secret"), "nonsense"],
+    ids=["none", "zeros", "of another secret", "nonsense"],
+)
 async def test_without_the_body_s_own_signature_nothing_is_done(tmp_path: Path, signature: str | None) -> None:
     async with listening(tmp_path) as there:
         assert await there.send(ADDED, signature=signature) == 401

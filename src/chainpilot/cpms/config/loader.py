@@ -64,7 +64,6 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
         allow_test_pki=given.trust.allow_test_pki,
         cas=local_cas(given, folder),
         trust=TrustPolicy(
-            allow_test_pki=given.trust.allow_test_pki,
             approve_cross_signed=given.trust.approve_cross_signed,
             withdraw_reported=given.trust.withdraw_reported,
         ),

@@ -24,6 +24,7 @@ class TrustPolicy:
     """The operator's rules of trust."""
 
     allow_test_pki: bool = False
+    """In a configuration `CpmsConfig.allow_test_pki` says it."""
     approve_cross_signed: bool = False
     """A root becomes an anchor by itself when an anchor of its domain signed its name and key."""
     withdraw_reported: bool = False
