@@ -92,16 +92,21 @@ async def test_without_the_body_s_own_signature_nothing_is_done(tmp_path: Path, 
         assert there.desk.records() == ()
 
 
-async def test_an_event_that_comes_again_does_nothing_whatever_was_decided_meanwhile(tmp_path: Path) -> None:
+async def test_an_event_that_comes_again_does_nothing_whatever_has_happened_meanwhile(tmp_path: Path) -> None:
     revoked = event("root.cert.revoked", fingerprint=ROOT.fingerprint)
     async with listening(tmp_path) as there:
-        await there.send(ADDED.replace(b"e-1", b"e-0"))
         assert await there.send(revoked) == 204
-        assert there.desk.records()[0].state is TrustState.WITHDRAWN
-        await there.desk.approve(ROOT.fingerprint, by="Ada")
+        assert await there.send(ADDED.replace(b"e-1", b"e-2")) == 204
     async with listening(tmp_path) as there:
         assert await there.send(revoked) == 204
-        assert (there.desk.records()[0].state, len(await there.desk.history())) == (TrustState.APPROVED, 3)
+        assert there.desk.records()[0].state is TrustState.PROPOSED
+
+
+async def test_a_proposal_that_the_pool_reports_revoked_is_taken_back(tmp_path: Path) -> None:
+    async with listening(tmp_path) as there:
+        await there.send(ADDED)
+        assert await there.send(event("root.cert.revoked", "e-2", fingerprint=ROOT.fingerprint)) == 204
+        assert there.desk.records()[0].state is TrustState.WITHDRAWN
 
 
 async def test_an_anchor_reported_revoked_stays_one_and_says_so(tmp_path: Path) -> None:
