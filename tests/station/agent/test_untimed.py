@@ -13,6 +13,7 @@ from agents_hosts import NotedHost
 from agents_memory import PlainMemory
 from agents_updates import Manufacturer, order_for
 from certs import Pki, csms_pki, v2g_pki
+from chainpilot.pki.trust import LeafUse
 from chainpilot.station import EvseSecurity
 from chainpilot.station.adapters.connection import Connection
 from chainpilot.station.agent.agent import Agent
@@ -45,7 +46,13 @@ async def test_roots_and_leaves_are_refused_with_the_reason_and_taken_once_the_c
 ) -> None:
     why: list[str | None] = ["it shows 1970"]
     store, report = store_with(tmp_path, (CaCertificateType.V2G, v2g)), NotedReport()
-    desk = CertificateDesk(store, Settings, RootsInUse(store), report, lambda _: None, why_untimed=lambda: why[0])
+
+    async def never(_: LeafUse | None) -> None:
+        return None
+
+    desk = CertificateDesk(
+        store, Settings, RootsInUse(store), report, lambda _: None, why_untimed=lambda: why[0], asks_again_at=never
+    )
     other = InstallCertificateRequest(CertificateUse.MO_ROOT_CERTIFICATE, v2g_pki().root.certificate.to_pem())
     made = store.generate_certificate_signing_request(LeafCertificateType.V2G, "DE", "Chargers Ltd", "DE*CHP*E1")
     leaf = CertificateSignedRequest(v2g.enrol(made.csr or ""))
