@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -115,6 +116,7 @@ def _address() -> str:
         stdin.close()
         stdout.close()
         nursery.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
     return address
