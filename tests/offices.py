@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from chainpilot.cpms.adapters.sql import SqlLedger
@@ -134,6 +134,14 @@ class Scene:
         """Let time pass, then work."""
         self.clock.advance(wait.total_seconds())
         await self.work()
+
+    async def work_next(self, end: datetime) -> bool:
+        """Let time pass until something is due, and work; False if nothing is until that end."""
+        due = await self.ledger.next_due()
+        if due is None or due > end:
+            return False
+        await self.wait_and_work(max(due - self.clock.now(), timedelta(0)))
+        return True
 
     async def only(self) -> Enrolment:
         """The one enrolment there is."""

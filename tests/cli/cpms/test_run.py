@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from chainpilot.cli import app
 from chainpilot.cli.exits import Exit
 from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.app import patience_of
+from chainpilot.cpms.config import CpmsConfig, DatabaseConfig
 from rawserver import make_identity
 
 pytestmark = pytest.mark.anyio
@@ -153,3 +155,14 @@ def test_where_nothing_is_missing_it_names_the_next_step(tmp_path: Path) -> None
     code, said = check(config)
     assert code == Exit.DONE
     assert f"chainpilot cpms check-pki --config {config}" in said
+
+
+def test_the_systemd_unit_names_a_command_that_there_is_and_waits_as_long_as_a_stop_may_take() -> None:
+    unit = (Path(__file__).parents[3] / "packaging/chainpilot-cpms.service").read_text()
+    settings = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
+    program, *words = settings["ExecStart"].split()
+    assert program.endswith("/chainpilot")
+    assert words[:2] == ["cpms", "run"]
+    longest = patience_of(CpmsConfig((), DatabaseConfig(Path("x"))))
+    assert int(settings["TimeoutStopSec"]) > longest
+    assert settings["RestartPreventExitStatus"].split() == [str(int(Exit.USAGE)), str(int(Exit.CONFLICT))]

@@ -311,6 +311,15 @@ async def test_a_403_names_what_must_be_registered_and_where(identity: ServerIde
     assert "DE*ICE*E123 must be registered with the PKI's registration authority beforehand" in caught.value.detail
 
 
+async def test_the_trace_of_a_failure_that_leaves_the_outcome_open_is_kept(identity: ServerIdentity) -> None:
+    body = b'{"errorMessages":["database gone"],"traceId":"4bf92f"}'
+    answer = http_answer(500, {"Content-Type": "application/json"}, body)
+    async with raw_server(answering(answer), identity.context) as server:
+        doubt = await doubt_of(config_for(server.url, identity))
+    assert doubt.sent
+    assert "database gone (trace 4bf92f)" in doubt.detail
+
+
 async def test_the_server_s_date_is_told_to_who_watches(identity: ServerIdentity) -> None:
     seen: list[EstExchange] = []
     dated = http_answer(200, {**TYPE, "Date": "Mon, 01 Jun 2026 12:00:00 GMT"}, BAG)

@@ -181,7 +181,8 @@ class EstHttp:
                 return CaPending(retry_at)
             case EstRefusal() as refusal if refusal.may_have_signed and not self.repost_safe:
                 # as unknown as a broken connection (ADR 5); where a repetition is safe it is a refusal to wait after
-                raise CaUndecided(self._sentence(operation, refusal), sent=True)
+                trace = f" (trace {refusal.trace_id})" if refusal.trace_id else ""
+                raise CaUndecided(self._sentence(operation, refusal) + self._login.hide(trace), sent=True)
             case EstRefusal() as refusal:
                 raise self._refused(operation, refusal, csr.common_name)
 
