@@ -162,18 +162,6 @@ async def test_a_chunked_body_over_the_bound_is_refused(client: httpx.AsyncClien
     assert response.status_code == 413
 
 
-async def test_a_server_older_than_tls_1_2_is_not_ours(pki: TestPki) -> None:
-    context = ssl.create_default_context(cafile=pki.directory / "web_root.pem")
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLS"):
-        context.minimum_version = ssl.TLSVersion.TLSv1
-    with pytest.warns(DeprecationWarning, match="TLS"):
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    port = int(pki.est_url.rsplit(":", 1)[1])
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        await asyncio.open_connection(pki.host, port, ssl=context, server_hostname="localhost")
-
-
 async def test_what_was_served_is_told(tmp_path: Path) -> None:
     told: list[Served] = []
     async with TestPki(tmp_path, watch=told.append) as pki, client_of(pki) as client:

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.clock import SYSTEM
-from chainpilot.testpki.est_app import BasicLogin, EstApp
+from chainpilot.testpki.est_app import EstApp
 from chainpilot.testpki.est_desk import EstDesk
 from chainpilot.testpki.http import serve
 from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.logins import BasicLogin
 from chainpilot.testpki.register import Register
 
 LOGIN = BasicLogin("cpms", "s:ecret")
@@ -57,7 +58,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(
 ) -> None:
     desk = EstDesk(issuers, Register(tmp_path / "issued"), repost_safe=True)
     listener = socket.create_server(("127.0.0.1", 0))
-    runner = await serve(EstApp(desk, LOGIN, SYSTEM, read_seconds=0.2).handle, listener)
+    runner = await serve(EstApp(desk, [LOGIN], SYSTEM, read_seconds=0.2).handle, listener)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     fields = f"Host: here\r\nAuthorization: {basic('cpms:s:ecret')}\r\nContent-Type: application/pkcs10"
     writer.write(

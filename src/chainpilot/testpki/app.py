@@ -11,11 +11,12 @@ from typing import Final, Self
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.testpki.address import listen, reachable_names, url
 from chainpilot.testpki.authorities import open_authorities
-from chainpilot.testpki.cabinet import PASSWORD_FILE, Cabinet, Ports
-from chainpilot.testpki.est_app import BasicLogin, EstApp, tls_server_context
+from chainpilot.testpki.cabinet import PASSWORD_FILE, TOKEN_FILE, Cabinet, Ports
+from chainpilot.testpki.est_app import EstApp, tls_server_context
 from chainpilot.testpki.est_desk import EstDesk
 from chainpilot.testpki.http import Watch, serve
 from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.logins import BasicLogin, BearerLogin
 from chainpilot.testpki.material import Material
 from chainpilot.testpki.ocsp_app import OcspApp
 from chainpilot.testpki.register import IssuedRecord, Register
@@ -75,6 +76,8 @@ class TestPki:
         self.ocsp_url = ""
         self.password = ""
         """The password of `EST_USER` at the EST server, once started."""
+        self.token = ""
+        """The bearer token that does the same."""
         self.issuers: dict[str, Issuer] = {}
         self._names = tuple(names)
         self._asked = Ports(est_port, ocsp_port)
@@ -110,6 +113,11 @@ class TestPki:
     def password_file(self) -> Path:
         """The file that holds the password, one line."""
         return self.directory / PASSWORD_FILE
+
+    @property
+    def token_file(self) -> Path:
+        """The file that holds the bearer token, one line."""
+        return self.directory / TOKEN_FILE
 
     @property
     def issued(self) -> tuple[IssuedRecord, ...]:
@@ -149,15 +157,14 @@ class TestPki:
         stack.push_async_callback(est.cleanup)
 
     def _est_app(self, cabinet: Cabinet, register: Register) -> EstApp:
-        self.password = cabinet.password() or ""
-        if not self.password:
-            self.password = secrets.token_urlsafe(24)
-            cabinet.put_password(self.password)
+        self.password, self.token = _secret(cabinet, PASSWORD_FILE), _secret(cabinet, TOKEN_FILE)
         desk = EstDesk(self.issuers, register, repost_safe=self._repost_safe, pending_first=self._pending_first)
-        return EstApp(desk, BasicLogin(EST_USER, self.password), self._clock, self._watch)
+        logins = (BasicLogin(EST_USER, self.password), BearerLogin(self.token))
+        return EstApp(desk, logins, self._clock, self._watch)
 
     def _tls(self, names: Sequence[str]) -> ssl.SSLContext:
-        return tls_server_context(*self._issue_tls("web_root", names, self.directory / "keys", "est_server"))
+        files = self._issue_tls("web_root", names, self.directory / "keys", "est_server")
+        return tls_server_context(*files, [issuer.certificate for issuer in self.issuers.values()])
 
     def _issue_tls(self, issuer_name: str, names: Sequence[str], directory: Path, stem: str) -> tuple[Path, Path]:
         key = self._material.key(f"{stem} {' '.join(names)}")
@@ -165,3 +172,12 @@ class TestPki:
         if self._register is not None:
             self._register.add(IssuedRecord(_TLS_SERVER, "", issued.leaf))
         return issued.write(directory, stem)
+
+
+def _secret(cabinet: Cabinet, name: str) -> str:
+    """The secret kept under that name, made when there is none."""
+    kept = cabinet.secret(name)
+    if not kept:
+        kept = secrets.token_urlsafe(24)
+        cabinet.put_secret(name, kept)
+    return kept

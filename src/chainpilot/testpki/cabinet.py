@@ -26,6 +26,7 @@ from chainpilot.pki.encoding import EncodingError
 __all__ = [
     "MARK",
     "PASSWORD_FILE",
+    "TOKEN_FILE",
     "Cabinet",
     "CabinetError",
     "FolderInUseError",
@@ -43,6 +44,7 @@ _OWNER_ONLY: Final = 0o600
 _PUBLIC: Final = 0o644
 _PORTS: Final = "ports.json"
 PASSWORD_FILE: Final = "est_password"  # noqa: S105 - a file's name
+TOKEN_FILE: Final = "est_token"  # noqa: S105 - a file's name
 _PUT_BACK: Final = "put back what it held, or start in a new folder"
 _Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
@@ -115,11 +117,6 @@ class Cabinet:
                 raise
         return file
 
-    @property
-    def password_file(self) -> Path:
-        """Where the EST password stands, one line."""
-        return self.directory / PASSWORD_FILE
-
     def certificate_file(self, name: str) -> Path:
         """Where the certificate of that name stands, in PEM."""
         return self.directory / f"{name}.pem"
@@ -159,17 +156,18 @@ class Cabinet:
         """Write a private key, for its owner only."""
         write_file(self.key_file(name), key_pem(key))
 
-    def password(self) -> str | None:
-        """The EST password; None when there is none yet."""
-        text = _content(self.password_file)
+    def secret(self, name: str) -> str | None:
+        """The secret in the file of that name, one line; None when there is none yet."""
+        path = self.directory / name
+        text = _content(path)
         try:
             return text.decode().strip() if text is not None else None
         except UnicodeDecodeError as error:
-            raise CabinetError(self.password_file, "it is no text", "delete it, and a new one is made") from error
+            raise CabinetError(path, "it is no text", "delete it, and a new one is made") from error
 
-    def put_password(self, password: str) -> None:
-        """Write the EST password, for its owner only."""
-        write_file(self.password_file, f"{password}\n".encode())
+    def put_secret(self, name: str, secret: str) -> None:
+        """Write a secret, for its owner only."""
+        write_file(self.directory / name, f"{secret}\n".encode())
 
     def ports(self) -> Ports:
         """The ports used last; zeros when there were none."""

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from chainpilot.pki.extensions import EkuOid, KeyUsageBit
+from chainpilot.pki.keys import KeySpec
 from chainpilot.pki.profiles import (
     CSMS_CLIENT_LEAF,
     CSMS_SERVER_LEAF,
@@ -81,6 +82,8 @@ class EstLabel:
     authority: str
     plan: LeafPlan
     cacerts: tuple[str, ...]
+    keys: tuple[KeySpec, ...] = (KeySpec.P256,)
+    """What CSR attributes ask requests to be made with."""
 
 
 AUTHORITIES: Final = (

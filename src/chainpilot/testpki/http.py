@@ -60,7 +60,7 @@ async def read_body(request: web.Request, limit: int, seconds: float = READ_SECO
 
 def to_web(response: HttpResponse) -> web.Response:
     """The answer for aiohttp, which keeps the case of header names and adds Date and Server."""
-    return web.Response(status=response.status, body=response.body, headers=dict(response.headers))
+    return web.Response(status=response.status, body=response.body, headers=response.headers)
 
 
 class HttpServer:
