@@ -24,13 +24,14 @@ from chainpilot.pki.pkcs7 import read_certs_only
 from chainpilot.testpki.address import ListenError, NameMissingError
 from chainpilot.testpki.app import EST_USER, TestPki
 from chainpilot.testpki.cabinet import FolderInUseError
-from chainpilot.testpki.hierarchy import AUTHORITIES
+from chainpilot.testpki.declaration import packaged
 from chainpilot.testpki.http import Served
 from chainpilot.testpki.responder import MAX_OCSP_REQUEST
 from chainpilot.wire.est.bodies import encode_body
 from chainpilot.wire.est.server import MAX_REQUEST
 from clocks import SetClock
 
+AUTHORITIES = packaged().authorities
 ENROLL = "/.well-known/est/cpo/simpleenroll"
 CACERTS = "/.well-known/est/cpo/cacerts"
 PKCS10 = {"Content-Type": "application/pkcs10"}

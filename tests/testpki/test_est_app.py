@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.clock import SYSTEM
+from chainpilot.testpki.authorities import Authorities
 from chainpilot.testpki.est_app import EstApp
 from chainpilot.testpki.est_desk import EstDesk
 from chainpilot.testpki.http import serve
-from chainpilot.testpki.issuer import Issuer
 from chainpilot.testpki.logins import BasicLogin
 from chainpilot.testpki.register import Register
 
@@ -53,9 +53,7 @@ def test_no_field_escapes(field: str) -> None:
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["silent", "cut off"])
-async def test_a_body_that_does_not_arrive_is_given_up(
-    tmp_path: Path, issuers: dict[str, Issuer], *, cut: bool
-) -> None:
+async def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path, issuers: Authorities, *, cut: bool) -> None:
     desk = EstDesk(issuers, Register(tmp_path / "issued"), repost_safe=True)
     listener = socket.create_server(("127.0.0.1", 0))
     runner = await serve(EstApp(desk, [LOGIN], SYSTEM, read_seconds=0.2).handle, listener)

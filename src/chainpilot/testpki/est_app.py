@@ -14,9 +14,12 @@ from aiohttp import web
 from chainpilot.clock import Clock
 from chainpilot.pki.certificate import Certificate
 from chainpilot.testpki.est_desk import EstDesk
-from chainpilot.testpki.http import READ_SECONDS, Served, Watch, read_body, to_web
+from chainpilot.testpki.est_faults import refusal_by_fault, spoilt
+from chainpilot.testpki.faults import Fault, Faults
+from chainpilot.testpki.http import READ_SECONDS, SLOW_SECONDS, Served, Watch, read_body, to_web
 from chainpilot.testpki.logins import Login, Visitor, client_certificate, visitor
 from chainpilot.wire.est.messages import HttpResponse
+from chainpilot.wire.est.paths import Route
 from chainpilot.wire.est.server import MAX_REQUEST, write_refusal, write_unauthorized
 
 __all__ = ["REALM", "EstApp", "tls_server_context"]
@@ -39,6 +42,7 @@ class EstApp:
         logins: any of them admits, and so does a TLS client certificate.
         clock: decides whether such a certificate is in force.
         watch: called after every answer.
+        faults: what is to go wrong.
         revoked: answers when a client certificate was revoked.
         read_seconds: the time that a body may take to arrive.
     """
@@ -50,11 +54,13 @@ class EstApp:
         clock: Clock,
         watch: Watch | None = None,
         *,
+        faults: Faults | None = None,
         revoked: Callable[[Certificate], datetime | None] = _never,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._desk = desk
         self._logins = tuple(logins)
+        self._faults = faults or Faults()
         self._revoked = revoked
         self._clock = clock
         self._watch = watch
@@ -63,14 +69,23 @@ class EstApp:
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; the login comes first, so that a stranger learns nothing about paths."""
         received = 0
+        route = self._desk.route(request.raw_path)
+        operation = route.operation if route is not None else None
         who = self._visitor(request)
         if not who.is_admitted:
             answer = write_unauthorized(REALM, who.objection)
         else:
             body = await read_body(request, MAX_REQUEST, self._read_seconds)
             received = len(body or b"")
-            answer = self._answer(request, body, who)
-        self._tell(request.raw_path, answer, received)
+            if self._faults.strikes(Fault.SLOW, operation):
+                await self._clock.sleep_until(self._clock.monotonic() + SLOW_SECONDS)
+            refusal = refusal_by_fault(self._faults, operation, request.raw_path, REALM)
+            answer = (
+                refusal if refusal is not None else spoilt(self._faults, operation, self._answer(request, body, who))
+            )
+        self._tell(route, answer, received)
+        if answer.status == 200 and self._faults.strikes(Fault.CUT, operation) and request.transport is not None:
+            request.transport.close()
         response = to_web(answer)
         if not request.content.is_eof():
             response.force_close()
@@ -91,9 +106,9 @@ class EstApp:
             request.method, request.raw_path, content_type, body, at=self._clock.now(), visitor=who
         )
 
-    def _tell(self, path: str, answer: HttpResponse, received: int) -> None:
+    def _tell(self, route: Route | None, answer: HttpResponse, received: int) -> None:
         if self._watch is not None:
-            operation, label = self._desk.describe(path)
+            operation, label = (route.operation.value, route.label) if route is not None else ("", "")
             self._watch(Served("est", operation, label, answer.status, received, len(answer.body)))
 
 

@@ -90,7 +90,10 @@ class CsrAttrsOperation(msgspec.Struct, frozen=True):
     label: str
 
 
-_WITHOUT_BODY: Final = {Operation.CACERTS: CacertsOperation, Operation.CSRATTRS: CsrAttrsOperation}
+_WITHOUT_BODY: Final[dict[Operation, type[CacertsOperation] | type[CsrAttrsOperation]]] = {
+    Operation.CACERTS: CacertsOperation,
+    Operation.CSRATTRS: CsrAttrsOperation,
+}
 EstRequest = EnrollOperation | ReenrollOperation | CacertsOperation | CsrAttrsOperation
 
 
