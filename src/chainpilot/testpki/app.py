@@ -26,7 +26,7 @@ from chainpilot.testpki.http import Watch, serve
 from chainpilot.testpki.issuer import Issuer
 from chainpilot.testpki.logins import BasicLogin, BearerLogin
 from chainpilot.testpki.ocsp_app import OcspApp
-from chainpilot.testpki.office import Issued, Office
+from chainpilot.testpki.office import SUPERSEDED, Issued, Office
 from chainpilot.testpki.orders import Answer, Order, carry_out
 from chainpilot.testpki.register import IssuedRecord
 from chainpilot.testpki.responder import Responder
@@ -37,6 +37,7 @@ __all__ = ["EST_USER", "NotStarted", "TestPki"]
 EST_USER: Final = "cpms"
 _TLS_SERVER: Final = "tls-server"
 """The register's label for what was issued without EST."""
+_APART: Final = frozenset({_TLS_SERVER, SUPERSEDED})
 
 
 class NotStarted(OwnError):
@@ -164,9 +165,9 @@ class TestPki:
 
     @property
     def issued(self) -> tuple[IssuedRecord, ...]:
-        """Every leaf issued so far, in this run and those before it, oldest first; the PKI's own servers' apart."""
+        """Every leaf issued so far, in this run and those before it, oldest first; servers' and CAs' apart."""
         records = self._running.office.register.records if self._running is not None else ()
-        return tuple(record for record in records if record.label != _TLS_SERVER)
+        return tuple(record for record in records if record.label not in _APART)
 
     def issue(
         self,

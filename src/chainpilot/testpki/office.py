@@ -31,10 +31,22 @@ from chainpilot.testpki.register import IssuedRecord, Register
 from chainpilot.testpki.revocations import Revocation, Revocations, revocation_list
 from chainpilot.testpki.twists import Twist
 
-__all__ = ["NEVER_STARTED", "Issued", "NoSuchLabel", "NotIssued", "NotRevocable", "Office", "Standing", "hierarchy_for"]
+__all__ = [
+    "NEVER_STARTED",
+    "SUPERSEDED",
+    "Issued",
+    "NoSuchLabel",
+    "NotIssued",
+    "NotRevocable",
+    "Office",
+    "Standing",
+    "hierarchy_for",
+]
 
 NEVER_STARTED: Final = "http://127.0.0.1:9"
 """The OCSP address of certificates that are issued before the responder ever ran."""
+SUPERSEDED: Final = "superseded"
+"""The register's label for a CA's certificate in whose place is one that has ended."""
 _REGISTER: Final = "issued.jsonl"
 _REVOKED: Final = "revoked.jsonl"
 _LISTS: Final = "crl"
@@ -251,7 +263,10 @@ class Office:
             NotIssued: nothing is meant by it.
         """
         if target in self.authorities:
-            return self.authorities.expire(target, at).certificate
+            before = self.authorities[target].certificate
+            ended = self.authorities.expire(target, at).certificate
+            self.register.add(IssuedRecord(SUPERSEDED, "", before))  # it is still out there, and its status known
+            return ended
         leaf = self._meant(target)[-1]
         record = next(record for record in self.register.records if record.certificate == leaf)
         issuer = self.authorities.issuer_of(leaf)

@@ -123,7 +123,7 @@ def carry_out(order: Order, office: Office, faults: Faults | None, at: datetime)
             ended = office.expire(target, at=at)
             name = f"{ended.serial_number:x}"
             said = f"{ended.subject.common_name}, {name}, has ended on {ended.not_after:%Y-%m-%d %H:%M} UTC"
-            return Answer((said,), name=name, stack=ended.to_pem())
+            return Answer((said,), name="" if ended.is_ca else name, stack=ended.to_pem())
         case StatusOrder():
             return _status(office, faults)
         case FaultOrder():
