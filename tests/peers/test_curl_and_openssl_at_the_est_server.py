@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chainpilot.pki.crl import RevocationReason
 from chainpilot.testpki.app import EST_USER, TestPki
 from programs import program
 
@@ -149,6 +150,35 @@ async def test_openssl_ocsp_finds_leaf_and_sub_ca_good(shell: Shell, digest: str
     told = await shell.run("openssl", "ocsp", *sub2, *trust)
     assert "Response verify OK" in told
     assert "cpo_sub2.pem: good" in told
+
+
+async def test_openssl_ocsp_asks_about_several_certificates_at_once(shell: Shell) -> None:
+    directory = shell.pki.directory
+    for number in (1, 2):
+        await shell.enroll("cpo", f"/C=DE/O=Operator/CN=DE*ICE*E12{number}/DC=CPO", f"evse{number}")
+    serial = (await shell.run("openssl", "x509", "-in", "evse2.pem", "-noout", "-serial")).strip().partition("=")[2]
+    shell.pki.revoke(serial, RevocationReason.KEY_COMPROMISE)
+    subs = shell.folder / "subs.pem"
+    subs.write_text((directory / "cpo_sub1.pem").read_text() + (directory / "cpo_sub2.pem").read_text())
+    asked = ("-issuer", directory / "cpo_sub2.pem", "-cert", "evse1.pem", "-cert", "evse2.pem")
+    trust = ("-CAfile", directory / "v2g_root.pem", "-verify_other", subs, "-url", shell.pki.ocsp_url, "-nonce")
+    told = await shell.run("openssl", "ocsp", *asked, *trust)
+    assert "Response verify OK" in told
+    assert "evse1.pem: good" in told
+    assert "evse2.pem: revoked" in told
+    assert "Reason: keyCompromise" in told
+
+
+async def test_curl_fetches_the_revocation_list_and_openssl_refuses_what_it_names(shell: Shell) -> None:
+    directory = shell.pki.directory
+    await shell.enroll("csms", "/O=Operator/CN=station-1", "client")
+    shell.pki.revoke("station-1")
+    fetch = ("--silent", "--show-error", "--fail", "-o", "list.der")
+    await shell.run("curl", *fetch, f"{shell.pki.ocsp_url}/crl/csms_issuing.crl")
+    await shell.run("openssl", "crl", "-inform", "DER", "-in", "list.der", "-out", "list.pem")
+    trust = ("-CAfile", directory / "csms_root.pem", "-untrusted", directory / "csms_issuing.pem")
+    ended = await shell.ended("openssl", "verify", *trust, "-crl_check", "-CRLfile", "list.pem", "client.pem")
+    assert "certificate revoked" in ended.stdout
 
 
 async def test_curl_enrolls_and_renews_with_a_client_certificate_alone(shell: Shell) -> None:

@@ -326,3 +326,36 @@ async def test_rfc_9908_3_2_csr_attributes_name_the_curve_and_the_signature(peer
         "06082a8648ce3d030107"  # id-ecPublicKey { secp256r1 }
         "06082a8648ce3d040302"  # ecdsa-with-SHA256
     )  # fmt: skip - a line a value
+
+
+@pytest.mark.parametrize(
+    ("label", "attributes"),
+    [
+        ("cpo20", "301e 3012 06072a8648ce3d0201 3107 06052b81040023 06082a8648ce3d040304"),
+        ("cpo20ed", "3005 06032b6571"),
+    ],
+)
+async def test_rfc_9908_3_2_csr_attributes_of_iso_15118_20_name_its_kinds_of_keys(
+    label: str, attributes: str, peer: Peer
+) -> None:
+    answer = await peer.user().get(path_of("csrattrs", label))
+    assert base64.b64decode(answer.content) == bytes.fromhex(attributes)
+
+
+@pytest.mark.parametrize(("label", "spec"), [("cpo20", KeySpec.P521), ("cpo20ed", KeySpec.ED448)])
+async def test_rfc_7030_4_2_1_keys_of_iso_15118_20_are_enrolled_under_their_label(
+    label: str, spec: KeySpec, peer: Peer
+) -> None:
+    name = DistinguishedName("DE", "Operator", "DEABC" + "0" * 34, "CPO")
+    key = generate_private_key(spec)
+    leaf = issued_in(await peer.post(peer.user(), build_csr(key, name), label=label))
+    assert leaf.was_signed_by(peer.pki.issuers[peer.pki.office.label(label).authority].certificate)
+    refused = await peer.post(peer.user(), a_request(name), label=label)
+    assert (refused.status_code, "sha256" in refused.text) == (400, True)
+
+
+async def test_rfc_7030_3_3_2_a_revoked_client_certificate_is_told_so(peer: Peer) -> None:
+    shown = await peer.enrolled(STATION, "csms")
+    peer.pki.revoke(shown[0])
+    answer = await peer.client(shown=shown).get(path_of("cacerts"))
+    assert (answer.status_code, "was revoked on" in answer.text) == (401, True)
