@@ -10,7 +10,7 @@ CHAINPILOT_SCALE ?= 0.05
 PROGRAMS := openssl=openssl curl=curl softhsm2-util=softhsm2 fuser=psmisc
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-long lint bench-store bench-ocpp lock clean
+.PHONY: help demo dev test test-long lint bench-store bench-ocpp bench-est lock clean
 
 help: ## what each word does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench-store: $(VENV)/.installed-all ## measure the station's store: about 3 minu
 
 bench-ocpp: $(VENV)/.installed-dev ## measure the CPMS's gateway beside PyPI's ocpp: about a minute (ARGS=--help)
 	@$(BIN)/python -m benchmarks.ocpp $(ARGS)
+
+bench-est: $(VENV)/.installed-dev ## measure EST enrolments and OCSP answers: about a minute (ARGS=--help)
+	@$(BIN)/python -m benchmarks.est $(ARGS)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(UPGRADE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents_memory import PlainMemory
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.ports import Memory
+from chainpilot.station.agent.ports import FloorUnreadable, Memory, MemoryFault, ProfileFloor
 from chainpilot.station.agent.settings.configuration import About, Configuration
 from chainpilot.station.agent.settings.values import Network, Settings
 from chainpilot.station.model import Secret
@@ -36,6 +36,7 @@ __all__ = [
     "PASSWORD",
     "NotedReport",
     "SetFacts",
+    "SetFloor",
     "change",
     "connection_data",
     "get_key",
@@ -92,6 +93,25 @@ class NotedReport:
         return [name for kind, name in self.told if kind is SecurityEventType.RECONFIGURATION_OF_SECURITY_PARAMETERS]
 
 
+@dataclass(slots=True)
+class SetFloor:
+    """The second place of the floor, in RAM; `full` lets nothing be written, `spoiled` nothing be read."""
+
+    profile: int | None = None
+    full: bool = False
+    spoiled: bool = False
+
+    def read(self) -> int | None:
+        if self.spoiled:
+            raise FloorUnreadable("agent.floor can't be read")
+        return self.profile
+
+    def keep(self, profile: int) -> None:
+        if self.full:
+            raise MemoryFault("no space is left on the disk")
+        self.profile, self.spoiled = profile, False
+
+
 def networked(profile: int = 1, *, password: str = OLD_PASSWORD, **changes: Any) -> Settings:
     """Settings with one network, in slot 0, over which the CSMS accepted the station."""
     scheme = "wss" if profile >= 2 else "ws"
@@ -112,6 +132,8 @@ async def open_configuration(
     *,
     facts: SetFacts | None = None,
     report: NotedReport | None = None,
+    floor: ProfileFloor | None = None,
+    why_lost: str | None = None,
     url_by_profile: Mapping[int, str] | None = None,
 ) -> Configuration:
     """The configuration of the station CP1; over profile 1 unless the settings say otherwise."""
@@ -121,6 +143,8 @@ async def open_configuration(
         about=About(identity="CP1"),
         facts=facts or SetFacts(),
         report=report or NotedReport(),
+        floor=floor,
+        why_lost=why_lost,
         url_by_profile=url_by_profile or {},
     )
 

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Final
 
 from chainpilot.station.agent.events.types import SecurityEvent
-from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
+from chainpilot.station.agent.ports import MemoryFault, MemoryFull, QueuedEvent
 
 __all__ = ["PlainMemory"]
 
@@ -114,7 +114,7 @@ class PlainMemory:
     def _writing(self) -> None:
         self._reading()
         if self.full or self._allowed == 0:
-            raise MemoryFault("no space is left on the disk")
+            raise MemoryFull("no space is left on the disk")
         if self._allowed is not None:
             self._allowed -= 1
         self.writes += 1

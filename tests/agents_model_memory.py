@@ -9,7 +9,7 @@ from datetime import datetime
 
 from chainpilot.station.adapters.memory import DEFAULT_LIMITS, Limits
 from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType, is_critical
-from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
+from chainpilot.station.agent.ports import MemoryFault, MemoryFull, QueuedEvent
 
 __all__ = ["PlainMemory"]
 
@@ -104,7 +104,7 @@ class PlainMemory:
     def _may_write(self) -> None:
         self._may_read()
         if self.full:
-            raise MemoryFault("the disk is full")
+            raise MemoryFull("the disk is full")
 
     def _logged(self, event: SecurityEvent) -> int:
         self._number += 1

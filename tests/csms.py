@@ -42,6 +42,11 @@ class Served(ChargePoint):  # type: ignore[misc]  # - the library isn't typed
         self.csms.heartbeats += 1
         return call_result.Heartbeat("2026-06-01T00:00:00Z")
 
+    @on(Action.status_notification)  # type: ignore[untyped-decorator] # - the library isn't typed
+    def _status(self, connector_id: int, status: str, **_: Any) -> Any:
+        self.csms.connectors.append((connector_id, status))
+        return call_result.StatusNotification()
+
     @on(Action.data_transfer)  # type: ignore[untyped-decorator] # - the library isn't typed
     def _data(self, vendor_id: str, message_id: str, data: str) -> Any:
         assert vendor_id == "iso15118"
@@ -79,6 +84,8 @@ class Csms:
         self.boot_answers: list[str] = []
         self.interval = 300
         self.heartbeats = 0
+        self.connectors: list[tuple[int, str]] = []
+        """Number and status, as StatusNotification told them."""
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.stations: asyncio.Queue[Served] = asyncio.Queue()

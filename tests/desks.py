@@ -12,10 +12,12 @@ from chainpilot.cpms.adapters.gateway.actions import Desk, Judges
 from chainpilot.cpms.adapters.gateway.answers import SERVED
 from chainpilot.cpms.adapters.gateway.sessions import Session
 from chainpilot.cpms.adapters.gateway.transactions import TransactionNumbers
+from chainpilot.cpms.adapters.ocsp_http import OcspHttp
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import ServerConfig
-from chainpilot.cpms.contracts import NoContracts, NoStatuses
+from chainpilot.cpms.contracts import NoContracts
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
+from chainpilot.cpms.ocsp import KnownIssuers, StatusDesk, Targets
 from chainpilot.cpms.ports import TokenJudge
 from chainpilot.cpms.tokens import NoTokens
 from chainpilot.link.ocpp import OcppLink
@@ -81,7 +83,7 @@ async def open_desk(
             session,
             server,
             calls=CallDesk(scene.office),
-            judges=Judges(tokens or NoTokens(), NoContracts(), NoStatuses()),
+            judges=Judges(tokens or NoTokens(), NoContracts(), _nobody_known(scene)),
             transactions=transactions or TransactionNumbers(7),
         )
         near, far = socket_pair()
@@ -92,3 +94,9 @@ async def open_desk(
         finally:
             await link.close()
             await running
+
+
+def _nobody_known(scene: Scene) -> StatusDesk:
+    """OCSP for a back office that knows no CA, and hence asks nobody."""
+    issuers = KnownIssuers(tuple, tuple)
+    return StatusDesk(issuers, OcspHttp(), Targets(), scene.clock, scene.watcher)

@@ -190,6 +190,7 @@ async def agent_in(
     *roots: tuple[CaCertificateType, str],
     station_id: str = STATION,
     secc_name: str = EVSE,
+    password: str = "",
     watch: StationWatch = lambda event: None,
     **options: Any,
 ) -> AsyncIterator[Agent]:
@@ -197,7 +198,7 @@ async def agent_in(
     config = StationConfig(
         station_id=station_id,
         csms_url="ws://127.0.0.1:1/ocpp",
-        password=Secret(""),
+        password=Secret(password),
         security_profile=1,
         allow_insecure=True,
         organisation="Operator",

@@ -29,6 +29,8 @@ class Running:
     def __init__(self, config: StationConfig) -> None:
         self.config = config
         self.station: Station
+        self.task: asyncio.Task[None]
+        """Its work, which a test may end before the block does."""
         self.events: list[StationEvent] = []
         self._news = asyncio.Condition()
         self._read = 0
@@ -93,10 +95,10 @@ async def running_station(
             continue
         running.station.security.install_ca_certificate(pki.root.certificate.to_pem(), kind)
     prepare(running.station.security)
-    task = asyncio.create_task(running.station.run())
+    running.task = asyncio.create_task(running.station.run())
     try:
         yield running
     finally:
-        task.cancel()
+        running.task.cancel()
         with suppress(asyncio.CancelledError):
-            await task
+            await running.task

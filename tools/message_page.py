@@ -218,7 +218,10 @@ _WORDS: Final[dict[type, Callable[[Any], tuple[str, str]]]] = {
     Text: _text,
     TextList: lambda kind: ("array of texts", f"up to {kind.limit} texts of at most {kind.of.limit}"),
     WholeNumber: _same("integer", "integer, not negative"),
-    ChainText: lambda kind: ("one text", f"text up to {kind.limit}, or an array of texts"),
+    ChainText: lambda kind: (
+        "one text",
+        f"text up to {kind.limit}{', or empty' if kind.may_be_empty else ''}, or an array of texts",
+    ),
     Choice: _choice,
     SeveralChoices: _several,
     HashObject: _same("hash data, letter by letter as it was read", "hash data"),

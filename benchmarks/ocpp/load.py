@@ -15,18 +15,13 @@ from benchmarks.ocpp.certificates import Identity
 __all__ = ["Load", "drive"]
 
 _HOST: Final = "127.0.0.1"
-_QUESTION: Final = {
-    "hashAlgorithm": "SHA256",
-    "issuerNameHash": "5f1e" * 16,
-    "issuerKeyHash": "a07c" * 16,
-    "serialNumber": "1f0b8d3c55aa7e21",
-    "responderURL": "http://ocsp.example.org/v2g",
-}
+_REQUEST: Final = {"15118SchemaVersion": "urn:iso:15118:2:2013:MsgDef", "exiRequest": "gJgC" * 64}
+"""A call that our CPMS refuses at once, and writes nothing down for."""
 _PAYLOAD: Final = json.dumps(
     {
         "vendorId": "iso15118",
-        "messageId": "GetCertificateStatus",
-        "data": json.dumps({"ocspRequestData": _QUESTION}, separators=(",", ":")),
+        "messageId": "Get15118EVCertificate",
+        "data": json.dumps(_REQUEST, separators=(",", ":")),
     },
     separators=(",", ":"),
 )

@@ -89,7 +89,7 @@ class _PeerStation(ChargePoint):  # type: ignore[misc]  # - the peer is untyped
     @on("DataTransfer")  # type: ignore[untyped-decorator]  # - the peer is untyped
     def on_data_transfer(self, **_: Any) -> Any:
         """Refuse inside an accepted carrier, as ours does."""
-        return call_result.DataTransfer(status="Accepted", data='{"status":"Rejected"}')
+        return call_result.DataTransfer(status="Accepted", data='{"status":"Failed","exiResponse":""}')
 
 
 @asynccontextmanager

@@ -2,7 +2,10 @@
 
 ChainpilotError
 ├── PeerError
+│   ├── AddressRefused  (cpms.adapters.outbound)
+│   ├── UrlRefused  (cpms.ocsp.targets)
 │   ├── CaRefused  (cpms.ports.authorities)
+│   ├── ResponderSilent  (cpms.ports.responders)
 │   ├── StationRefused  (cpms.ports.stations)
 │   ├── CallRefused  (link.faults)
 │   ├── RpcFault  (link.faults)
@@ -58,9 +61,11 @@ ChainpilotError
 │   ├── CsrNotMade  (station.agent.enrolment.signing)
 │   ├── RecordUnreadable  (station.agent.firmware.record)
 │   ├── ImpossibleFirmwareStep  (station.agent.firmware.states)
+│   ├── FloorUnreadable  (station.agent.ports)
 │   ├── InstallRefused  (station.agent.ports)
 │   ├── LogUnreadable  (station.agent.ports)
 │   ├── MemoryFault  (station.agent.ports)
+│   │   └── MemoryFull  (station.agent.ports)
 │   ├── StepRefused  (station.agent.settings.refusals)
 │   ├── StationConfigError  (station.agent.setup)
 │   ├── StoreConfigError  (station.layout)
@@ -70,6 +75,7 @@ ChainpilotError
 │   ├── VaultError  (station.vault.errors)
 │   │   ├── VaultReadError  (station.vault.errors)
 │   │   └── VaultWriteError  (station.vault.errors)
+│   │       └── VaultFull  (station.vault.errors)
 │   ├── HostNameError  (testpki.address)
 │   ├── ListenError  (testpki.address)
 │   ├── NameMissingError  (testpki.address)
@@ -102,6 +108,7 @@ ChainpilotError
     ├── SocketClosed  (link.faults)
     ├── DialUndecided  (station.adapters.ocpp_client)
     ├── TransferUndecided  (station.agent.ports)
+    ├── Unanswered  (station.agent.presence)
     ├── VaultBusy  (station.vault.errors)
     └── OrderNotAnswered  (testpki.control)
 

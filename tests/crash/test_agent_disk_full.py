@@ -146,6 +146,8 @@ async def test_on_a_full_disk_the_agent_stays_refuses_and_goes_on_once_there_is_
         await agent.until(lambda: "done stop\n" in agent.remarks)
         assert not [line for line in agent.remarks if "incident" in line or "Traceback" in line]
         assert not [word for word, _ in known.events if word.startswith("Invalid")], "the certificate was good"
+        told = [word for word, _ in known.events].count(SecurityEventType.MEMORY_EXHAUSTION.value)
+        assert told in {1, 2}, "once for the memory, and once for the store unless the first still waited"
     assert_enrolled_once(place.security(), place.store, LeafUse.V2G, still_open=1)
 
 

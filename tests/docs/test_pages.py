@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainpilot.cpms.config.document import Document
+from chainpilot.cpms.model import Reason
 from chainpilot.pki.chain import Chain
 from chainpilot.pki.csr import inspect_csr
 from chainpilot.pki.encoding import PemLabel, recognise
@@ -82,6 +83,12 @@ def test_every_key_of_the_configuration_is_on_its_page_with_its_default() -> Non
             default = described.get("default")
             if isinstance(default, int | float) and not isinstance(default, bool):
                 assert row[1].strip() == f"{default:g}", f"[{name}] {key}"
+
+
+def test_every_reason_why_a_station_gets_no_ocsp_answer_is_explained() -> None:
+    page = (ROOT / "docs/howto/ocsp.md").read_text()
+    told = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert told == {one.value for one in Reason if one.name.startswith("OCSP_")} | {Reason.TOO_MANY_REQUESTS.value}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -94,6 +94,8 @@ v2g = ["pki/v2g_root.pem"]
 mo = ["pki/mo_root.pem"]
 csms = ["pki/csms_root.pem"]
 allow_test_pki = true
+[ocsp]
+allow_networks = ["127.0.0.0/8"]
 """
 
 
@@ -143,10 +145,12 @@ class Duet:
         """The present life's."""
         return self.lives[-1].station
 
-    def give_root(self) -> None:
-        """Put the root that TLS needs into the station's store, as its maker does."""
-        outcome = EvseSecurity(self.config.store).install_ca(self.root("csms"), CaCertificateType.CSMS)
-        assert outcome.accepted, outcome.reason
+    def give_root(self, *kinds: CaCertificateType) -> None:
+        """Put roots into the station's store, as its maker does; by default the one that TLS needs."""
+        store = EvseSecurity(self.config.store)
+        for kind in kinds or (CaCertificateType.CSMS,):
+            outcome = store.install_ca(self.root(kind.value.lower()), kind)
+            assert outcome.accepted, outcome.reason
 
     async def start(self) -> None:
         """Let the station run, on what is on its disk; returns when the CPMS has accepted it."""

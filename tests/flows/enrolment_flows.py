@@ -116,12 +116,11 @@ key and orders its delivery again before it answers Accepted. The PKI is not ask
     ),
     Flow(
         name="not-served-yet",
-        title="Contracts and OCSP answers, which are not served yet",
+        title="Contracts, which are not served yet",
         gist="each is refused at once, in the dialect's own words",
         text="""\
-This version has no contracts and asks no OCSP responder for stations. Authorize with a contract,
-Get15118EVCertificate and GetCertificateStatus are answered at once with a refusal, since what can't be verified is not
-good. Nothing is written down.
+This version has no contracts. Authorize with a contract and Get15118EVCertificate are answered at once with a refusal,
+since what can't be verified is not good. Nothing is written down.
 
 H has only the words Accepted and CertificateRevoked for a contract's chain; there the refusal stands in idTokenInfo
 alone, and a station must want both to be good.

@@ -43,8 +43,17 @@ AFTER_ANSWER: Final = frozenset({Step.READ_BACK, Step.CALL_ANSWERED})
 """What the CPMS makes of a station's answer, while the station may go on talking."""
 AFTER_CALL: Final = frozenset({Step.CALL_ENDED})
 """What a call came to, behind the last answer to it where there was one."""
-UNSHOWN: Final = frozenset({Step.JOB_TAKEN, Step.POSTED, Step.CACERTS_READ, Step.SIGNED_ANSWERED})
-"""The messages beside them say the same."""
+UNSHOWN: Final = frozenset(
+    {
+        Step.JOB_TAKEN,
+        Step.POSTED,
+        Step.CACERTS_READ,
+        Step.SIGNED_ANSWERED,
+        Step.STATUS_ANSWERED,
+        Step.STATUS_REFUSED,
+    },
+)
+"""The messages beside them say the same; or, of OCSP, they are said beside a flow and not in it."""
 
 
 class UnknownStep(Exception):

@@ -8,7 +8,6 @@ from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import (
     AuthorizeRequest,
     Get15118EVCertificateRequest,
-    GetCertificateStatusRequest,
     IdToken,
     OcspRequestData,
     PncRequest,
@@ -94,7 +93,7 @@ async def reject_and_ask_again(stage: Stage, cast: Cast) -> None:
 
 
 async def ask_what_is_not_served(stage: Stage, cast: Cast) -> None:
-    """The three calls of a contract's driver, vehicle and chain."""
+    """The calls of a contract's driver and vehicle."""
     station = stage.station
     assert isinstance(station, DialectStation)
     await station.come()
@@ -106,7 +105,6 @@ _HASH = OcspRequestData(CertificateHashData(HashAlgorithm.SHA256, "aa", "bb", "1
 _UNSERVED: tuple[PncRequest, ...] = (
     AuthorizeRequest(IdToken("DE8AA1A2B3C4D5"), certificate_hash_data=(_HASH,)),
     Get15118EVCertificateRequest("urn:iso:15118:2:2013:MsgDef", "gAA="),
-    GetCertificateStatusRequest((_HASH,)),
 )
 
 

@@ -802,3 +802,15 @@ async def test_a_log_names_the_peer_and_never_the_payload(caplog: pytest.LogCapt
     await run
     assert "BER-07: malformed frame" in caplog.text
     assert SECRET not in caplog.text
+
+
+async def test_of_a_flood_of_bad_frames_the_log_has_one_line_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    async with alone() as (_, socket, clock):
+        for hour in range(2):
+            for _ in range(100):
+                socket.put("[2,")
+            await until(lambda: len(socket.sent) == 100 * (hour + 1))  # noqa: B023 - it is awaited here
+            clock.advance(3600)
+    lines = [record.getMessage() for record in caplog.records if "malformed frame" in record.getMessage()]
+    assert len(lines) == 2
+    assert lines[1].endswith("; 99 more since it was told last")

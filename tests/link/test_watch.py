@@ -61,6 +61,7 @@ def test_a_received_frame_is_shown_by_shape_and_known_words(
     seen = seen_received(SECRET, event)
     assert (seen.direction, seen.kind, seen.action, seen.summary) == ("received", kind, action, summary)
     assert seen.size == len(SECRET)
+    assert seen.is_malformed is isinstance(event, AnswerUnreadable | FrameRefused)
     assert SECRET not in repr(seen)
 
 

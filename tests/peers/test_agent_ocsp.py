@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from chainpilot.clock import SYSTEM
+from chainpilot.station.agent import ocsp_upkeep
 from chainpilot.station.agent.ocsp_upkeep import FIRST_RETRY, LOOK_EVERY
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, CertificateOCSP, LeafCertificateType
@@ -339,6 +340,7 @@ COMBINATIONS = [(bad, DIALECTS[number % 3]) for number, bad in enumerate(BAD)]
 async def test_an_answer_that_proves_nothing_is_refused_and_asked_for_again(
     tmp_path: Path, bad: Callable[[Scene], Message], dialect: Dialect, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, ocsp_upkeep.__name__)
     async with scene(tmp_path, dialect, lambda one: but_for(one.leaf(), lambda: bad(one))) as one:
         number = f"{one.leaf().serial_number:x}"
         await one.until(lambda: one.good() == [False, True, True])
@@ -347,7 +349,7 @@ async def test_an_answer_that_proves_nothing_is_refused_and_asked_for_again(
         assert len(list((tmp_path / "certs").rglob("*_ocsp.der"))) == 2
         one.clock.advance(FIRST_RETRY.total_seconds())
         await one.csms.until_asked(ASK, 4)
-        await one.until(lambda: caplog.text.count(f"certificate with serial number {number}: ") == 2)
+        await one.until(lambda: caplog.text.count(f"nothing new was kept about serial number {number}") == 2)
         one.csms.replies[ASK] = forwarded
         one.clock.advance(2 * FIRST_RETRY.total_seconds())
         await one.until_all_good()
@@ -365,8 +367,9 @@ async def test_what_is_kept_stays_while_the_next_answers_prove_nothing(
             return garbage(one)
 
         one.csms.replies[ASK] = junk
+        caplog.set_level(logging.DEBUG, ocsp_upkeep.__name__)
         one.clock.advance(timedelta(days=7).total_seconds())
-        await one.until(lambda: caplog.text.count("no fresh OCSP answer") == 3)
+        await one.until(lambda: caplog.text.count("nothing new was kept") == 3)
         assert {path: path.read_bytes() for path in (tmp_path / "certs").rglob("*_ocsp.*")} == before
         assert one.good() == [True, True, True]
 

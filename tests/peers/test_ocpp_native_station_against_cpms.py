@@ -143,4 +143,4 @@ async def test_an_ocpp_station_of_2_0_1_is_told_what_is_not_served_yet(tmp_path:
         assert (vehicle.status, vehicle.exi_response) == ("Failed", "")
         status = await station.call(room.call.GetCertificateStatus(ocsp_request_data=QUESTION), suppress=False)
         assert (status.status, status.ocsp_result) == ("Failed", None)
-        assert status.status_info["reason_code"] == "NotServed"
+        assert status.status_info["reason_code"] == "OcspIssuerUnknown"

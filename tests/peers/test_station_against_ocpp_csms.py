@@ -249,7 +249,7 @@ async def test_a_wrong_password_is_told_as_such_and_never_shown(
     wrong = "wrong-battery-staple"
     async with joined(tmp_path, v2g, back, password=wrong) as (_, running):
         failed = await running.until(ConnectFailed)
-        assert "id or password (401)" in failed.why
+        assert "or its password (401)" in failed.why
         shown = [repr(running.events), repr(running.config), repr(vars(running.station)), caplog.text]
     assert not [text for text in shown if wrong in text]
 

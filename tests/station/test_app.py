@@ -136,6 +136,16 @@ async def test_a_station_outlives_whatever_one_connection_raises_and_logs_it_as_
     assert "hunter2" not in caplog.text
 
 
+async def test_a_station_ends_even_if_its_parts_fail_at_what_they_do_last(tmp_path: Path) -> None:
+    clock = FailingClock()
+    async with running_station(tmp_path, NOWHERE, v2g_pki(), csms_pki(), password="p", clock=clock) as running:
+        await running.until(ConnectFailed)
+        clock.broken = True
+        async with asyncio.timeout(10):
+            running.task.cancel()
+            await asyncio.gather(running.task, return_exceptions=True)
+
+
 async def test_a_directory_where_the_client_key_belongs_ends_no_station(tmp_path: Path) -> None:
     csms = csms_pki()
     enrol(store_with(tmp_path, (CaCertificateType.CSMS, csms)), csms, LeafCertificateType.CSMS, "CS-001")

@@ -13,7 +13,7 @@ from badtalk import MARK, SECRET, first, met
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.presence import DEFAULT_INTERVAL
+from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.watch import Booted, Disconnected, SignCertificateAnswered
 from chainpilot.wire.ocppj.frames import MAX_FRAME, ErrorCode
@@ -63,7 +63,7 @@ BOOTS: dict[str, tuple[str, str, float]] = {
     "pending without interval": ("[3,'ID',{TIME,'status':'Pending'}]", "Pending", DEFAULT_INTERVAL),
     "rejected with 0": ("[3,'ID',{TIME,'interval':0,'status':'Rejected'}]", "Rejected", DEFAULT_INTERVAL),
     "an interval below 0": ("[3,'ID',{TIME,'interval':-5,'status':'Pending'}]", "Pending", DEFAULT_INTERVAL),
-    "an interval of a year": ("[3,'ID',{TIME,'interval':31536000,'status':'Pending'}]", "Pending", DEFAULT_INTERVAL),
+    "an interval of a year": ("[3,'ID',{TIME,'interval':31536000,'status':'Pending'}]", "Pending", MAX_INTERVAL),
     "an interval as text": ("[3,'ID',{TIME,'interval':'7','status':'Pending'}]", "Pending", DEFAULT_INTERVAL),
     "a broken interval": ("[3,'ID',{TIME,'interval':7.5,'status':'Pending'}]", "Pending", DEFAULT_INTERVAL),
     "an interval of true": ("[3,'ID',{TIME,'interval':true,'status':'Pending'}]", "Pending", DEFAULT_INTERVAL),

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import pytest
 
 from badtalk import MARK, SECRET, Talk, met
 from certs import FROM, UNTIL, Pki, csms_pki, root, stack, v2g_pki
+from chainpilot.clock import SYSTEM
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.hashdata import hash_data
 from chainpilot.pki.trust import LeafUse
-from chainpilot.station.watch import SignCertificateAnswered
+from chainpilot.station.agent.settings.values import Settings
+from chainpilot.station.watch import CertificateReceived, SignCertificateAnswered
 from chainpilot.wire.version import OcppVersion
 from forge import forge
 from scripted import Conversation
@@ -86,10 +88,10 @@ CHAINS: dict[str, Callable[[Material], object]] = {
     "of another name": lambda one: one.issued(common_name="DE*CHP*E9999*9"),
     "a key": lambda _: "-----BEGIN PRIVATE KEY-----\nWndp\n-----END PRIVATE KEY-----\n",
     "the same leaf nine times": lambda one: one.leaf() * 9,
+    "empty": lambda _: "",
+    "blank": lambda _: "  ",
 }
 UNREADABLE: dict[str, object] = {
-    "empty": "",
-    "blank": "  ",
     "null": None,
     "a number": 5,
     "an object": {},
@@ -111,6 +113,20 @@ async def test_a_chain_that_does_not_fit_is_rejected_and_the_right_one_is_still_
             assert await one.ask("CertificateSigned", one.chain(bad)) == "Rejected"
         assert MARK not in json.dumps(await invalid_certificate(talk))
         assert await one.ask("CertificateSigned", one.chain(v2g.enrol(csr))) == "Accepted"
+
+
+@VERSIONS
+async def test_a_chain_that_is_refused_is_told_with_the_time_of_the_next_request(
+    tmp_path: Path, v2g: Pki, back: Pki, version: OcppVersion
+) -> None:
+    async with met(tmp_path, v2g, back, version) as one:
+        await one.begin()
+        await one.open_request()
+        assert await one.ask("CertificateSigned", one.chain("")) == "Rejected"
+        told = await one.running.until(CertificateReceived)
+    assert told.why is not None
+    assert told.asks_again is not None
+    assert timedelta(0) < told.asks_again - SYSTEM.now() <= timedelta(seconds=Settings().cert_signing_wait_minimum)
 
 
 async def invalid_certificate(talk: Conversation) -> Any:
@@ -169,6 +185,8 @@ ROOTS: dict[str, Callable[[Pki], str]] = {
     ).certificate.to_pem(),
     "two roots": lambda pki: stack(root("One").certificate, root("Two").certificate),
     "rubbish": lambda _: MARK,
+    "empty": lambda _: "",
+    "blank": lambda _: "  ",
     "self-signed and no CA": lambda _: root("No CA", ca=False).certificate.to_pem(),
     "an issuer that nobody knows": lambda _: csms_pki().issuing.certificate.to_pem(),
 }

@@ -169,3 +169,15 @@ def test_the_adapter_needs_no_library_of_anybody_s_ocpp() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_former_password_is_there_to_be_tried_until_the_new_one_worked(tmp_path: Path) -> None:
+    async with agent_in(tmp_path, password="the first one") as agent:
+        change = {"key": "AuthorizationKey", "value": "ab" * 16}
+        await agent.converse(ScriptedLine(OcppVersion.V16), boots=False).answer("ChangeConfiguration", change)
+        new, *_, former = agent.passwords()
+        assert former.value == "the first one"
+        await agent.password_worked(former)
+        assert former in agent.passwords(), "the CSMS may have the new one yet"
+        await agent.password_worked(new)
+        assert former not in agent.passwords()

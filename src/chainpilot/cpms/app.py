@@ -12,15 +12,17 @@ from typing import Final, Self
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
 from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
+from chainpilot.cpms.adapters.ocsp_http import OcspHttp
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import CpmsConfig
-from chainpilot.cpms.contracts import NoContracts, NoStatuses
+from chainpilot.cpms.contracts import NoContracts
 from chainpilot.cpms.enrolment import Office
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
+from chainpilot.cpms.ocsp import KnownIssuers, StatusDesk
 from chainpilot.cpms.passwords import PasswordChecker, is_password_hash
-from chainpilot.cpms.ports import CertificateAuthority
+from chainpilot.cpms.ports import CaRefused, CaUndecided, CertificateAuthority
 from chainpilot.cpms.tokens import NoTokens
 from chainpilot.cpms.worker import Worker
 from chainpilot.errors import OwnError
@@ -36,7 +38,14 @@ _PKI_TIMEOUT: Final = 30.0
 """Seconds assumed of a PKI that was handed in and not configured."""
 
 _WORTH_A_WARNING: Final = frozenset(
-    {Step.FAILED, Step.MESSAGE_REFUSED, Step.OUTCOME_UNKNOWN, Step.REQUEST_REFUSED, Step.TURNED_AWAY}
+    {
+        Step.FAILED,
+        Step.MESSAGE_REFUSED,
+        Step.OUTCOME_UNKNOWN,
+        Step.REQUEST_REFUSED,
+        Step.STATUS_REFUSED,
+        Step.TURNED_AWAY,
+    }
 )
 
 _log: Final = journal("chainpilot.cpms")
@@ -164,7 +173,7 @@ class Cpms:
                 passwords,
                 self._config.server,
                 calls=calls,
-                judges=Judges(NoTokens(), NoContracts(), NoStatuses()),
+                judges=Judges(NoTokens(), NoContracts(), await self._statuses(stack, office)),
                 watch_frames=self._watch_frames,
             )
             self._listeners = await gateway.start(self._config.listeners)
@@ -198,6 +207,18 @@ class Cpms:
             nudge=self._nudged.set,
         )
 
+    async def _statuses(self, stack: AsyncExitStack, office: Office) -> StatusDesk:
+        ocsp = self._config.ocsp
+        responders = OcspHttp(timeout=ocsp.timeout, allow_networks=ocsp.allow_networks)
+        await stack.enter_async_context(responders)
+        anchors = tuple(one for some in self._config.anchors.values() for one in some)
+        issuers = KnownIssuers(lambda: anchors, office.shelf.all_kept)
+        desk = StatusDesk(
+            issuers, responders, ocsp.targets, self._clock, self._note, look_again=lambda: _ask_for_cas(office)
+        )
+        stack.push_async_callback(desk.close)
+        return desk
+
     async def _drain(self, worker: Worker) -> None:
         patience = patience_of(self._config)
         detail = f"running jobs get up to {patience:.0f} s, the longest PKI time-out and a margin"
@@ -220,6 +241,14 @@ def patience_of(config: CpmsConfig) -> float:
     and then some, for the answer to be written down.
     """
     return max((pki.timeout for pki in config.pkis.values()), default=_PKI_TIMEOUT) + _MARGIN
+
+
+async def _ask_for_cas(office: Office) -> None:
+    """Have every PKI show its CAs; one that doesn't has its reason told where it is asked for a certificate."""
+    fetches = (office.shelf.fetch(name, authority) for name, authority in office.authorities.items())
+    for found in await asyncio.gather(*fetches, return_exceptions=True):
+        if isinstance(found, BaseException) and not isinstance(found, CaRefused | CaUndecided):
+            raise found
 
 
 async def _end(task: asyncio.Task[None]) -> None:

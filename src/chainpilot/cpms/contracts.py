@@ -1,4 +1,4 @@
-"""Contract certificates and OCSP answers: nobody is served yet, and everybody is told so."""
+"""Contract certificates: nobody is served yet, and everybody is told so."""
 
 from typing import Final
 
@@ -9,17 +9,14 @@ from chainpilot.wire.pnc.messages import (
     AuthorizeResponse,
     Get15118EVCertificateRequest,
     Get15118EVCertificateResponse,
-    GetCertificateStatusRequest,
-    GetCertificateStatusResponse,
     IdTokenInfo,
 )
 from chainpilot.wire.pnc.words import (
     AuthorizeCertificateStatus,
-    GetCertificateStatusStatus,
     Iso15118EvCertificateStatus,
 )
 
-__all__ = ["NoContracts", "NoStatuses"]
+__all__ = ["NoContracts"]
 
 _WHY: Final = "NotServed: this back office does not serve it yet"
 
@@ -41,12 +38,3 @@ class NoContracts:
         """Failed, with nothing for the vehicle."""
         del station_id, request
         return Get15118EVCertificateResponse(Iso15118EvCertificateStatus.FAILED, reason=_WHY)
-
-
-class NoStatuses:
-    """The `chainpilot.cpms.ports.StatusSource` that asks no responder."""
-
-    async def status(self, station_id: StationId, request: GetCertificateStatusRequest) -> GetCertificateStatusResponse:
-        """Failed."""
-        del station_id, request
-        return GetCertificateStatusResponse(GetCertificateStatusStatus.FAILED, reason=_WHY)

@@ -22,6 +22,7 @@ from chainpilot.clock import Clock
 from chainpilot.errors import ChainpilotError, outline
 from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed, RpcFault, SocketClosed, failure_of
 from chainpilot.link.outbox import MAX_UNSENT_ANSWERS, MessageSocket, Outbox
+from chainpilot.link.remarks import Remarks
 from chainpilot.link.unwaiting import Rest, begin
 from chainpilot.link.watch import FrameSeen, Watch, seen_received
 from chainpilot.wire.ocppj.events import (
@@ -113,6 +114,7 @@ class OcppLink:
         self._clock = clock
         self._watch = watch
         self._name = name
+        self._remarks = Remarks(name)
         self._version = version
         self._rpc = Rpc(lambda: str(uuid.uuid4()), limits, version)
         self._end: SocketClosed | None = None
@@ -314,7 +316,7 @@ class OcppLink:
             case ErrorReceived() | AnswerUnreadable() | CallExpired() | CallLost():
                 self._fail(event.message_id, failure_of(event, self._end))
             case CallRepeated() | CallTurnedAway() | StrayAnswer() | FrameRefused():
-                _LOG.log(*_remark(self._name, event))
+                self._remarks.make(event, self._clock.monotonic())
 
     def _fail(self, message_id: str, error: ChainpilotError) -> None:
         answer = self._waiting.get(message_id)
@@ -376,19 +378,6 @@ class OcppLink:
             _LOG.error("%s: incident %s in %s: %s", self._name, incident, asked.action, outline(error))
             if not answered:
                 self._refuse(asked, ErrorCode.INTERNAL_ERROR, f"incident {incident}")
-
-
-def _remark(name: str, event: CallRepeated | CallTurnedAway | StrayAnswer | FrameRefused) -> tuple[int, str, str, str]:
-    """Level, format and arguments for the log; a malformed or refused frame is the peer's fault and worth a warning."""
-    match event:
-        case FrameRefused(fault):
-            return logging.WARNING, "%s: malformed frame, %s", name, fault.why
-        case CallTurnedAway(_, action, _, why):
-            return logging.WARNING, "%s: a call was turned away, %s", name, f"{action}: {why}"
-        case CallRepeated(_, action):
-            return logging.INFO, "%s: %s was repeated while at work", name, action
-        case StrayAnswer(message_id):
-            return logging.INFO, "%s: nobody waits for the answer %s", name, message_id
 
 
 async def _stop(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -66,6 +66,8 @@ class FrameSeen(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the text."""
     summary: str
     """Words we know, such as `iso15118/SignCertificate`, `Accepted` or an error code; may be empty."""
+    is_malformed: bool = False
+    """Nobody can read it; it may begin as a CALL or an answer all the same, and then `kind` says so."""
 
 
 Watch = Callable[[FrameSeen], None]
@@ -94,6 +96,7 @@ def seen_received(text: str | bytes, event: Event) -> FrameSeen:
         message_id=message_id,
         size=_size(text),
         summary=summary,
+        is_malformed=isinstance(event, AnswerUnreadable | FrameRefused),
     )
 
 

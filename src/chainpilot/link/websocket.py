@@ -1,5 +1,6 @@
 """A `websockets` connection, of either end, as the link's message socket. Opening one is the adapters' work."""
 
+import asyncio
 from typing import Final
 
 from websockets.asyncio.connection import Connection
@@ -11,6 +12,8 @@ from chainpilot.link.inlet import Inlet
 
 __all__ = ["InletSocket", "WebSocket"]
 
+CLOSE_SECONDS: Final = 15.0
+"""For writing what is unsent and the closing handshake; the latter alone gets 10 s from `websockets`."""
 _FULL: Final = 2**15
 """Bytes that wait for the peer to read them; beyond it our own writing waits too. It is `websockets`' number."""
 
@@ -49,8 +52,12 @@ class WebSocket:
             raise _closed(closed) from closed
 
     async def close(self, code: int, reason: str) -> None:
-        """Close; a peer that doesn't answer the closing handshake is dropped after a while."""
-        await self._connection.close(code, reason)
+        """Close; a peer that doesn't answer the closing handshake, or reads no more, is dropped after a while."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.close(code, reason)
+        except TimeoutError:  # the library waits for ever until the peer has taken what is unsent
+            self._connection.transport.abort()
 
 
 class InletSocket(WebSocket):

@@ -1,8 +1,8 @@
 """A bounded reader of DER, and of as much BER as foreign PKCS#7 bags need.
 
 It exists because `cryptography` parses extensions late and refuses certificates that OpenSSL and the field accept
-(x509.md duty 7), and because the raw bytes of names and keys are what hash data is made of. Writing is not handled
-here.
+(x509.md duty 7), and because the raw bytes of names and keys are what hash data is made of. Of writing there is only
+what puts encodings together.
 """
 
 import functools
@@ -18,6 +18,7 @@ __all__ = [
     "Element",
     "decode_bit_string",
     "decode_oid",
+    "encode_sequence",
     "read_all",
     "read_one",
     "read_parts",
@@ -30,6 +31,7 @@ MAX_OID: Final = 64
 """Octets of an object identifier; the longest in use have twenty, and decimal digits cost quadratic time."""
 _new: Final = tuple.__new__
 """Makes an Element without the detour over its constructor: a third of the reader's time."""
+_SEQUENCE: Final = 0x30
 _INDEFINITE: Final = 0x80
 _END_OF_CONTENTS: Final = b"\x00\x00"
 _LONG_TAG: Final = "a tag of more than one octet; X.509 uses none"
@@ -116,6 +118,16 @@ def decode_bit_string(element: Element) -> bytes:
     if element.tag != 0x03 or not element.content or element.content[0] > 7:
         raise DerError("not a bit string")
     return element.content[1:]
+
+
+def encode_sequence(*encodings: bytes) -> bytes:
+    """A SEQUENCE of values that are encoded already."""
+    content = b"".join(encodings)
+    size = len(content)
+    if size < _INDEFINITE:
+        return bytes((_SEQUENCE, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((_SEQUENCE, _INDEFINITE | len(length))) + length + content
 
 
 def read_signed(der: bytes) -> Element:

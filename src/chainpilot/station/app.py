@@ -8,12 +8,12 @@ from chainpilot.clock import SYSTEM, Clock
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.adapters.connection import Connection
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import SqliteMemory, floor_in
 from chainpilot.station.adapters.transfers import transfers_of
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.contracts.authorization import LocalList
 from chainpilot.station.agent.enrolment.signing import CsrNotMade
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, Starter, Transfers
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Memory, ProfileFloor, Starter, Transfers
 from chainpilot.station.agent.setup import StationConfig, StationConfigError
 from chainpilot.station.embedding import at_work
 from chainpilot.station.service import EvseSecurity
@@ -43,6 +43,7 @@ class Station:
         installer: FirmwareInstaller | None = None,
         diagnostics: DiagnosticsLog | None = None,
         local_list: LocalList | None = None,
+        floor: ProfileFloor | None = None,
     ) -> None:
         """Open the store and the memory, and connect nothing yet.
 
@@ -57,6 +58,7 @@ class Station:
             installer: puts firmware to work; None: none is taken from the CSMS.
             diagnostics: the station's diagnostics log.
             local_list: contracts that may charge while the CSMS can't be asked.
+            floor: keeps the lowest security profile a second time; None: a file in the configured directory, if any.
 
         Raises:
             StoreConfigError: the store's paths or limits make none.
@@ -68,7 +70,6 @@ class Station:
         self._own_memory: SqliteMemory | None = None
         if memory is None:
             memory = self._own_memory = SqliteMemory.open(config.state_dir)
-        self._opened_anew = memory.opened_anew if isinstance(memory, SqliteMemory) else None
         self._agent = Agent(
             config,
             security=self._security,
@@ -81,6 +82,8 @@ class Station:
             diagnostics=diagnostics,
             local_list=local_list,
             staging=config.state_dir,
+            floor=floor or floor_in(config.state_dir),
+            opened_anew=memory.opened_anew if isinstance(memory, SqliteMemory) else None,
         )
         self._connection = Connection(config, self._security, self._agent, clock=clock, watch=self._tell, jitter=jitter)
 
@@ -105,7 +108,7 @@ class Station:
         The memory that the station opened itself is closed then: another station may work with it.
         """
         try:
-            async with at_work(self._agent, self._tell, self._opened_anew):
+            async with at_work(self._agent, self._tell):
                 await self._connection.run()
         finally:
             if self._own_memory is not None:

@@ -4,6 +4,7 @@ Names and kinds are checked here and nothing is read or opened; what the values 
 """
 
 import difflib
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeVar
 from chainpilot.pki.keys import KeySpec
 from chainpilot.station.layout import CrlPolicy, Parity, ProfilePolicy, StoreConfig, StoreConfigError
 
-__all__ = ["MAX_CONFIG_CHARACTERS", "HardwareSettings", "StoreFile", "check_names", "read_store_file"]
+__all__ = ["MAX_CONFIG_CHARACTERS", "NAMES", "HardwareSettings", "StoreFile", "check_names", "read_store_file"]
 
 MAX_CONFIG_CHARACTERS: Final = 64 * 1024
 """Of a configuration; every setting of a store with a hundred names takes less than 10 000."""
@@ -80,8 +81,8 @@ def read_store_file(text: str) -> StoreFile:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise StoreConfigError("the configuration", f"not TOML: {error}") from error
-    check_names(document, ("certs_dir", "hardware", "agent", *_READERS), "")
+        raise StoreConfigError("the configuration", f"not TOML: {error}{_place(text, str(error))}") from error
+    check_names(document, NAMES, "")
     settings = {key: _READERS[key](key, value) for key, value in document.items() if key in _READERS}
     return StoreFile(
         settings,
@@ -102,6 +103,15 @@ def check_names(given: Iterable[str], known: Iterable[str], table: str) -> None:
         if name not in names:
             nearest = max(names, key=lambda one: difflib.SequenceMatcher(None, name, one).ratio())
             raise StoreConfigError(f"{table}{name}", f"there is no such setting; the nearest is {nearest}")
+
+
+def _place(text: str, fault: str) -> str:
+    """The setting in the line that TOML's parser stumbled over, and what may be wrong; its value may be a secret."""
+    lines, found = text.split("\n"), re.search(r"\(at line (\d+)", fault)
+    line = lines[int(found[1]) - 1] if found is not None and int(found[1]) <= len(lines) else ""
+    name = re.match(r"\s*([\w.\-]{1,60})\s*=", line)
+    place = f", where {name[1]} is set" if name is not None else ""
+    return f"{place}; a text stands in quotation marks, a list in square brackets, and each name once"
 
 
 def _hardware(value: object) -> HardwareSettings:
@@ -216,6 +226,8 @@ def _readers() -> Mapping[str, Reader]:
 
 
 _READERS: Final = _readers()
+NAMES: Final = ("certs_dir", "hardware", "agent", *_READERS)
+"""What may stand in the file outside of any table, and its tables."""
 _HARDWARE: Final[Mapping[str, Reader]] = {
     "module": _path,
     "token_label": _text,

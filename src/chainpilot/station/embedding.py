@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chainpilot.clock import SYSTEM, Clock
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import SqliteMemory, floor_in
 from chainpilot.station.adapters.transfers import transfers_of
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.contracts.authorization import LocalList
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, Transfers
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, ProfileFloor, Transfers
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.model import CertificateStoreUpdate
 from chainpilot.station.service import EvseSecurity
@@ -40,6 +40,7 @@ async def embedded_agent(
     installer: FirmwareInstaller | None = None,
     diagnostics: DiagnosticsLog | None = None,
     local_list: LocalList | None = None,
+    floor: ProfileFloor | None = None,
 ) -> AsyncIterator[Agent]:
     """An agent at work until the block is left, over as many connections of the station's own as there are meanwhile.
 
@@ -55,6 +56,7 @@ async def embedded_agent(
         installer: puts firmware to work; None: none is taken from the CSMS.
         diagnostics: the station's diagnostics log.
         local_list: contracts that may charge while the CSMS can't be asked.
+        floor: keeps the lowest security profile a second time; None: a file in the configured directory, if any.
 
     Raises:
         StoreConfigError: the store's paths or limits make none.
@@ -76,8 +78,10 @@ async def embedded_agent(
             diagnostics=diagnostics,
             local_list=local_list,
             staging=config.state_dir,
+            floor=floor or floor_in(config.state_dir),
+            opened_anew=kept.opened_anew if isinstance(kept, SqliteMemory) else None,
         )
-        async with at_work(agent, tell, kept.opened_anew if isinstance(kept, SqliteMemory) else None):
+        async with at_work(agent, tell):
             yield agent
     finally:
         if memory is None and isinstance(kept, SqliteMemory):
@@ -85,7 +89,7 @@ async def embedded_agent(
 
 
 @asynccontextmanager
-async def at_work(agent: Agent, tell: StationWatch, opened_anew: str | None) -> AsyncIterator[None]:
+async def at_work(agent: Agent, tell: StationWatch) -> AsyncIterator[None]:
     """Let the agent do what needs no connection, and tell of the store's changes, until the block is left."""
     loop = asyncio.get_running_loop()
 
@@ -93,7 +97,7 @@ async def at_work(agent: Agent, tell: StationWatch, opened_anew: str | None) -> 
         loop.call_soon_threadsafe(tell, StoreUpdated(update))
 
     unsubscribe = agent.security.subscribe(pass_on)
-    await agent.begin(opened_anew=opened_anew)
+    await agent.begin()
     work = asyncio.create_task(agent.run(), name="agent")
     try:
         yield

@@ -1,4 +1,4 @@
-"""certificate_store_update and LeafExpiring: who wants to know, and telling them.
+"""certificate_store_update, LeafExpiring, room on the disk: who wants to know, and telling them.
 
 Publishing comes after the files are final and with no lock held, so a subscriber may call straight back. Carrying
 the event to other processes is an adapter's work.
@@ -7,17 +7,27 @@ the event to other processes is an adapter's work.
 import logging
 import threading
 from collections.abc import Callable
+from enum import Enum
 from typing import Generic, TypeVar
 
 from chainpilot.station.model import CertificateStoreUpdate
 
-__all__ = ["Publication", "Subscriber"]
+__all__ = ["Publication", "Room", "Subscriber"]
 
 T = TypeVar("T")
 
 Subscriber = Callable[[CertificateStoreUpdate], None]
 
 _log = logging.getLogger(__name__)
+
+
+class Room(Enum):
+    """What a write to the store's disk has met."""
+
+    ENOUGH = "enough"
+    """It was made."""
+    NONE = "none"
+    """The disk, or this user's share of it, is full."""
 
 
 class Publication(Generic[T]):

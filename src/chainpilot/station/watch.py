@@ -5,6 +5,7 @@ Frames pass through as the link saw them. Printing them is the watcher's matter.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
@@ -82,6 +83,8 @@ class SignCertificateAnswered:
     common_name: str
     accepted: bool
     why: str | None = None
+    asks_again: datetime | None = None
+    """When the station asks next where it wasn't accepted, UTC; None: no time is set for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ class CertificateReceived:
     """As the message said it; None when it said none."""
     result: InstallCertificateResult
     why: str | None = None
+    asks_again: datetime | None = None
+    """When the station asks next where it refused this one, UTC; None: no time is set for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,17 +193,17 @@ def test_a_password_at_the_bound_is_read_and_a_longer_one_is_not(certs: Path, tm
         assert "xxx" not in run.err
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604])
-def test_a_secret_that_everybody_may_read_is_warned_of(certs: Path, tmp_path: Path, mode: int) -> None:
-    is_open = bool(mode & stat.S_IROTH)
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604, 0o602])
+def test_a_secret_that_everybody_may_read_or_write_is_warned_of(certs: Path, tmp_path: Path, mode: int) -> None:
+    is_open, may = bool(mode & 0o006), "read" if mode & stat.S_IROTH else "write"
     secret = written(tmp_path / "password", "kept-secret", mode)
     run = station(certs, "--private-key-password-file", secret, *ASK)
     assert run.code == 0
-    warning = f"chainpilot: everybody may read {secret}, which holds a secret; chmod o-r {secret}\n"
+    warning = f"chainpilot: everybody may {may} {secret}, which holds a secret; chmod 600 {secret}\n"
     assert run.err == (warning if is_open else "")
     config = written(tmp_path / "store.toml", 'private_key_password = "kept-secret"', mode)
     run = station(certs, "--config", config, *ASK)
-    assert ("everybody may read" in run.err) is is_open
+    assert (f"everybody may {may}" in run.err) is is_open
     assert "kept-secret" not in run.err
     plain = written(tmp_path / "plain.toml", "kept_leaves = 1", mode)
     assert station(certs, "--config", plain, *ASK).err == ""

@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import json
+import os
 import signal
 import stat
 import weakref
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ import pytest
 
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory
+from chainpilot.station.agent.settings.record import DOCUMENT, write_record
+from chainpilot.station.agent.settings.standing import Standing
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.model import CaCertificateType
 from chainpilot.station.watch import Connected, ConnectFailed, Disconnected, StationEvent
 from chainpilot.wire.version import OcppVersion
@@ -130,6 +135,26 @@ def test_a_check_tells_of_a_lost_memory_and_leaves_that_to_the_agent_to_report(
         assert memory.opened_anew is not None
 
 
+def test_a_check_tells_that_there_is_no_way_back_below_a_profile_that_worked(tmp_path: Path) -> None:
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        memory.write({DOCUMENT: write_record(Standing(settings=Settings(), floor=3))})
+    config = configured(tmp_path)
+    done = station(None, "--config", config, "run", "--check")
+    assert done.code == 1
+    assert f"there is no way back; set agent.security_profile = 3 and the URL that serves it in {config}" in done.out
+
+
+def test_a_check_tells_that_a_lost_memory_gives_no_way_below_what_worked(tmp_path: Path, v2g: Pki, back: Pki) -> None:
+    store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
+    SqliteMemory.open(tmp_path / "agent").close()
+    (tmp_path / "agent/agent.db").unlink()
+    FloorFile(tmp_path / "agent").keep(3)
+    done = station(None, "--config", configured(tmp_path), "run", "--check")
+    assert done.code == 1
+    assert "would connect to nothing" in done.out
+    assert "a network of security profile 3" in done.out
+
+
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:
     store_with(tmp_path / "certs", (CaCertificateType.CSMS, back), (CaCertificateType.V2G, v2g))
     done = station(None, "--config", configured(tmp_path), "run", "--check")
@@ -139,20 +164,45 @@ def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("more", "words"),
-    [("stationid = 1", "the nearest is station_id"), ("security_profile = 1", "allow_insecure"), ("a = ", "not TOML")],
+    [
+        ("stationid = 1", "agent.stationid: there is no such setting; the nearest is station_id"),
+        ("security_profile = 1", "agent.security_profile: 1 proves nobody's name; allow_insecure = true"),
+        ("security_profile = '2'", "agent.security_profile: is a whole number, without quotation marks"),
+        ("allow_test_pki = true", "agent.allow_test_pki: is a setting of the store: write it above the line [agent]"),
+        ("settings = { pnc = true }", "agent.settings.pnc: there is no such setting; the nearest is pnc_enabled"),
+        ("settings = { cert_signing_repeat_times = 99 }", "agent.settings.cert_signing_repeat_times: 0 to 20"),
+        ("vendor = hunter2", "line 13, column 10), where vendor is set; a text stands in quotation marks"),
+        ("model = 'a'\nmodel = 'hunter2'", "line 14, column 18), where model is set"),
+    ],
 )
-def test_a_mistake_in_the_file_is_told_and_nothing_runs(tmp_path: Path, more: str, words: str) -> None:
-    done = station(None, "--config", configured(tmp_path, more=more), "run")
+def test_a_mistake_in_the_file_is_told_with_file_name_and_fix_and_nothing_runs(
+    tmp_path: Path, more: str, words: str
+) -> None:
+    config = configured(tmp_path, more=more)
+    done = station(None, "--config", config, "run")
     assert done.code == 2
+    assert done.err.startswith(f"chainpilot: {config}: ")
     assert words in done.err
+    assert "hunter2" not in done.err
+
+
+def test_a_store_s_setting_that_makes_none_is_told_with_the_file_too(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    config.write_text(f'csms_ca_bundle = ""\n{config.read_text()}')
+    done = station(None, "--config", config, "run")
+    assert (done.code, done.err) == (2, f"chainpilot: {config}: csms_ca_bundle: the path is empty\n")
 
 
 @pytest.mark.parametrize(
     ("written", "instead", "words"),
     [
-        (f'csms_url = "{NOWHERE}"', 'csms_url = "ws://localhost:9/ocpp"', "slot 1"),
-        ('country = "DE"', 'country = "Germany"', "country"),
-        (f'secc_id = "{EVSE}"', 'secc_id = "E0002"', "secc_id"),
+        (
+            f'csms_url = "{NOWHERE}"',
+            'csms_url = "ws://localhost:9/ocpp"',
+            "agent.csms_url: the CSMS's URL: security profile 2",
+        ),
+        ('country = "DE"', 'country = "Germany"', "agent.country: a country is two capital letters"),
+        (f'secc_id = "{EVSE}"', 'secc_id = "E0002"', "agent.secc_id: neither an EVSEID"),
     ],
 )
 def test_a_value_that_no_csms_could_set_is_refused_in_the_file_too(
@@ -172,7 +222,7 @@ def test_a_password_file_that_is_missing_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "password").unlink()
     done = station(None, "--config", config, "run")
     assert done.code == 3
-    assert "password" in done.err
+    assert f"{config}: agent.password_file: there is no file {tmp_path / 'password'}; make it" in done.err
 
 
 @asynccontextmanager
@@ -199,6 +249,39 @@ async def test_it_asks_for_what_it_has_none_of_and_ends_at_sigterm_with_0(tmp_pa
         assert PASSWORD not in said
     for path in (tmp_path / "agent").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_while_it_still_begins_ends_it_in_order_too(tmp_path: Path, number: signal.Signals) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "password").unlink()
+    os.mkfifo(tmp_path / "password", 0o600)
+    async with running(config) as process:
+        # it reads its password now, and waits for what is written here
+        with await asyncio.to_thread((tmp_path / "password").open, "w") as password:
+            process.send_signal(number)
+            password.write(f"{PASSWORD}\n")
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        assert process.stderr is not None
+        assert b"Traceback" not in await process.stderr.read()
+    SqliteMemory.open(tmp_path / "agent").close()
+
+
+async def test_a_request_that_the_csms_refuses_is_told_with_the_time_of_the_next_look(
+    tmp_path: Path, v2g: Pki, back: Pki
+) -> None:
+    async with served(tmp_path, v2g, back) as csms:
+        csms.accepts = False
+        config = configured(tmp_path, csms.url(), 'enrols = ["V2G", "CSMS"]')
+        async with running(config) as process:
+            told = [await until(process, "sign_certificate_answered") for _ in range(2)]
+    assert {one["use"]: one["accepted"] for one in told} == {
+        "V2GCertificate": False,
+        "ChargingStationCertificate": False,
+    }
+    ahead = [datetime.fromisoformat(one["asks_again"]) - datetime.fromisoformat(one["at"]) for one in told]
+    assert all(timedelta(minutes=59) < one <= timedelta(hours=1) for one in ahead)
 
 
 async def test_two_agents_never_share_a_state_directory(tmp_path: Path, v2g: Pki, back: Pki) -> None:

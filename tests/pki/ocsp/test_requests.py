@@ -22,6 +22,7 @@ from chainpilot.pki.ocsp import (
     OcspRequestError,
     OcspRequestSummary,
     build_request,
+    build_request_for,
     issuer_id,
     read_request,
 )
@@ -190,3 +191,29 @@ def test_what_asks_nothing_is_malformed(der: bytes) -> None:
     verdict = read_request(der)
     assert isinstance(verdict, Indeterminate), verdict
     assert verdict.why is OcspDefect.MALFORMED
+
+
+@given(st.lists(st.integers(1, 2**159), min_size=1, max_size=20))
+def test_a_request_for_several_certificates_asks_about_each_in_order(serials: list[int]) -> None:
+    subjects = [replace(SUBJECT, serial_number=f"{serial:x}") for serial in serials]
+    summary = read(build_request_for(subjects, ISSUER))
+    assert [one.serial_number for one in summary.asked] == [f"{serial:x}" for serial in serials]
+    assert {one.algorithm for one in summary.asked} == {"sha256"}
+
+
+def test_openssl_reads_a_request_for_several_certificates(tmp_path: Path) -> None:
+    subjects = [SUBJECT, replace(SUBJECT, serial_number="ff")]
+    (tmp_path / "request.der").write_bytes(build_request_for(subjects, ISSUER, algorithm=CertIdDigest.SHA1))
+    printed = openssl("-reqin", "request.der", "-req_text", folder=tmp_path)
+    found = re.findall(r"Serial Number: (\w+)", printed)
+    assert [int(one, 16) for one in found] == [LEAF.serial_number, 0xFF]
+
+
+def test_a_request_for_one_certificate_is_the_same_by_either_way() -> None:
+    assert build_request_for([SUBJECT], ISSUER) == build_request(SUBJECT, ISSUER)
+
+
+@pytest.mark.parametrize("count", [0, 100])
+def test_none_and_too_many_certificates_make_no_request(count: int) -> None:
+    with pytest.raises(OcspRequestError):
+        build_request_for([SUBJECT] * count, ISSUER)

@@ -482,7 +482,7 @@ PREFACE = """
 import sys
 from pathlib import Path
 from chainpilot.station.adapters.memory import SqliteMemory
-from chainpilot.station.agent.ports import MemoryFault
+from chainpilot.station.agent.ports import MemoryFault, MemoryFull
 place = Path(sys.argv[1])
 def attempt(work, *arguments):
     try:
@@ -504,6 +504,10 @@ for number in range(100):
 print(fault)
 print(memory.read("a") == written)
 print(attempt(memory.write, {"b": bytes(200_000)}))
+try:
+    memory.write({"b": bytes(200_000)})
+except MemoryFull:
+    print("a fault of its own")
 (place / "ballast").unlink()
 print(attempt(memory.write, {"b": b"new"}))
 memory.close()
@@ -518,6 +522,7 @@ def test_a_disk_that_is_full_is_a_fault_in_words_until_there_is_room(place: Path
         "the agent's memory: the disk is full (SQLITE_FULL)",
         "True",
         "the agent's memory: the disk is full (SQLITE_FULL)",
+        "a fault of its own",
         "None",
         "None True b'new'",
     ]

@@ -5,12 +5,15 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
 from typing import Any
 
 import pytest
 from cryptography import x509
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -18,7 +21,9 @@ from certs import FROM, UNTIL, Pki, csms_pki, key_pem, v2g_pki
 from chainpilot.errors import ChainpilotError
 from chainpilot.link.ocpp import SocketClosed
 from chainpilot.station import EvseSecurity
+from chainpilot.station.adapters import ocpp_client
 from chainpilot.station.adapters.ocpp_client import (
+    CsmsSocket,
     DialRefused,
     DialUndecided,
     ProfileNotReady,
@@ -26,8 +31,10 @@ from chainpilot.station.adapters.ocpp_client import (
     dial,
     tls_context,
 )
+from chainpilot.station.agent.itinerary import Mean
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.wire.ocppj.frames import MAX_FRAME
+from chainpilot.wire.version import OcppVersion
 from forge import forge
 from stores import enrol, open_store, store_with
 
@@ -114,7 +121,7 @@ async def test_an_expired_server_certificate_is_not_trusted(tmp_path: Path, back
     ("status", "expected"),
     [
         (301, "DialRefused: answers 301"),
-        (401, "DialRefused: id or password (401)"),
+        (401, "DialRefused: refuses the station CS-001 or its password (401)"),
         (404, "DialRefused: doesn't know the station CS-001 (404)"),
         (429, "DialUndecided: busy or broken (429)"),
         (503, "DialUndecided: busy or broken (503)"),
@@ -133,12 +140,13 @@ async def test_an_answer_instead_of_a_socket_is_told_in_words_and_no_redirect_is
 
     async with server(tmp_path, *back.server("localhost"), admit=admit) as url:
         with pytest.raises(ChainpilotError) as raised:
-            await dial(target(url), store)
+            await dial(target(f"{url}?token=hunter2"), store)
     kind, words = expected.split(": ")
     assert type(raised.value).__name__ == kind
     assert words in str(raised.value)
+    assert f"the CSMS at {url} " in str(raised.value)
     assert "hunter2" not in str(raised.value)
-    assert asked == ["/ocpp/CS-001"]
+    assert asked == ["/ocpp/CS-001?token=hunter2"]
 
 
 async def test_a_server_that_speaks_another_protocol_is_refused(tmp_path: Path, back: Pki, store: EvseSecurity) -> None:
@@ -247,6 +255,38 @@ def test_mutual_tls_needs_a_client_certificate_and_opens_an_encrypted_key(tmp_pa
     next((tmp_path / "client/csms").glob("*.key")).write_bytes(b"")
     with pytest.raises(ProfileNotReady):
         tls_context(store, target("wss://localhost/a", 3))
+
+
+def test_a_client_certificate_that_openssl_does_not_take_is_blamed_so_that_the_one_before_is_tried(
+    tmp_path: Path, back: Pki
+) -> None:
+    store = store_with(tmp_path, (CaCertificateType.CSMS, back))
+    enrol(store, back, LeafCertificateType.CSMS, "CS-001")
+    (leaf,) = store.usable_leaves(LeafCertificateType.CSMS)
+    Path(leaf.key).write_bytes(b"")
+    with pytest.raises(ProfileNotReady, match="the client certificate can't be used") as raised:
+        tls_context(store, replace(target("wss://localhost/a", 3), client=leaf))
+    assert raised.value.blame is Mean.CLIENT
+
+
+async def test_the_system_looks_whether_an_idle_csms_is_still_there(
+    tmp_path: Path, back: Pki, store: EvseSecurity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[ClientConnection] = []
+
+    class Noted(CsmsSocket):
+        def __init__(self, connection: ClientConnection, version: OcppVersion) -> None:
+            super().__init__(connection, version)
+            opened.append(connection)
+
+    monkeypatch.setattr(ocpp_client, "CsmsSocket", Noted)
+    async with server(tmp_path, *back.server("localhost")) as url:
+        socket = await dial(replace(target(url), ping_seconds=0), store)
+        tcp = opened[0].transport.get_extra_info("socket")
+        assert tcp.getsockopt(SOL_SOCKET, SO_KEEPALIVE) == 1
+        probes = [tcp.getsockopt(IPPROTO_TCP, option) for option in (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT)]
+        assert probes == [300, 30, 4]
+        await socket.close(1000, "")
 
 
 def test_every_context_holds_the_anchors_of_its_moment(tmp_path: Path, back: Pki) -> None:

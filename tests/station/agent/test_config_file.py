@@ -110,14 +110,23 @@ def test_every_setting_can_be_made_in_the_file() -> None:
     ("changes", "words"),
     [
         ({"stationid": "x"}, "the nearest is station_id"),
-        ({"station_id": 7}, "agent.station_id: expected `str`"),
+        ({"station_id": 7}, "agent.station_id: is a text, in quotation marks"),
         ({"station_id": "a/b"}, "station_id"),
-        ({"csms_url": "https://csms.example"}, "csms_url: not a ws:// or wss:// URL"),
+        ({"enrols": "V2G"}, "agent.enrols: is a list of texts"),
+        ({"enrols": [7]}, "agent.enrols[0]: is a text"),
+        ({"allow_insecure": "no"}, "agent.allow_insecure: is true or false"),
+        ({"profile_urls": "wss://x"}, "agent.profile_urls: is a table"),
+        ({"organisation": " "}, "agent.organisation: is empty"),
+        ({"allow_test_pki": True}, "agent.allow_test_pki: is a setting of the store: write it above the line [agent]"),
+        ({"settings": {"certs_dir": "x"}}, "agent.settings.certs_dir: is a setting of the store"),
+        ({"csms_url": "ws://csms.example"}, "agent.csms_url: the CSMS's URL: security profile 2 goes with wss://"),
+        ({"profile_urls": {"3": "ws://x"}}, "agent.profile_urls.3: the CSMS's URL"),
+        ({"csms_url": "https://csms.example"}, "agent.csms_url: not a ws:// or wss:// URL"),
         ({"csms_url": "wss://me:hunter2@csms.example"}, "without a login"),
         ({"csms_url": "wss://[csms"}, "csms_url"),
         ({"security_profile": 4}, "security_profile: 4 is not"),
         ({"security_profile": 1}, "allow_insecure = true"),
-        ({"security_profile": "2"}, "agent.security_profile: expected `int`"),
+        ({"security_profile": "2"}, "agent.security_profile: is a whole number"),
         ({"profile_urls": {"4": "wss://x"}}, "agent.profile_urls.4"),
         ({"profile_urls": {"3": "http://x"}}, "profile_urls.3"),
         ({"versions": []}, "versions: at least one"),
@@ -142,7 +151,7 @@ def test_a_mistake_is_told_by_its_name_and_never_with_a_secret(changes: dict[str
 @pytest.mark.parametrize("name", LEAST)
 def test_what_is_needed_is_missed_by_name(name: str) -> None:
     given_values = {key: value for key, value in LEAST.items() if key != name}
-    with pytest.raises(StationConfigError, match=f"agent.{name}: is needed"):
+    with pytest.raises(StationConfigError, match=f'agent.{name}: is needed, as in {name} = "'):
         read_agent_table(StoreFile(agent=given_values))
 
 

@@ -17,7 +17,8 @@ from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station import EvseSecurity
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL
+from chainpilot.station.agent.events.types import SecurityEventType
+from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL, MAX_SILENT
 from chainpilot.station.agent.rerouting import SETTLE_SECONDS
 from chainpilot.station.agent.setup import StationConfig
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
@@ -40,12 +41,19 @@ class Conversation:
         self.events: asyncio.Queue[StationEvent] = asyncio.Queue()
         self.host = NotedHost()
         self.agent: Agent
+        self.memory: PlainMemory
 
     async def asked(self, action: str) -> str:
         """The station's next call, which must be of that action; its id."""
         _, message_id, what, _ = json.loads(await asyncio.wait_for(self.far.recv(), 5))
         assert what == action
         return str(message_id)
+
+    async def called(self, action: str) -> str:
+        """The station's next call of that action, whatever it says before; its id."""
+        while (frame := json.loads(await asyncio.wait_for(self.far.recv(), 5)))[0] != 2 or frame[2] != action:
+            pass
+        return str(frame[1])
 
     async def answer(self, message_id: str, payload: object) -> None:
         await self.far.send(json.dumps([3, message_id, payload]))
@@ -83,7 +91,7 @@ def v2g() -> Pki:
 async def conversing(
     directory: Path, v2g: Pki, *, on_accepted: Callable[[], Awaitable[Any]] | None = None
 ) -> AsyncIterator[Conversation]:
-    clock = SetClock()
+    clock, memory = SetClock(), PlainMemory()
     near, far = socket_pair()
     store = store_with(directory, (CaCertificateType.V2G, v2g), clock=clock)
     talk = Conversation(far, clock, store)
@@ -99,14 +107,20 @@ async def conversing(
     talk.agent = Agent(
         config,
         security=store,
-        memory=PlainMemory(),
+        memory=memory,
         host=talk.host,
         transfers=NoTransfers(),
         clock=clock,
         watch=talk.events.put_nowait,
     )
+    talk.memory = memory
     await talk.agent.flows.timekeeper.begin()
-    link = OcppLink(near, lambda action, payload: conversation.answer(action, payload), clock=clock)  # noqa: PLW0108 - it is made below
+    link = OcppLink(
+        near,
+        lambda action, payload: conversation.answer(action, payload),  # noqa: PLW0108 - it is made below
+        clock=clock,
+        watch=talk.agent.hear_frame,
+    )
     conversation = talk.agent.converse(link, on_accepted=on_accepted)
     task = asyncio.gather(link.run(), conversation.run())
     try:
@@ -147,7 +161,7 @@ async def test_no_boot_answer_but_accepted_puts_the_station_to_work(
 
 @pytest.mark.parametrize(
     ("told", "kept"),
-    [(1, 1), (MAX_INTERVAL, MAX_INTERVAL), (MAX_INTERVAL + 1, DEFAULT_INTERVAL), (0, DEFAULT_INTERVAL)],
+    [(1, 1), (MAX_INTERVAL, MAX_INTERVAL), (MAX_INTERVAL + 1, MAX_INTERVAL), (0, DEFAULT_INTERVAL)],
 )
 async def test_the_heartbeat_interval_is_bounded(tmp_path: Path, v2g: Pki, told: int, kept: int) -> None:
     async with conversing(tmp_path, v2g) as talk:
@@ -155,6 +169,125 @@ async def test_the_heartbeat_interval_is_bounded(tmp_path: Path, v2g: Pki, told:
         for _ in range(2):
             await pass_by(talk.clock, kept)
             await talk.answer(await talk.asked("Heartbeat"), {"currentTime": "2026-06-01T00:00:00Z"})
+
+
+async def eventually(holds: Callable[[], Any]) -> None:
+    """Return once that holds, which others bring about."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - nobody says when
+            await asyncio.sleep(0)
+
+
+SILENCE = DEFAULT_LIMITS.answer_timeout
+
+
+async def unanswered(talk: Conversation, action: str, times: int, *, every: float) -> None:
+    """So many messages of that action go without an answer, the next one that long after each."""
+    for number in range(times):
+        if number or action == "Heartbeat":
+            await pass_by(talk.clock, every)
+        await talk.called(action)
+        await pass_by(talk.clock, SILENCE)
+
+
+async def test_three_heartbeats_without_an_answer_end_the_connection(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot(60)
+        await unanswered(talk, "Heartbeat", MAX_SILENT - 1, every=60)
+        assert not talk.host.asked
+        await unanswered(talk, "Heartbeat", 1, every=60)
+        await talk.host.until_asked(1)
+        assert talk.host.asked == [
+            "reconnect: the CSMS left 3 Heartbeat messages in a row unanswered, and said nothing else"
+        ]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        '[3,"nobody asked",{}]',
+        '[2,"c1","ClearCache",{}]',
+        '[4,"HEARTBEAT","InternalError","",{}]',
+        '[3,"HEARTBEAT",null]',
+        "no frame at all",
+    ],
+)
+async def test_whatever_comes_between_is_a_sign_of_life(tmp_path: Path, v2g: Pki, sign: str) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot(60)
+        await talk.far.send("no frame")  # so that a further one is not told of
+        await talk.answer(await talk.called("SecurityEventNotification"), {})
+        await eventually(lambda: not talk.memory.queued_events(1))
+        await unanswered(talk, "Heartbeat", MAX_SILENT - 1, every=60)
+        await pass_by(talk.clock, 60)
+        heartbeat = await talk.asked("Heartbeat")
+        await talk.far.send(sign.replace("HEARTBEAT", heartbeat))
+        await eventually(lambda: not talk.far.other.waiting())
+        if "HEARTBEAT" not in sign:
+            await pass_by(talk.clock, SILENCE)
+        await unanswered(talk, "Heartbeat", MAX_SILENT - 1, every=60)
+        assert not talk.host.asked
+
+
+async def test_three_boots_without_an_answer_end_the_connection(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await unanswered(talk, "BootNotification", MAX_SILENT, every=DEFAULT_INTERVAL)
+        await talk.host.until_asked(1)
+        assert talk.host.asked == [
+            "reconnect: the CSMS left 3 BootNotification messages in a row unanswered, and said nothing else"
+        ]
+
+
+@pytest.mark.parametrize(("value", "status"), [(MAX_INTERVAL, "Accepted"), (MAX_INTERVAL + 1, "Rejected")])
+async def test_a_heartbeat_interval_beyond_a_day_is_refused(tmp_path: Path, v2g: Pki, value: int, status: str) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot()
+        change = {"key": "HeartbeatInterval", "value": str(value)}
+        await talk.far.send(json.dumps([2, "m1", "ChangeConfiguration", change]))
+        assert await talk.heard() == [3, "m1", {"status": status}]
+
+
+async def test_a_reset_delivered_twice_starts_the_station_once(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot()
+        done, asked = asyncio.Event(), []
+
+        async def reset(*, at_once: bool) -> None:
+            asked.append(at_once)
+            await done.wait()
+
+        talk.host.reset = reset  # type: ignore[method-assign] # - the host is a test's own
+        for number in range(3):
+            await talk.far.send(json.dumps([2, f"m{number}", "Reset", {"type": "Soft" if number == 1 else "Hard"}]))
+        for number in range(3):
+            assert await talk.heard() == [3, f"m{number}", {"status": "Accepted"}]
+        await eventually(lambda: asked)
+        noted = len(talk.memory.log)
+        await talk.far.send(json.dumps([2, "later", "Reset", {"type": "Hard"}]))
+        assert await talk.heard() == [3, "later", {"status": "Accepted"}]
+        assert (asked, len(talk.memory.log)) == ([True], noted)
+        done.set()
+
+
+async def test_of_a_flood_of_bad_frames_one_event_tells_at_once_and_one_an_hour_later(tmp_path: Path, v2g: Pki) -> None:
+    async with conversing(tmp_path, v2g) as talk:
+        await talk.boot()
+        flood = ["no frame", '[2,"m",4]', '[3,"m"]', '[4,"m","E"]', '[2,"m","A",[]]'] * 20
+
+        def told() -> list[str | None]:
+            return [one.tech_info for one in talk.memory.log if one.type is SecurityEventType.INVALID_MESSAGES]
+
+        for words in ("malformed, FormationViolation", f"malformed, FormationViolation; {len(flood) - 1} more since"):
+            for text in flood:
+                await talk.far.send(text)
+            await talk.far.send('[2,"end","ClearCache",{}]')
+            while (await talk.heard())[1] != "end":
+                pass
+            await eventually(lambda: told() and words in (told()[-1] or ""))  # noqa: B023 - it is awaited here
+            for waiting in talk.memory.queued_events(99):
+                talk.memory.settle_event(waiting.number)
+            talk.clock.advance(3600)
+        assert len(told()) == 2
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from chainpilot.link.faults import LinkClosed
 from chainpilot.station.adapters.memory import Limits, SqliteMemory
 from chainpilot.station.agent.events.queue import MAX_HELD
 from chainpilot.station.agent.events.reporting import Reporter
-from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import OtherEventType, SecurityEvent, SecurityEventType
 from chainpilot.station.agent.logs.text import security_lines
 from chainpilot.station.agent.ports import Memory, MemoryFault, Report
 from chainpilot.wire.ocppj.frames import ErrorCode
@@ -464,9 +464,10 @@ async def test_a_hundred_events_are_held_and_what_is_lost_beyond_them_is_logged(
     await scene.reporter(STARTUP, "first")
     for number in range(count - 1):
         await scene.reporter(INVALID, str(number))
-    assert caplog.text.count("is lost") == lost
+    assert caplog.text.count("held are too many") == lost.bit_length()
     scene.plain.broken = False
     await scene.reporter(STARTUP, "last")
+    assert (f"{lost} security events were lost" in caplog.text) is (lost > 0)
     assert scene.told() == ["first", *(str(number) for number in range(lost, count - 1)), "last"]
 
 
@@ -478,6 +479,57 @@ async def test_of_too_many_critical_ones_the_oldest_is_lost() -> None:
     scene.plain.broken = False
     await scene.reporter(STARTUP, "last")
     assert scene.told() == [*(str(number) for number in range(1, MAX_HELD + 1)), "last"]
+
+
+async def test_what_waits_for_a_memory_that_does_not_come_back_is_bounded_and_the_one_at_work_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    memory = SlowMemory()
+    scene = Scene(memory)
+    reporting = [asyncio.create_task(_report(scene.reporter(INVALID, "at work")))]
+    await asyncio.to_thread(memory.begun.wait, 10)
+    texts = [str(number) for number in range(MAX_HELD + 4)]
+    reporting.extend([asyncio.create_task(_report(scene.reporter(INVALID, text))) for text in texts])
+    await asyncio.sleep(0)
+    assert "lost so far: 4, InvalidMessages" in caplog.text
+    memory.go_on.set()
+    await asyncio.gather(*reporting)
+    assert scene.told() == ["at work", *texts[5:]]
+    assert "5 security events were lost" in caplog.text
+
+
+async def test_of_what_is_only_logged_once_logs_the_first_until_the_connection_ends() -> None:
+    scene = Scene()
+    line = ScriptedLine()
+    line.always_answers(NOTIFICATION, Refusal(ErrorCode.NOT_SUPPORTED))
+    await scene.reporter(STARTUP, "a")
+    async with scene.connected(line):
+        await scene.until(lambda: scene.waiting() == [])
+        for text in "bcd":
+            await scene.reporter(INVALID, text, once=True)
+        await scene.reporter(RESET, "e", once=True)
+        await scene.reporter(INVALID, "f")
+        assert scene.told() == ["a", "b", "e", "f"]
+    async with scene.connected(line):
+        await scene.reporter(INVALID, "g", once=True)
+        await scene.until(lambda: scene.waiting() == [])
+        await scene.reporter(INVALID, "h", once=True)
+    assert scene.told() == ["a", "b", "e", "f", "g", "h"]
+
+
+async def test_once_of_what_is_only_logged_holds_while_nothing_can_be_written_down() -> None:
+    scene = Scene()
+    line = ScriptedLine()
+    line.always_answers(NOTIFICATION, Refusal(ErrorCode.NOT_SUPPORTED))
+    await scene.reporter(STARTUP, "a")
+    async with scene.connected(line):
+        await scene.until(lambda: scene.waiting() == [])
+        scene.plain.full = True
+        for text in "bcd":
+            await scene.reporter(INVALID, text, once=True)
+        scene.plain.full = False
+        await scene.reporter(RESET, "e")
+    assert scene.told() == ["a", "b", "e"]
 
 
 async def test_once_counts_what_is_held() -> None:
@@ -535,6 +587,25 @@ async def test_a_queue_that_ran_over_tells_the_csms_of_those_that_are_left() -> 
             assert await heard(line, 2) == ["b", "c"]
             await scene.until(lambda: scene.waiting() == [])
             assert line.is_silent
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_event_that_only_a_newer_program_knows_is_told_all_the_same_and_holds_up_nothing(
+    tmp_path: Path, version: OcppVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        for word in ("CoverOpened", "x" * 51, "two\nlines"):
+            memory.add_event(SecurityEvent(OtherEventType(word), datetime(2026, 6, 1, tzinfo=UTC), "from above"))
+    with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
+        scene = Scene(memory)
+        await scene.reporter(STARTUP, "known")
+        async with scene.connected(ScriptedLine(version)) as line:
+            said = [(await line.heard(NOTIFICATION)).payload for _ in range(2)]
+            assert [one["type"] for one in said] == ["CoverOpened", STARTUP.value]
+            await scene.until(lambda: scene.waiting() == [])
+        assert caplog.text.count("is only logged: no message takes the type") == 2
+        assert scene.told() == ["from above"] * 3 + ["known"]
+        assert all(len(line.splitlines()) == 1 for line in await logged(scene.reporter))
 
 
 # the log

@@ -26,6 +26,7 @@ from chainpilot.link.faults import CallRefused, CallTimedOut, LinkClosed
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
 from chainpilot.station.agent.ocsp_upkeep import (
+    BUSY,
     FIRST_RETRY,
     LAST_RETRY,
     LOOK_EVERY,
@@ -39,6 +40,7 @@ from chainpilot.station.agent.timekeeping.keeper import Timekeeper
 from chainpilot.station.agent.timekeeping.watch import Jumped
 from chainpilot.station.model import CaCertificateType, OcspKept
 from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.messages import GetCertificateStatusResponse
 from chainpilot.wire.pnc.words import GetCertificateStatusStatus
 from forge import NOON
@@ -260,6 +262,55 @@ async def test_an_answer_the_store_refuses_is_not_kept(desk: Desk, caplog: pytes
             await desk.settled()
         assert sorted(desk.kept()) == sorted(desk.sub_cas)
         assert caplog.text.count("no fresh OCSP answer") == number + 1
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """The lines about what has no fresh answer, with their levels."""
+    lines = [(one.levelno, one.getMessage()) for one in caplog.records]
+    return [(level, line) for level, line in lines if line.startswith("no fresh OCSP answer")]
+
+
+async def test_a_csms_that_serves_no_ocsp_is_told_of_once_and_then_at_info_once_a_connection(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "chainpilot")
+    desk.csms.otherwise = failed
+    async with desk.connection():
+        await desk.settled()
+        await desk.clock.pass_by(FIRST_RETRY.total_seconds())
+    assert len(desk.csms.asked) == 6
+    async with desk.connection():
+        await desk.settled()
+        await desk.clock.pass_by(2 * FIRST_RETRY.total_seconds())
+    assert len(desk.csms.asked) == 9
+    (first, line), (second, same) = told(caplog)
+    assert (first, second) == (logging.WARNING, logging.INFO)
+    assert line == same
+    assert line.startswith("no fresh OCSP answer about 3 certificates (serial numbers ")
+    assert line.endswith(": 'the CSMS answers Failed, the responder is down'")
+    assert all(serial in line for serial in desk.all)
+
+
+async def test_another_reason_is_told_as_a_warning_again_and_so_is_the_old_one_after_an_answer(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = desk.csms.otherwise
+    desk.csms.otherwise = failed
+    async with desk.connection():
+        await desk.settled()
+        desk.csms.script[desk.leaves[0]] = lambda _: CallTimedOut(ACTION, sent=True)
+        await desk.clock.pass_by(FIRST_RETRY.total_seconds())
+        desk.csms.script.clear()
+        desk.csms.otherwise = right
+        await desk.clock.pass_by(2 * FIRST_RETRY.total_seconds())
+        assert len(desk.kept()) == 3
+        desk.csms.otherwise = failed
+        await desk.pass_by(WEEK)
+    levels = [level for level, _ in told(caplog)]
+    assert levels == [logging.WARNING] * 3
+    _, mixed, _ = (line for _, line in told(caplog))
+    assert f"the certificate with serial number {desk.leaves[0]}: 'GetCertificateStatus was not answered" in mixed
+    assert "about 2 certificates (serial numbers " in mixed
 
 
 async def test_a_refusal_is_tried_again_ever_later_up_to_a_day(desk: Desk) -> None:
@@ -564,3 +615,16 @@ def test_the_margin_is_a_fifth_and_an_hour_at_least(validity: timedelta, left: t
 @given(st.integers(1, 10_000))
 def test_waits_grow_to_a_day_and_never_past_it(failures: int) -> None:
     assert FIRST_RETRY <= retry_after(failures) <= retry_after(failures + 1) <= LAST_RETRY
+
+
+async def test_a_connection_with_too_many_calls_is_waited_for_and_no_certificate_pays_for_it(desk: Desk) -> None:
+    usual = desk.csms.otherwise
+    desk.csms.otherwise = lambda _: QueueFullError(ACTION, 16)
+    async with desk.connection():
+        await desk.settled()
+        for round_ in range(1, 4):
+            assert len(desk.csms.asked) == round_, "the others would find no room either"
+            await desk.clock.pass_by(BUSY.total_seconds())
+        desk.csms.otherwise = usual
+        await desk.clock.pass_by(BUSY.total_seconds())
+        assert sorted(desk.kept()) == desk.all

@@ -2,7 +2,14 @@
 
 import pytest
 
-from chainpilot.station.agent.events.types import SecurityEventType, is_critical, word_of
+from chainpilot.station.agent.events.types import (
+    OtherEventType,
+    SecurityEventType,
+    is_critical,
+    is_sendable,
+    read_event_type,
+    word_of,
+)
 from chainpilot.wire.version import OcppVersion
 
 __all__: list[str] = []
@@ -66,6 +73,25 @@ def test_only_1_6_has_words_of_its_own() -> None:
 @pytest.mark.parametrize("version", OcppVersion)
 def test_every_word_fits_into_the_message(version: OcppVersion) -> None:
     assert all(len(word_of(kind, version)) <= 50 for kind in SecurityEventType)
+
+
+@pytest.mark.parametrize("kind", SecurityEventType)
+def test_each_type_is_read_from_its_word_and_can_be_sent(kind: SecurityEventType) -> None:
+    assert read_event_type(kind.value) is kind
+    assert is_sendable(kind)
+
+
+@pytest.mark.parametrize("version", OcppVersion)
+def test_a_word_that_is_in_no_list_is_told_as_it_stands(version: OcppVersion) -> None:
+    assert word_of(read_event_type("CoverOpened"), version) == "CoverOpened"
+    assert not is_critical(read_event_type("CoverOpened"))
+
+
+@pytest.mark.parametrize(
+    ("word", "sendable"), [("x" * 49, True), ("x" * 50, True), ("x" * 51, False), ("", False), ("a\nb", False)]
+)
+def test_a_word_is_sent_only_as_long_as_the_message_takes_it(word: str, sendable: bool) -> None:
+    assert is_sendable(OtherEventType(word)) is sendable
 
 
 def _since_2() -> tuple[OcppVersion, ...]:

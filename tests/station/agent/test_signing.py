@@ -20,8 +20,10 @@ from chainpilot.station.agent.enrolment.signing import LOOK_SECONDS, CsrNotMade,
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.speech import Dialects, Speech
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
+from chainpilot.station.store import PendingCsr
 from chainpilot.station.watch import CsrMade, SignCertificateAnswered, StationEvent
 from chainpilot.wire.ocppj.frames import ErrorCode
+from chainpilot.wire.ocppj.rpc import QueueFullError
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
@@ -475,3 +477,79 @@ async def test_a_request_that_another_process_made_is_found_and_sent(bench: Benc
         )
         bench.clock.advance(LOOK_SECONDS)
         await line.heard("SignCertificate")
+
+
+async def test_it_knows_when_it_asks_again_for_a_certificate_that_did_not_come(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", ACCEPTED)
+    await bench.signing.enrol(LeafUse.V2G)
+    async with bench.over(line):
+        await bench.until_answered(1)
+        bench.clock.advance(10)
+        later = bench.clock.now() + timedelta(seconds=W - 10)
+        assert await bench.signing.asks_again_at(LeafUse.V2G) == later
+        assert await bench.signing.asks_again_at(None) == later
+        assert await bench.signing.asks_again_at(LeafUse.CSMS) is None
+
+
+async def test_a_refused_request_is_told_with_the_next_look_for_what_is_missing_where_there_is_one(
+    bench: Bench,
+) -> None:
+    line = ScriptedLine()
+    line.always_answers("SignCertificate", REJECTED)
+    bench.signing.note_next_look([LeafUse.V2G], bench.clock.monotonic() + 3600)
+    await bench.signing.enrol(LeafUse.V2G)
+    await bench.signing.enrol(LeafUse.CSMS)
+    async with bench.over(line):
+        await bench.until_answered(2)
+    told = {one.use: one.asks_again for one in bench.answered()}
+    assert told == {LeafUse.V2G: bench.clock.now() + timedelta(hours=1), LeafUse.CSMS: None}
+
+
+def too_many(said: Said) -> Mapping[str, object]:
+    raise QueueFullError(said.action, 16)
+
+
+async def test_a_request_for_which_there_is_no_room_among_the_calls_counts_as_not_sent(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.will_answer("SignCertificate", too_many, too_many)
+    line.always_answers("SignCertificate", ACCEPTED)
+    made = await bench.signing.prepare(LeafUse.CSMS)
+    async with bench.over(line):
+        for _ in range(2):
+            await line.heard("SignCertificate")
+            await bench.clock.until_somebody_sleeps(until=LOOK_SECONDS)
+            assert line.is_silent, "it is not tried in a loop"
+            assert not _is_with_csms(bench, made)
+            bench.clock.advance(LOOK_SECONDS)
+        await line.heard("SignCertificate")
+        await bench.until_answered(3)
+        assert _is_with_csms(bench, made)
+        assert [one.accepted for one in bench.answered()] == [False, False, True]
+        await bench.passes(W)
+        await line.heard("SignCertificate")
+        await bench.passes(2 * W)
+        await line.heard("SignCertificate")
+        await bench.until_answered(5)
+        bench.clock.advance(100 * W)
+        assert line.is_silent, "W, then 2W: the first one sent is the first one counted"
+
+
+async def test_a_request_that_was_sent_before_stays_one_that_the_csms_has(bench: Bench) -> None:
+    line = ScriptedLine()
+    line.will_answer("SignCertificate", ACCEPTED, too_many, ACCEPTED)
+    made = await bench.signing.prepare(LeafUse.CSMS)
+    async with bench.over(line):
+        await line.heard("SignCertificate")
+        await bench.until_answered(1)
+        await bench.passes(W)
+        await line.heard("SignCertificate")
+        await bench.until_answered(2)
+        assert _is_with_csms(bench, made)
+        await bench.passes(LOOK_SECONDS)
+        await line.heard("SignCertificate")
+
+
+def _is_with_csms(bench: Bench, made: PendingCsr) -> bool:
+    [one] = [one for one in bench.store.open_requests() if one.word == made.word]
+    return one.with_csms

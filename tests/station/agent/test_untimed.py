@@ -7,6 +7,7 @@ import pytest
 
 from agents_configuration import NotedReport
 from certs import Pki, v2g_pki
+from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.certificates import CertificateDesk
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.settings.values import Settings
@@ -30,7 +31,13 @@ async def test_roots_and_leaves_are_refused_with_the_reason_and_taken_once_the_c
 ) -> None:
     why: list[str | None] = ["it shows 1970"]
     store, report = store_with(tmp_path, (CaCertificateType.V2G, v2g)), NotedReport()
-    desk = CertificateDesk(store, Settings, RootsInUse(store), report, lambda _: None, why_untimed=lambda: why[0])
+
+    async def never(_: LeafUse | None) -> None:
+        return None
+
+    desk = CertificateDesk(
+        store, Settings, RootsInUse(store), report, lambda _: None, why_untimed=lambda: why[0], asks_again_at=never
+    )
     other = InstallCertificateRequest(CertificateUse.MO_ROOT_CERTIFICATE, v2g_pki().root.certificate.to_pem())
     made = store.generate_certificate_signing_request(LeafCertificateType.V2G, "DE", "Chargers Ltd", "DE*CHP*E1")
     leaf = CertificateSignedRequest(v2g.enrol(made.csr or ""))

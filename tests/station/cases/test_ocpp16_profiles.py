@@ -8,6 +8,7 @@ from ocpp.v16.enums import ResetType
 
 from case16 import Place, at_work, back, place
 from certs import csms_pki
+from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.watch import ConnectFailed, Disconnected
 from csms16 import PASSWORD, STATION, Csms16, Door, Served16
 
@@ -120,7 +121,8 @@ async def test_a05_fr_04_without_a_client_certificate_profile_3_is_rejected(tmp_
 async def refused_there(here: Place, lower: Door, higher: Door, event: str | None = None) -> None:
     """The charge point is raised, fails over the new profile, and is back on the one that worked."""
     csms = here.csms
-    async with here.charge_point(lower, profile_urls={2: higher.url}) as running:
+    once = Settings(network_profile_connection_attempts=1)  # further tries come minutes later: see test_connection
+    async with here.charge_point(lower, profile_urls={2: higher.url}, settings=once) as running:
         served = await csms.boots(1)
         assert await served.change("SecurityProfile", "2") == "Accepted"
         await running.until(ConnectFailed, profile=2)

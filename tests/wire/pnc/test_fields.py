@@ -84,6 +84,13 @@ def test_the_parts_of_a_chain_are_bounded_together() -> None:
         ChainText(5).read(["xx", "xxx"], "")
 
 
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_chain_without_anything_in_it_is_read_where_its_reader_judges_it(value: object) -> None:
+    assert not ChainText(5, may_be_empty=True).read(value, "").strip()
+    with pytest.raises(FieldFault):
+        ChainText(5).read(value, "")
+
+
 def test_an_unknown_word_is_a_fault_unless_something_stands_in() -> None:
     with pytest.raises(FieldFault, match="status: no word of GenericStatus"):
         Choice(GenericStatus).read("hunter2", "status")

@@ -93,6 +93,9 @@ v2g = ["../pki/v2g_root.pem"]
 mo = ["../pki/mo_root.pem"]
 csms = ["../pki/csms_root.pem"]
 allow_test_pki = true     # never in production: anybody may hold a test PKI's keys
+
+[ocsp]
+allow_networks = ["127.0.0.0/8"]      # where the test PKI's responder stands
 """
 
 

@@ -221,11 +221,17 @@ def _connected(facts: _Facts) -> _Told:
     return "connected", CPMS, f"connected, security profile {facts.get('profile', '?')}", "", True
 
 
+def _status(facts: _Facts) -> _Told:
+    return "status", CPMS, f"passed the OCSP responder's answer on: {facts.get('answer', '?')}", "RFC 6960", True
+
+
 _GUEST_STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {
     Step.STATION_CONNECTED: _connected,
     Step.CHARGING_REFUSED: _failure("charging"),
+    Step.STATUS_ANSWERED: _status,
+    Step.STATUS_REFUSED: _failure("status"),
 }
-"""Told of other stations only: the demo's own tells its connection itself, and charges nobody."""
+"""Told of other stations only: the demo's own tells its connection itself, charges nobody and asks for no answer."""
 
 _STEPS: Final[dict[Step, Callable[[_Facts], _Told]]] = {
     Step.REQUEST_ACCEPTED: _record("accepted", CPMS, "checked the CSR; wrote enrolment and job in one transaction"),

@@ -14,7 +14,7 @@ def run(
     context: typer.Context,
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Read the configuration, say what it means, and connect nowhere.")
+        bool, typer.Option("--check", help="Say what the configuration means and what is missing, and connect nowhere.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
@@ -32,4 +32,10 @@ def run(
     Exit code: 0 told to stop, 1 something needs a person (with --check: something is missing), 2 the configuration is
     wrong, 3 no such file, 4 not allowed.
     """  # noqa: D301 - the backspace is the help's own mark for lines that stay as they are
-    raise typer.Exit(work.agent.run(store_options(context), check=check, as_json=json))
+    options = store_options(context)
+    if check:
+        raise typer.Exit(work.agent.check(options, as_json=json))
+    from chainpilot.cli.signals import heeded_stops  # noqa: PLC0415 - with asyncio, for which help needn't wait
+
+    with heeded_stops() as stops:  # before the agent is so much as loaded: a stop while it begins is one in order too
+        raise typer.Exit(work.agent.run(options, stops, as_json=json))

@@ -7,7 +7,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
-__all__ = ["Document", "IssueInput", "ListenerInput", "PkiInput", "PolicyInput", "ServerInput", "TrustInput"]
+__all__ = [
+    "Document",
+    "IssueInput",
+    "ListenerInput",
+    "OcspInput",
+    "PkiInput",
+    "PolicyInput",
+    "ServerInput",
+    "TrustInput",
+]
 
 
 class _Section(BaseModel):
@@ -123,6 +132,15 @@ class PolicyInput(_Section):
     raise_profile: bool = True
 
 
+class OcspInput(_Section):
+    """[ocsp]: which responders are asked for stations."""
+
+    allow_hosts: list[str] = []
+    allow_networks: list[str] = []
+    responders: dict[str, str] = {}
+    timeout: float = Field(default=5.0, gt=0, le=20)
+
+
 class TokensInput(_Section):
     """[tokens]: nothing to say yet; keys come with contract authorization, and are refused until then."""
 
@@ -137,4 +155,5 @@ class Document(_Section):
     issue: IssueInput = IssueInput()
     trust: TrustInput = TrustInput()
     policy: PolicyInput = PolicyInput()
+    ocsp: OcspInput = OcspInput()
     tokens: TokensInput = TokensInput()

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from chainpilot.cpms.config.document import Document, ListenerInput, PkiInput, TrustInput
+from chainpilot.cpms.config.outward import ocsp_of
 from chainpilot.cpms.config.settings import (
     ConfigError,
     CpmsConfig,
@@ -60,6 +61,7 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
         anchors=_anchors(given.trust, folder),
         server=ServerConfig(**given.server.model_dump()),
         policy=Policy(**given.policy.model_dump()),
+        ocsp=ocsp_of(given.ocsp),
         allow_test_pki=given.trust.allow_test_pki,
     )
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile
+from chainpilot.cpms.ocsp import Targets
 from chainpilot.errors import OwnError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
@@ -14,6 +16,7 @@ __all__ = [
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "OcspConfig",
     "PkiConfig",
     "ServerCertificate",
     "ServerConfig",
@@ -96,6 +99,17 @@ class PkiConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OcspConfig:
+    """Which OCSP responders are asked for stations, and how long."""
+
+    targets: Targets = field(default_factory=Targets)
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are no public ones, where a responder may stand all the same."""
+    timeout: float = 5.0
+    """Seconds for one request."""
+
+
+@dataclass(frozen=True, slots=True)
 class CpmsConfig:
     """Everything `Cpms` is built from."""
 
@@ -107,5 +121,6 @@ class CpmsConfig:
     anchors: Mapping[TrustDomain, TrustAnchors] = field(default_factory=dict)
     server: ServerConfig = field(default_factory=ServerConfig)
     policy: Policy = field(default_factory=Policy)
+    ocsp: OcspConfig = field(default_factory=OcspConfig)
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations; those among the anchors were admitted before."""

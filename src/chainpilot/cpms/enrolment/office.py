@@ -58,6 +58,10 @@ class CacertsShelf:
         """The answer fetched last, None before the first."""
         return self._kept.get(pki)
 
+    def all_kept(self) -> tuple[Certificate, ...]:
+        """What all PKIs showed last."""
+        return tuple(one for some in self._kept.values() for one in some)
+
     async def fetch(self, pki: str, authority: CertificateAuthority) -> tuple[Certificate, ...]:
         """Ask the PKI and keep the answer. Raises CaRefused, CaUndecided."""
         self._kept[pki] = await authority.cacerts()

@@ -7,6 +7,7 @@ from chainpilot.cpms.model import Reason, RetryClass
 from chainpilot.cpms.ports.authorities import CaPending, CaRefused, CaUndecided, CertificateAuthority, IssuedBag
 from chainpilot.cpms.ports.judges import ContractOffice, StatusSource, TokenJudge, TokenVerdict
 from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, QuotaSpent, TooManyCalls
+from chainpilot.cpms.ports.responders import Responders, ResponderSilent
 from chainpilot.cpms.ports.stations import NotSpoken, StationLink, StationRefused, StationUndecided
 from chainpilot.cpms.ports.trust import Issuers
 
@@ -24,6 +25,8 @@ __all__ = [
     "NotSpoken",
     "QuotaSpent",
     "Reason",
+    "ResponderSilent",
+    "Responders",
     "RetryClass",
     "StationLink",
     "StationRefused",

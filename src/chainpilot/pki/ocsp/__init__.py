@@ -25,6 +25,7 @@ from chainpilot.pki.ocsp.requests import (
     OcspRequestError,
     OcspRequestSummary,
     build_request,
+    build_request_for,
     read_request,
 )
 from chainpilot.pki.ocsp.verdicts import Good, Indeterminate, OcspDefect, OcspVerdict, Revoked, Unknown
@@ -53,6 +54,7 @@ __all__ = [
     "SingleAnswer",
     "Unknown",
     "build_request",
+    "build_request_for",
     "decode_response",
     "issuer_id",
     "judge_response",

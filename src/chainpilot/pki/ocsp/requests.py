@@ -1,5 +1,6 @@
-"""OCSP requests: built for one certificate from hash data alone, and read for what they ask (RFC 6960 section 4.1)."""
+"""OCSP requests: built from hash data alone, and read for what they ask (RFC 6960 section 4.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,12 +10,19 @@ from cryptography.x509 import ocsp
 
 from chainpilot.errors import PeerError
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.der import DerError, Element, decode_oid, read_one
+from chainpilot.pki.der import DerError, Element, decode_oid, encode_sequence, read_one
 from chainpilot.pki.hashdata import CertificateHashData
 from chainpilot.pki.ocsp.certid import CertId, CertIdDigest, issuer_id, read_cert_id
 from chainpilot.pki.ocsp.verdicts import Indeterminate, OcspDefect
 
-__all__ = ["MAX_REQUEST_BYTES", "OcspRequestError", "OcspRequestSummary", "build_request", "read_request"]
+__all__ = [
+    "MAX_REQUEST_BYTES",
+    "OcspRequestError",
+    "OcspRequestSummary",
+    "build_request",
+    "build_request_for",
+    "read_request",
+]
 
 MAX_REQUEST_BYTES: Final = 4096
 """DER bytes read at most; one for a single certificate takes about 120, signed ones with a chain 3000."""
@@ -82,6 +90,23 @@ def build_request(
     return _encode(issuer_id(issuer, serial, digest), digest)
 
 
+def build_request_for(
+    subjects: Sequence[CertificateHashData], issuer: Certificate, *, algorithm: CertIdDigest | None = None
+) -> bytes:
+    """One DER request for several certificates of one issuer, as `build_request` makes it for each.
+
+    Raises:
+        OcspRequestError: as `build_request`; or there is none, or there are so many that nobody reads them.
+    """
+    requests = [_list_entry(build_request(subject, issuer, algorithm=algorithm)) for subject in subjects]
+    if not requests:
+        raise OcspRequestError("it asks about no certificate")
+    der = encode_sequence(encode_sequence(encode_sequence(*requests)))
+    if len(der) > MAX_REQUEST_BYTES:
+        raise OcspRequestError(f"{len(subjects)} certificates are too many for one request")
+    return der
+
+
 def read_request(der: bytes) -> OcspRequestSummary | Indeterminate:
     """What a DER request asks, for several certificates too; never an exception for any bytes."""
     if len(der) > MAX_REQUEST_BYTES:
@@ -90,6 +115,12 @@ def read_request(der: bytes) -> OcspRequestSummary | Indeterminate:
         return _read(der)
     except DerError as error:
         return Indeterminate(OcspDefect.MALFORMED, error.why)
+
+
+def _list_entry(request: bytes) -> bytes:
+    """The Request of a request for one certificate, as its list holds it."""
+    (fields,) = read_one(request).children()
+    return next(field for field in fields.children() if field.tag == _SEQUENCE).children()[0].encoding
 
 
 def _encode(cert_id: CertId, digest: CertIdDigest) -> bytes:

@@ -7,10 +7,12 @@ import asyncio
 import logging
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from chainpilot.station.agent.ports import Installed, InstallRefused
+from chainpilot.station.agent.resets import AT_ONCE_SECONDS, IDLE_SECONDS
 
 __all__ = ["REBOOTING", "CommandInstaller", "CommandStarter"]
 
@@ -53,13 +55,22 @@ class CommandInstaller:
 
 
 class CommandStarter:
-    """Starts the station again by a program, to which `hard` or `soft` is added."""
+    """Starts the station again by a program, to which `hard` or `soft` is added.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    Args:
+        command: the program and its arguments.
+        longest: seconds that it may take; None: those of `agent.resets`.
+    """
+
+    def __init__(self, command: Sequence[str], *, longest: float | None = None) -> None:
         self._command = tuple(command)
+        self._longest = longest
 
     async def reset(self, *, at_once: bool) -> None:
-        """Run it and wait for its end; what it can't do is logged."""
+        """Run it and wait for its end, `AT_ONCE_SECONDS` or `IDLE_SECONDS` at most; what it can't do is logged.
+
+        One that is cancelled goes on: it may be what stops this process.
+        """
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -69,9 +80,22 @@ class CommandStarter:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            code = await process.wait()
         except OSError as error:
             _log.error("the station is not started again: %s can't be run: %s", self._command[0], error.strerror)
             return
+        longest = self._longest or (AT_ONCE_SECONDS if at_once else IDLE_SECONDS)
+        try:
+            async with asyncio.timeout(longest):
+                code = await process.wait()
+        except TimeoutError:
+            await _kill(process)
+            _log.error("the station is not started again: %s took longer than %g s", self._command[0], longest)
+            return
         if code != 0:
             _log.error("the station is not started again: %s ended with exit code %d", self._command[0], code)
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

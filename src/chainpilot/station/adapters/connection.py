@@ -39,6 +39,10 @@ FIRST_DELAY: Final = 1.0
 """Seconds before connecting again after a connection that worked; doubled for each one since that didn't."""
 MAX_DELAY: Final = 120.0
 """Seconds between two tries at most: a CSMS that is back is found within two minutes."""
+STEP_UP_DELAY: Final = 30.0
+"""In place of FIRST_DELAY, and doubled likewise, while a network of a higher security profile than any that worked is
+tried and it can't be told whether the CSMS serves it: that may be starting again, and a step up that is given up is
+lost. The three tries that NetworkProfileConnectionAttempts (use cases A05, B10) begins with take three minutes so."""
 QUIET_SECONDS: Final = 3.0
 """For the CSMS's answers, and ours, before the station ends a connection: a round trip on a poor modem."""
 SHORT_SECONDS: Final = 60.0
@@ -81,6 +85,9 @@ class Connection:
         self._upgrade: asyncio.Future[None] | None = None
         self._link: OcppLink | None = None
         self._hurry = asyncio.Event()
+        self._is_patient = False
+        """Whether what was tried last is a step up that the next try may bring about."""
+        self._closings: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
         """Connect, work, connect again with growing delays; ends only by cancelling."""
@@ -88,11 +95,13 @@ class Connection:
         try:
             while True:
                 begun = self._clock.monotonic()
+                self._is_patient = False
                 worked = await self._try_once()
                 short = short + 1 if self._clock.monotonic() - begun < SHORT_SECONDS and not self._hurry.is_set() else 0
                 failures = max(0, short - SHORT_ONES) if worked else failures + 1
                 if not self._hurry.is_set():
-                    delay = min(MAX_DELAY, FIRST_DELAY * 2 ** min(failures, 10)) * self._jitter()
+                    first = STEP_UP_DELAY if self._is_patient else FIRST_DELAY
+                    delay = min(MAX_DELAY, first * 2 ** min(failures, 10)) * self._jitter()
                     await sleep_or(self._clock, delay, self._hurry)
                 self._hurry.clear()
         finally:
@@ -104,8 +113,11 @@ class Connection:
         self._hurry.set()
         link = self._link
         if link is not None:
-            await link.until_quiet(QUIET_SECONDS)
-            await link.close(1000, why)
+            # whoever asks may be what the end of the connection cancels, and a peer that is gone has to be dropped
+            closing = asyncio.ensure_future(_close(link, why))
+            self._closings.add(closing)
+            closing.add_done_callback(self._closings.discard)
+            await asyncio.shield(closing)
 
     async def step_up(self, profile: int, url: str | None) -> None:
         """Change to a higher security profile; see `app.Station.step_up`."""
@@ -149,8 +161,9 @@ class Connection:
         """Why there is nothing to dial, and what to do."""
         floor = self._configuration.floor
         why = (
-            f"no network is set for security profile {floor}, over which the CSMS accepted this station, and there is "
-            f"no way back below it; set security_profile = {floor} and the URL that serves it"
+            f"no network is set for security profile {floor}, and there is no way back below it: the CSMS accepted "
+            f"this station over it, or what worked before was lost; set security_profile = {floor} and the URL that "
+            "serves it"
         )
         _log.error("%s", why)
         return why
@@ -268,11 +281,22 @@ class Connection:
         """A network failed: its turn may be over, and with it a step up to a higher profile."""
         is_upgrade = self._upgrade is not None and self._configuration.on_trial == slot
         attempts = 1 if is_upgrade else self._attempts
-        if self._itinerary.failed(self._configuration.candidates(), attempts) or is_upgrade:
+        is_over = self._itinerary.failed(self._configuration.candidates(), attempts) or is_upgrade
+        self._is_patient = not is_over and isinstance(error, DialUndecided) and self._is_step_up(slot)
+        if is_over:
             await self._configuration.gave_up(slot)
         if is_upgrade:
             self._hurry.set()
             self._end_upgrade(error)
+
+    def _is_step_up(self, slot: int) -> bool:
+        """Whether that network is of a higher security profile than any that worked, and there is one that did."""
+        configuration = self._configuration
+        if len(configuration.candidates()) < 2:
+            return False
+        network = configuration.settings.networks.get(slot)
+        is_higher = network is not None and network.security_profile > configuration.floor
+        return slot == configuration.on_trial or (configuration.settings.active_network is not None and is_higher)
 
     @property
     def _attempts(self) -> int:
@@ -284,6 +308,11 @@ class Connection:
         if done is not None and not done.done():
             done.set_exception(error)
             done.exception()  # looked at, if nobody waits any more
+
+
+async def _close(link: OcppLink, why: str) -> None:
+    await link.until_quiet(QUIET_SECONDS)
+    await link.close(1000, why)
 
 
 def _end_in_words(link: OcppLink) -> str:

@@ -11,6 +11,7 @@ import ssl
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,6 +21,7 @@ from websockets.typing import Subprotocol
 from chainpilot.errors import OwnError, PeerError, UndecidedError
 from chainpilot.link.websocket import WebSocket
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
+from chainpilot.station.adapters.keepalive import keep_alive
 from chainpilot.station.agent.events.types import SecurityEventType
 from chainpilot.station.agent.itinerary import Mean
 from chainpilot.station.model import CaCertificateType, CertificateInfo, LeafCertificateType, Secret
@@ -36,6 +38,7 @@ __all__ = [
     "Target",
     "anchor_of",
     "dial",
+    "in_words",
     "tls_context",
 ]
 
@@ -137,6 +140,30 @@ class Target:
         """Host and port, for people."""
         return urllib.parse.urlsplit(self.url).netloc
 
+    @property
+    def address(self) -> str:
+        """The URL without what may be a secret in it, for people."""
+        return urllib.parse.urlsplit(self.url)._replace(query="", fragment="").geturl()
+
+    @property
+    def login(self) -> str:
+        """The Authorization header of profiles 1 and 2."""
+        # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
+        pair = f"{self.station_id}:{self.password.value}".encode("utf-8", "surrogateescape")
+        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+    @property
+    def identity(self) -> str:
+        """Who we say we are, and by what we prove it, for people. Of a file only its name: the CSMS is told too."""
+        match self.profile:
+            case 0:
+                return self.station_id
+            case 3:
+                file = self.client and Path(self.client.certificate_single or self.client.certificate or "").name
+                return f"{self.station_id} or its client certificate{f' {file}' if file else ''}"
+            case _:
+                return f"{self.station_id} or its password"
+
 
 class CsmsSocket(WebSocket):
     """An open WebSocket, and what was found out while it was opened."""
@@ -188,7 +215,7 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
         DialUndecided: unreachable, too slow, or broken off under the handshake.
     """
     context = await asyncio.to_thread(tls_context, security, target)
-    headers = {"Authorization": _basic(target)} if target.profile in (1, 2) else {}
+    headers = {"Authorization": target.login} if target.profile in (1, 2) else {}
     quiet = logging.getLogger("chainpilot.station.websocket")
     quiet.setLevel(logging.WARNING)  # the library's debug lines show every header, the password's too
     try:
@@ -207,7 +234,8 @@ async def dial(target: Target, security: EvseSecurity) -> CsmsSocket:
             ssl=context,
         )
     except Exception as error:  # the border of house style rule 4: one family leaves, whatever the library raises
-        raise _in_words(error, target) from error
+        raise in_words(error, target) from error
+    keep_alive(connection)
     agreed = next((one for one in target.versions if one.value == connection.subprotocol), None)
     if agreed is None:
         await connection.close(1002, "no version of OCPP was agreed on")
@@ -295,13 +323,8 @@ def anchor_of(tls: Any) -> Certificate | None:
         return None
 
 
-def _basic(target: Target) -> str:
-    # an AuthorizationKey may spell bytes that are no UTF-8 (OCPP-J 1.6 section 6.2): see `standing.passwords`
-    pair = f"{target.station_id}:{target.password.value}".encode("utf-8", "surrogateescape")
-    return f"Basic {base64.b64encode(pair).decode('ascii')}"
-
-
-def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
+def in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
+    """Why a WebSocket to the target wasn't opened, from what `websockets` raised: for whoever dials by himself too."""
     where = f"the CSMS at {target.place}"
     tls = _tls_fault(error)
     match tls or error:
@@ -310,7 +333,7 @@ def _in_words(error: Exception, target: Target) -> DialRefused | DialUndecided:
         case ssl.SSLError() as fault:
             return _tls_in_words(fault, where)
         case InvalidStatus() as answered:
-            return _status_in_words(answered.response.status_code, where, target)
+            return _status_in_words(answered.response.status_code, target)
         case InvalidHandshake():
             rejected = "; it may not accept our client certificate" if target.profile == 3 else ""
             why = f"broke the handshake off ({type(error).__name__}){rejected}"
@@ -356,12 +379,12 @@ def _tls_in_words(error: ssl.SSLError, where: str) -> DialRefused | DialUndecide
     return DialUndecided(why)
 
 
-def _status_in_words(status: int, where: str, target: Target) -> DialRefused | DialUndecided:
+def _status_in_words(status: int, target: Target) -> DialRefused | DialUndecided:
+    where = f"the CSMS at {target.address}"
     if status == 401:
-        proof = "client certificate" if target.profile == 3 else "id or password"
         blame: Mean | None = Mean.CLIENT if target.profile == 3 else Mean.LOGIN
         event = _EVENTS.FAILED_TO_AUTHENTICATE_AT_CSMS
-        return DialRefused(f"{where} refuses our {proof} (401)", blame=blame, event=event)
+        return DialRefused(f"{where} refuses the station {target.identity} (401)", blame=blame, event=event)
     if status in {403, 404}:
         blame = Mean.CLIENT if target.profile == 3 else None
         return DialRefused(f"{where} doesn't know the station {target.station_id} ({status})", blame=blame)

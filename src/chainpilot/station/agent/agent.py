@@ -13,6 +13,7 @@ from typing import Final
 
 from chainpilot.clock import Clock
 from chainpilot.errors import outline
+from chainpilot.link.stretches import Stretch
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.agent.assembly import World, assemble
@@ -23,9 +24,18 @@ from chainpilot.station.agent.contracts.rules import ContractDecision
 from chainpilot.station.agent.conversation import Conversation
 from chainpilot.station.agent.enrolment.signing import LEAF_TYPES_OF, CsrNotMade
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Line, Memory, Transfers
+from chainpilot.station.agent.ports import (
+    DiagnosticsLog,
+    FirmwareInstaller,
+    Host,
+    Line,
+    Memory,
+    ProfileFloor,
+    Transfers,
+)
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.agent.setup import StationConfig
+from chainpilot.station.model import Secret
 from chainpilot.station.service import EvseSecurity
 from chainpilot.station.vault import VaultBusy, VaultError
 from chainpilot.station.watch import StationWatch
@@ -35,8 +45,6 @@ __all__ = ["Agent"]
 
 RESTART_SECONDS: Final = 60.0
 """Before a part that failed is begun again."""
-INVALID_SECONDS: Final = 60.0
-"""Between two reports of frames that nobody can read: whoever floods a station with them must not fill its log."""
 MISSING_SECONDS: Final = 3600.0
 """Between two looks whether a leaf is missing that the station asks for by itself."""
 
@@ -66,6 +74,8 @@ class Agent:
         diagnostics: DiagnosticsLog | None = None,
         local_list: LocalList | None = None,
         staging: Path | None = None,
+        floor: ProfileFloor | None = None,
+        opened_anew: str | None = None,
     ) -> None:
         """Read what was remembered; may block, and says nothing yet.
 
@@ -81,6 +91,8 @@ class Agent:
             diagnostics: the station's diagnostics log; None: only the security log is served.
             local_list: contracts that may charge while the CSMS can't be asked.
             staging: the directory for firmware images; None: the station takes none.
+            floor: where the lowest security profile is kept a second time; None: in the memory alone.
+            opened_anew: why the memory knows nothing of before, if so it is.
 
         Raises:
             MemoryFault: the memory can't be read.
@@ -88,8 +100,9 @@ class Agent:
         self._security = security
         self._clock = clock
         self._enrols = config.enrols
+        self._opened_anew = opened_anew
         self._reports: set[asyncio.Future[None]] = set()
-        self._next_invalid = 0.0
+        self._invalid = Stretch()
         world = World(
             security=security,
             memory=memory,
@@ -101,17 +114,16 @@ class Agent:
             diagnostics=diagnostics,
             local_list=local_list,
             staging=staging,
+            floor=floor,
+            opened_anew=opened_anew,
         )
         self.flows = assemble(config, world)
 
-    async def begin(self, *, opened_anew: str | None = None) -> None:
-        """Note that the station has started, look at its clock, keep house; before anything else.
-
-        `opened_anew` says why its memory knows nothing of before, if so it is.
-        """
+    async def begin(self) -> None:
+        """Note that the station has started, look at its clock, keep house; before anything else."""
         await self.flows.timekeeper.begin()
-        if opened_anew is not None:
-            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, opened_anew)
+        if self._opened_anew is not None:
+            await self.flows.report(SecurityEventType.SECURITY_LOG_WAS_CLEARED, self._opened_anew)
         await self.flows.report(SecurityEventType.STARTUP_OF_THE_DEVICE)
         await asyncio.to_thread(self._security.run_housekeeping)
 
@@ -136,6 +148,18 @@ class Agent:
         It is called before the CSMS has its answer, so it only notes what is to be done.
         """
         return self.flows.configuration.subscribe(listener)
+
+    def passwords(self) -> tuple[Secret, ...]:
+        """The passwords to dial with (profiles 1 and 2), as they are sent, the first to be tried first.
+
+        Behind one that the CSMS set stands the one before it, which counts until `password_worked` (OCPP A01): a CSMS
+        whose change got lost knows the old one.
+        """
+        return self.flows.configuration.passwords()
+
+    async def password_worked(self, password: Secret) -> None:
+        """The CSMS has accepted a station that dialled with that one of `passwords`: older ones may be forgotten."""
+        await self.flows.configuration.password_worked(password)
 
     async def enrol(self, use: LeafUse, *, common_name: str | None = None) -> None:
         """Start an enrolment: a key and a request on disk, sent now if the CSMS is there, else once it is.
@@ -174,11 +198,15 @@ class Agent:
         self.flows.presence.overhear_heartbeat(answer)
 
     def hear_frame(self, frame: FrameSeen) -> None:
-        """A frame went over the line: one that nobody can read is a security event, once until it was told."""
-        now = self._clock.monotonic()
-        if frame.direction == "received" and frame.kind == "MALFORMED" and now >= self._next_invalid:
-            self._next_invalid = now + INVALID_SECONDS
-            report = self.flows.report(SecurityEventType.INVALID_MESSAGES, frame.summary or "malformed", once=True)
+        """A frame went over the line: each that comes is a sign of life; those that nobody can read are told of.
+
+        That is the security event InvalidMessages: the first at once, later ones at most once an hour with their count.
+        """
+        if frame.direction == "received":
+            self.flows.presence.hear()
+        if frame.is_malformed and (untold := self._invalid.came(self._clock.monotonic())) is not None:
+            words = (frame.summary or "malformed") + (f"; {untold} more since it was told last" if untold else "")
+            report = self.flows.report(SecurityEventType.INVALID_MESSAGES, words, once=True)
             task = asyncio.ensure_future(report)
             self._reports.add(task)
             task.add_done_callback(self._reports.discard)
@@ -186,7 +214,11 @@ class Agent:
     def converse(
         self, line: Line, *, boots: bool = True, on_accepted: Callable[[], Awaitable[None]] | None = None
     ) -> Conversation:
-        """A conversation over a line that is open, or will be when its `run` is called; see Conversation."""
+        """A conversation over a line that is open, or will be when its `run` is called; see Conversation.
+
+        With `boots` a CSMS that answers nothing any more is left by the host's `reconnect`; frames that are passed to
+        `hear_frame` count as life then.
+        """
         return Conversation(line, self.flows, boots=boots, on_accepted=on_accepted)
 
     async def run(self) -> None:
@@ -195,6 +227,7 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "timekeeping": flows.timekeeper.run,
             "settings": lambda: flows.configuration.run(self._clock),
+            "full disks": lambda: flows.exhaustion.run(flows.report),
             "housekeeping": self._keep_house,
             "first certificates": self._ask_for_what_is_missing,
             "renewal": lambda: flows.renewal.run(self._renew),
@@ -238,13 +271,19 @@ class Agent:
         """
         while self._enrols:
             await self.flows.timekeeper.wait_trusted()
-            for use in self._enrols:
-                try:
-                    if not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use]):
-                        await self._enrol_if_possible(use)
-                except (VaultError, VaultBusy) as fault:
-                    _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
-            await self._clock.sleep_until(self._clock.monotonic() + MISSING_SECONDS)
+            next_look = self._clock.monotonic() + MISSING_SECONDS
+            missing = [use for use in self._enrols if await self._is_missing(use)]
+            self.flows.signing.note_next_look(missing, next_look)  # before a request may be refused
+            for use in missing:
+                await self._enrol_if_possible(use)
+            await self._clock.sleep_until(next_look)
+
+    async def _is_missing(self, use: LeafUse) -> bool:
+        try:
+            return not await asyncio.to_thread(self._security.has_leaf, LEAF_TYPES_OF[use])
+        except (VaultError, VaultBusy) as fault:
+            _log.warning("whether a %s leaf is missing can't be told: %s", use.name, fault)
+            return False
 
     async def _enrol_if_possible(self, use: LeafUse) -> None:
         try:
@@ -265,6 +304,8 @@ class Agent:
                 await part()
             except Exception as error:  # noqa: BLE001 - the agent's own work is supervised as the connection is (house style 17)
                 _log.error("incident %s: %s ended by %s", secrets.token_hex(4), name, outline(error))
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    return  # it was to end, and failed at what it does last
             else:
                 return
             await self._clock.sleep_until(self._clock.monotonic() + RESTART_SECONDS)

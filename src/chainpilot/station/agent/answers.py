@@ -153,6 +153,7 @@ class Answers:
         return done, self._rerouting.way_changed
 
     async def _reset(self, asked: ocpp16.Reset | ocpp201.Reset) -> tuple[Message, FollowUp]:
+        """One at a time: see `resets`."""
         if isinstance(asked, ocpp201.Reset):
             if asked.evse_id is not None:
                 why = ocpp201.StatusInfo("NotEnabled", "the agent starts the station again as a whole, not one EVSE")
@@ -162,8 +163,11 @@ class Answers:
         else:
             at_once = asked.type is ocpp16.ResetType.HARD
             done = ocpp16.ResetResponse(ocpp16.ResetStatus.ACCEPTED)
+        resets = self._flows.resets
+        if resets.is_under_way(at_once=at_once):
+            return done, None
         await self._flows.report(SecurityEventType.RESET_OR_REBOOT, f"asked for by the CSMS: {asked.type.value}")
-        return done, partial(self._flows.host.reset, at_once=at_once)
+        return done, partial(resets.begin, at_once=at_once)
 
     async def _speak(self, version: OcppVersion, action: str, payload: object) -> Answer:
         decoded = decode_request(action, payload, version)

@@ -1,6 +1,7 @@
 """How the agent's flows are made and joined; nothing is asked or said here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from chainpilot.clock import Clock
@@ -11,13 +12,15 @@ from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
 from chainpilot.station.agent.enrolment.renewal import Renewal
 from chainpilot.station.agent.enrolment.signing import Signing
 from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.exhaustion import Exhaustion, MindedMemory, Place
 from chainpilot.station.agent.firmware.updates import FirmwareUpdates
 from chainpilot.station.agent.flows import Flows, Voices
 from chainpilot.station.agent.logs.text import security_lines
 from chainpilot.station.agent.logs.upload import LogUploads
 from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
-from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, Transfers
+from chainpilot.station.agent.ports import DiagnosticsLog, FirmwareInstaller, Host, Memory, ProfileFloor, Transfers
 from chainpilot.station.agent.presence import Identity, Presence
+from chainpilot.station.agent.resets import Resets
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.settings.facts import StoreFacts
@@ -46,25 +49,20 @@ class World:
     diagnostics: DiagnosticsLog | None
     local_list: LocalList | None
     staging: Path | None
+    floor: ProfileFloor | None
+    opened_anew: str | None
 
 
 def assemble(config: StationConfig, world: World) -> Flows:
     """The flows of an agent, which read what was remembered; may block. Raises MemoryFault."""
+    exhaustion = Exhaustion(world.clock)
+    world.security.subscribe_room(partial(exhaustion.heard, Place.STORE))
+    world = replace(world, memory=MindedMemory(world.memory, exhaustion))
     security, memory, clock = world.security, world.memory, world.clock
     report = Reporter(memory, clock=clock)
-    configuration = Configuration.begun(
-        initial_settings(config),
-        memory,
-        about=About(identity=config.station_id),
-        facts=StoreFacts(security, clock),
-        report=report,
-        url_by_profile=config.urls,
-    )
-    timekeeper, voices, roots = (
-        Timekeeper(clock, memory, report, assume_time_ok=config.assume_time_ok),
-        Voices(),
-        RootsInUse(security),
-    )
+    configuration = _configuration(config, world, report)
+    timekeeper = Timekeeper(clock, memory, report, assume_time_ok=config.assume_time_ok)
+    voices, roots = Voices(), RootsInUse(security)
 
     def settings() -> Settings:
         return configuration.settings
@@ -72,13 +70,20 @@ def assemble(config: StationConfig, world: World) -> Flows:
     def voice() -> Speech | None:
         return voices.present
 
-    def why_untimed() -> str | None:
-        return timekeeper.why_untrusted
+    signing = Signing(security, memory, settings, station_id=config.station_id, clock=clock, watch=world.watch)
 
     return Flows(
         clock=clock,
         configuration=configuration,
-        certificates=CertificateDesk(security, settings, roots, report, world.watch, why_untimed=why_untimed),
+        certificates=CertificateDesk(
+            security,
+            settings,
+            roots,
+            report,
+            world.watch,
+            why_untimed=lambda: timekeeper.why_untrusted,
+            asks_again_at=signing.asks_again_at,
+        ),
         contracts=Contracts(
             security,
             memory,
@@ -90,14 +95,16 @@ def assemble(config: StationConfig, world: World) -> Flows:
         ),
         dialects=Dialects(memory),
         ev_certificates=EvCertificates(settings, voice, clock),
+        exhaustion=exhaustion,
         firmware=_firmware(world, report),
         host=world.host,
         logs=LogUploads(world.transfers, security_lines(report), world.diagnostics, clock=clock),
         presence=Presence(_identity(config), settings, clock=clock, watch=world.watch, heard=timekeeper.heard),
         renewal=_renewal(config, world, timekeeper, configuration),
         report=report,
+        resets=Resets(world.host, clock),
         roots=roots,
-        signing=Signing(security, memory, settings, station_id=config.station_id, clock=clock, watch=world.watch),
+        signing=signing,
         timekeeper=timekeeper,
         upkeep=OcspUpkeep(security, clock, timekeeper),
         voices=voices,
@@ -106,6 +113,19 @@ def assemble(config: StationConfig, world: World) -> Flows:
 
 def _identity(config: StationConfig) -> Identity:
     return Identity(config.vendor, config.model, config.serial_number, config.firmware_version)
+
+
+def _configuration(config: StationConfig, world: World, report: Reporter) -> Configuration:
+    return Configuration.begun(
+        initial_settings(config),
+        world.memory,
+        about=About(identity=config.station_id),
+        facts=StoreFacts(world.security, world.clock),
+        report=report,
+        floor=world.floor,
+        why_lost=world.opened_anew,
+        url_by_profile=config.urls,
+    )
 
 
 def _firmware(world: World, report: Reporter) -> FirmwareUpdates:

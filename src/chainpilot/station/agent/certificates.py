@@ -6,7 +6,8 @@ root the connection rests on (`roots`).
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 from chainpilot.pki.trust import LeafUse
@@ -81,6 +82,7 @@ class CertificateDesk:
         watch: StationWatch,
         *,
         why_untimed: Callable[[], str | None],
+        asks_again_at: Callable[[LeafUse | None], Awaitable[datetime | None]],
     ) -> None:
         """Answer nothing yet.
 
@@ -91,6 +93,7 @@ class CertificateDesk:
             report: told of what bears on security.
             watch: told of what the CSMS did.
             why_untimed: why the clock can't be trusted now; None: it can. Nothing is installed without it.
+            asks_again_at: when a certificate for a use is asked for next by itself.
         """
         self._security = security
         self._settings = settings
@@ -98,6 +101,7 @@ class CertificateDesk:
         self._report = report
         self._watch = watch
         self._why_untimed = why_untimed
+        self._asks_again_at = asks_again_at
         self._changing = asyncio.Lock()
         """One change at a time: what a check of the roots saw must hold when the change is made."""
 
@@ -114,7 +118,8 @@ class CertificateDesk:
         else:
             kind = LEAF_TYPES_OF[use] if use else None
             outcome = await asyncio.to_thread(self._security.update_leaf, chain, kind)
-        self._watch(CertificateReceived(use, outcome.result, outcome.reason))
+        again = None if outcome.accepted else await self._asks_again_at(use)
+        self._watch(CertificateReceived(use, outcome.result, outcome.reason, again))
         if outcome.accepted:
             return CertificateSignedResponse(GenericStatus.ACCEPTED)
         if not outcome.is_disk_fault:  # the certificate may be good, and is taken when it comes again

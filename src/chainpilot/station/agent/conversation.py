@@ -4,6 +4,7 @@ What runs beside it without a connection is `agent`'s.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from chainpilot.link.faults import LinkClosed
@@ -11,10 +12,13 @@ from chainpilot.link.ocpp import Answer
 from chainpilot.station.agent.answers import Answers
 from chainpilot.station.agent.flows import Flows
 from chainpilot.station.agent.ports import Line
+from chainpilot.station.agent.presence import Unanswered
 from chainpilot.station.agent.rerouting import Rerouting
 from chainpilot.station.agent.speech import Speech
 
 __all__ = ["Conversation"]
+
+_log = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -77,6 +81,9 @@ class Conversation:
                 await self._attend(speech, interval)
         except LinkClosed:
             return
+        except Unanswered as silence:
+            _log.warning("the connection is made anew: %s", silence)
+            await self._flows.host.reconnect(str(silence))
 
     async def _take_in(self) -> None:
         self._taken_in.clear()

@@ -11,11 +11,13 @@ from chainpilot.station.agent.contracts.ev_certificate import EvCertificates
 from chainpilot.station.agent.enrolment.renewal import Renewal
 from chainpilot.station.agent.enrolment.signing import Signing
 from chainpilot.station.agent.events.reporting import Reporter
+from chainpilot.station.agent.exhaustion import Exhaustion
 from chainpilot.station.agent.firmware.updates import FirmwareUpdates
 from chainpilot.station.agent.logs.upload import LogUploads
 from chainpilot.station.agent.ocsp_upkeep import OcspUpkeep
 from chainpilot.station.agent.ports import Host
 from chainpilot.station.agent.presence import Presence
+from chainpilot.station.agent.resets import Resets
 from chainpilot.station.agent.roots import RootsInUse
 from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.speech import Dialects, Speech
@@ -51,12 +53,14 @@ class Flows:
     contracts: Contracts
     dialects: Dialects
     ev_certificates: EvCertificates
+    exhaustion: Exhaustion
     firmware: FirmwareUpdates
     host: Host
     logs: LogUploads
     presence: Presence
     renewal: Renewal
     report: Reporter
+    resets: Resets
     roots: RootsInUse
     signing: Signing
     timekeeper: Timekeeper

@@ -7,8 +7,11 @@ The rules:
    what has had none for WEEK, and what ends soon: a share of an answer's validity is left, and stations differ in it.
 3. The store judges an answer before it keeps it. What is refused, not answered, or answered with an old answer again is
    asked about later, after FIRST_RETRY, then twice as long each time, at last once in LAST_RETRY. The rest goes on.
+   What could not even be asked, since too many calls wait, is no failure: the round ends, and goes on after BUSY.
 4. Nothing is asked while the clock isn't trusted: an answer is judged by it.
 5. A CSMS that doesn't know the message is not asked again over the same connection.
+6. What has no fresh answer is told in one line a connection, all certificates together; as a warning where a reason is
+   new, for a CSMS that serves no OCSP says the same for years.
 
 What is done about a revoked certificate is not handled here: its answer is kept, and cars are shown it.
 """
@@ -45,6 +48,7 @@ from chainpilot.wire.pnc.messages import (
 from chainpilot.wire.pnc.words import GetCertificateStatusStatus
 
 __all__ = [
+    "BUSY",
     "FIRST_RETRY",
     "LAST_RETRY",
     "LEAST_MARGIN",
@@ -64,12 +68,16 @@ WEEK: Final = timedelta(days=7)
 """At least so often a certificate is asked about, whatever its answer says (M06)."""
 FIRST_RETRY: Final = timedelta(minutes=15)
 LAST_RETRY: Final = timedelta(days=1)
+BUSY: Final = timedelta(minutes=1)
+"""Until the calls that wait before ours are sent, or given up (RpcLimits.queue_timeout)."""
 LOOK_EVERY: Final = timedelta(hours=1)
 """How often the store is looked at anew: other processes change it, and tell nobody here."""
 _SPREAD: Final = 0.5
 """How much earlier than it need be a station may ask, as a share of the margin: a fleet doesn't come at once."""
 _WEEK_SPREAD: Final = timedelta(hours=12)
 """How much earlier than after a week."""
+_NAMED: Final = 4
+"""Certificates told by their serial numbers in one line: those of one chain, and a few more."""
 _ACCEPTED: Final = GetCertificateStatusStatus.ACCEPTED
 
 _log = logging.getLogger(__name__)
@@ -98,6 +106,8 @@ class _Case:
     answered_at: float = 0.0
     retry_at: float | None = None
     failures: int = 0
+    why: str | None = None
+    """Why the last asking came to nothing."""
 
     def due_at(self, kept: OcspKept | None, wall: datetime, monotonic: float) -> float:
         """When to ask, on the monotonic clock; `kept` is the answer that holds now."""
@@ -108,15 +118,15 @@ class _Case:
         weekly = self.answered_at + (WEEK - _WEEK_SPREAD * self.spread).total_seconds()
         return min(weekly, monotonic + (refresh_at(kept, self.spread) - wall).total_seconds())
 
-    def fail(self, monotonic: float) -> None:
+    def fail(self, monotonic: float, why: str) -> None:
         """The rest of rule 3's waiting, shortened a little where stations are to differ."""
-        self.failures += 1
+        self.failures, self.why = self.failures + 1, why
         wait = retry_after(self.failures).total_seconds()
         self.retry_at = monotonic + wait * (1 - self.spread / 4)
 
     def succeed(self, monotonic: float, spread: float) -> None:
         self.spread, self.is_owed, self.answered_at = spread, False, monotonic
-        self.retry_at, self.failures = None, 0
+        self.retry_at, self.failures, self.why = None, 0, None
 
     def begin_anew(self) -> None:
         self.is_owed, self.retry_at, self.failures = True, None, 0
@@ -151,6 +161,10 @@ class OcspUpkeep:
         self._asking = asyncio.Lock()
         self._left_out: frozenset[str] = frozenset()
         self._is_unknown = False
+        self._reasons: frozenset[str] = frozenset()
+        """Told already, and still so."""
+        self._is_told = False
+        """Whether what has no fresh answer was told over this connection."""
         self._unsubscribes = (
             security.subscribe(self._on_update),
             time.subscribe(lambda _: self._bell.ring()),
@@ -164,6 +178,7 @@ class OcspUpkeep:
     async def attend(self, voice: Voice) -> None:
         """Ask what is due over this connection, until it ends (LinkClosed) or the CSMS doesn't know the message."""
         async with self._asking:
+            self._is_told = False
             while True:
                 await self._time.wait_trusted()
                 try:
@@ -201,9 +216,14 @@ class OcspUpkeep:
             if not self._time.is_trusted:
                 break
             if self._due_at(entry, kept) <= self._clock.monotonic():
-                answer = await self._ask(voice, entry)
+                try:
+                    answer = await self._ask(voice, entry)
+                except QueueFullError as error:
+                    _log.info("OCSP answers are asked for later: %s", error)
+                    return self._clock.monotonic() + BUSY.total_seconds()
                 if answer is not None:
                     kept[entry.certificate_hash_data] = answer
+        self._say_what_is_missing()
         latest = self._clock.monotonic() + LOOK_EVERY.total_seconds()
         return min((latest, *(self._due_at(entry, kept) for entry in entries)))
 
@@ -212,7 +232,7 @@ class OcspUpkeep:
         return self._cases[subject].due_at(kept.get(subject), self._clock.now(), self._clock.monotonic())
 
     async def _ask(self, voice: Voice, entry: OCSPRequestData) -> OcspKept | None:
-        """The answer that is kept now; None where nothing was taken."""
+        """The answer that is kept now; None where nothing was taken. Raises QueueFullError: it was not asked."""
         case = self._cases[entry.certificate_hash_data]
         kept, why = await self._answer(voice, entry)
         if kept is not None and refresh_at(kept, case.spread) <= self._clock.now():
@@ -220,18 +240,17 @@ class OcspUpkeep:
         if why is None:
             case.succeed(self._clock.monotonic(), self._jitter())
         else:
-            case.fail(self._clock.monotonic())
-            number = entry.certificate_hash_data.serial_number
-            _log.warning("no fresh OCSP answer about the certificate with serial number %s: %.300r", number, why)
+            case.fail(self._clock.monotonic(), why)
+            _log.debug("nothing new was kept about serial number %s", entry.certificate_hash_data.serial_number)
         return kept
 
     async def _answer(self, voice: Voice, entry: OCSPRequestData) -> tuple[OcspKept | None, str | None]:
-        """What is kept now, else why nothing is."""
+        """What is kept now, else why nothing is. Raises QueueFullError."""
         subject = entry.certificate_hash_data
         request = GetCertificateStatusRequest((OcspRequestData(subject, entry.responder_url),))
         try:
             answer = await voice.ask(request)
-        except (CallRefused, CallTimedOut, QueueFullError) as error:
+        except (CallRefused, CallTimedOut) as error:
             return None, str(error)
         except NotUnderstood as error:
             if error.is_unknown:
@@ -253,7 +272,27 @@ class OcspUpkeep:
             )
         return outcome.kept, None
 
+    def _say_what_is_missing(self) -> None:
+        """Rule 6."""
+        serials: dict[str, list[str]] = {}
+        for subject, case in self._cases.items():
+            if case.why is not None:
+                serials.setdefault(case.why, []).append(subject.serial_number)
+        is_new = not serials.keys() <= self._reasons
+        self._reasons = frozenset(serials)
+        if serials and (is_new or not self._is_told):
+            self._is_told = True
+            told_of = "; about ".join(f"{_certificates(numbers)}: {why!r:.300}" for why, numbers in serials.items())
+            _log.log(logging.WARNING if is_new else logging.INFO, "no fresh OCSP answer about %s", told_of)
+
     def _say_left_out(self, sentences: tuple[str, ...]) -> None:
         for one in sorted(frozenset(sentences) - self._left_out):
             _log.warning("nobody can be asked by OCSP: %.300r", one)
         self._left_out = frozenset(sentences)
+
+
+def _certificates(serials: list[str]) -> str:
+    if len(serials) == 1:
+        return f"the certificate with serial number {serials[0]}"
+    more = ", ..." if len(serials) > _NAMED else ""
+    return f"{len(serials)} certificates (serial numbers {', '.join(serials[:_NAMED])}{more})"

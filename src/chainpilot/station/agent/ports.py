@@ -15,6 +15,7 @@ from chainpilot.wire.version import OcppVersion
 __all__ = [
     "DiagnosticsLog",
     "FirmwareInstaller",
+    "FloorUnreadable",
     "Host",
     "InstallRefused",
     "Installed",
@@ -22,8 +23,10 @@ __all__ = [
     "LogUnreadable",
     "Memory",
     "MemoryFault",
+    "MemoryFull",
     "NotUnderstood",
     "Obstacle",
+    "ProfileFloor",
     "QueuedEvent",
     "Report",
     "Starter",
@@ -48,6 +51,7 @@ class Line(Protocol):
         Raises:
             CallRefused: answered with CALLERROR or unreadably.
             CallTimedOut: not answered, or not even sent, in time.
+            QueueFullError: too many calls wait already; it was not sent.
             LinkClosed: the connection is, or was meanwhile, closed.
         """
         ...
@@ -77,6 +81,7 @@ class Voice(Protocol):
             NotUnderstood: refused or unreadable in every dialect.
             CallRefused: answered with a CALLERROR that says nothing of the message being unknown.
             CallTimedOut: not answered, or not even sent, in time.
+            QueueFullError: too many calls wait already; it was not sent.
             LinkClosed: the connection is, or was meanwhile, closed.
         """
         ...
@@ -88,7 +93,8 @@ class Report(Protocol):
     async def __call__(self, kind: SecurityEventType, tech_info: str | None = None, *, once: bool = False) -> None:
         """Note the event durably; it is sent when it can be. With `once` not while one of that type still waits.
 
-        Never raises: what can't be written down is logged.
+        Over a connection whose CSMS takes none, `once` notes the first of a type. Never raises: what can't be written
+        down is logged.
         """
         ...
 
@@ -99,6 +105,10 @@ class MemoryFault(OwnError):
     def __init__(self, why: str) -> None:
         super().__init__(f"the agent's memory: {why}")
         self.why = why
+
+
+class MemoryFull(MemoryFault):
+    """Nothing can be written because the disk, or this user's share of it, is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,8 @@ class QueuedEvent:
 class Memory(Protocol):
     """What the agent knows after a power cut. Synchronous and thread-safe: the agent calls it by `to_thread`.
 
-    Every method is one transaction: when it returns, what it wrote is durable. All raise MemoryFault.
+    Every method is one transaction: when it returns, what it wrote is durable. All raise MemoryFault; those that write
+    raise MemoryFull where a full disk is why, which is told to the CSMS.
     """
 
     def read(self, name: str) -> bytes | None:
@@ -156,11 +167,44 @@ class Memory(Protocol):
         ...
 
 
+class FloorUnreadable(OwnError):
+    """What is kept as the floor under the security profile is there, and can't be read; `why` says it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class ProfileFloor(Protocol):
+    """A place apart from Memory for the security profile below which the station never goes again.
+
+    It must not break when Memory does: a file of its own, flash that firmware keeps. Synchronous: the agent calls it by
+    `to_thread`.
+    """
+
+    def read(self) -> int | None:
+        """The security profile; None: none was ever kept here.
+
+        Raises:
+            FloorUnreadable: one was kept, and can't be read.
+            MemoryFault: a newer program wrote it, and what it says is not known.
+        """
+        ...
+
+    def keep(self, profile: int) -> None:
+        """Keep that one in place of the last, durably, and at no moment none at all. Raises MemoryFault."""
+        ...
+
+
 class Starter(Protocol):
     """Starts the station again."""
 
     async def reset(self, *, at_once: bool) -> None:
-        """Start it again; unless `at_once` when nobody charges any more."""
+        """Start it again; unless `at_once` when nobody charges any more.
+
+        Returns when that is done or can't be. Cancelled when it takes too long, or when one at once takes the place of
+        one that waits (`resets`); not called a second time before that.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """Being there: BootNotification until the CSMS accepts the station, then heartbeats (OCPP B01 to B03, G02).
 
-What a CSMS answers is read tolerantly: nothing it may say keeps a station from asking again.
+What a CSMS answers is read tolerantly: nothing it may say keeps a station from asking again. Only silence ends a
+connection: MAX_SILENT messages in a row that nobody answers, while nothing else comes from the CSMS either.
 """
 
 import asyncio
@@ -13,22 +14,24 @@ from typing import Any, Final
 import msgspec
 
 from chainpilot.clock import Clock
-from chainpilot.errors import ChainpilotError
-from chainpilot.link.faults import LinkClosed
+from chainpilot.errors import ChainpilotError, UndecidedError
+from chainpilot.link.faults import CallRefused, LinkClosed
 from chainpilot.station.agent.ports import Line
-from chainpilot.station.agent.settings.values import Settings
+from chainpilot.station.agent.settings.values import MAX_HEARTBEAT, Settings
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.station.watch import Booted, StationWatch
 from chainpilot.wire import ocpp16, ocpp201
 from chainpilot.wire.schema import Message, write_message
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["DEFAULT_INTERVAL", "MAX_INTERVAL", "Identity", "Presence"]
+__all__ = ["DEFAULT_INTERVAL", "MAX_INTERVAL", "MAX_SILENT", "Identity", "Presence", "Unanswered"]
 
 DEFAULT_INTERVAL: Final = 300
 """Seconds between heartbeats, and before another boot, where the CSMS names none that makes sense."""
-MAX_INTERVAL: Final = 86_400
-"""Seconds: a day; a CSMS that asks for more would never notice a silent station."""
+MAX_INTERVAL: Final = MAX_HEARTBEAT
+"""Seconds: what a CSMS asks for in a boot's answer is done (use case B01), a longer time counts as this one."""
+MAX_SILENT: Final = 3
+"""Heartbeats, or boots, in a row without an answer and without any other frame: then the CSMS is gone."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,13 @@ class Identity:
     model: str
     serial_number: str | None = None
     firmware_version: str | None = None
+
+
+class Unanswered(UndecidedError):
+    """The CSMS says nothing any more: the peer may be gone without a word, and the connection is to be made anew."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"the CSMS left {MAX_SILENT} {action} messages in a row unanswered, and said nothing else")
 
 
 class Presence:
@@ -70,17 +80,21 @@ class Presence:
         self._watch = watch
         self._heard = heard
         self._hurry = asyncio.Event()
+        self._silent = 0
+        """Messages since the last sign of life."""
         self.is_accepted = False
         """Whether the CSMS has accepted the station over the present connection."""
         self.reason = ocpp201.BootReason.POWER_UP
         """Why the next boot comes; a boot that was accepted leaves it at Unknown, since then only the line broke."""
 
     async def boot(self, line: Line) -> int:
-        """Boot until accepted; answers the seconds between heartbeats. Raises LinkClosed."""
+        """Boot until accepted; answers the seconds between heartbeats. Raises LinkClosed or Unanswered."""
         self.is_accepted = False
+        self.hear()
         while True:
             self._hurry.clear()
             word, interval = await self._boot_once(line)
+            self._demand_life("BootNotification")
             if word == "Accepted":
                 self.is_accepted = True
                 return interval
@@ -95,14 +109,19 @@ class Presence:
 
     async def heartbeat(self, line: Line) -> None:
         """Say once that the station is there. Raises LinkClosed."""
-        self._hear_time(await _ask(line, ocpp16.Heartbeat()))  # 2.0.1 has the same one
+        self._hear_time(await self._ask(line, ocpp16.Heartbeat()))  # 2.0.1 has the same one
 
     async def attend(self, line: Line, interval: int) -> None:
-        """Heartbeats until the connection ends; raises LinkClosed then."""
+        """Heartbeats until the connection ends; raises LinkClosed then, or Unanswered."""
         while True:
-            seconds = self._settings().heartbeat_interval or interval
+            seconds = min(self._settings().heartbeat_interval or interval, MAX_INTERVAL)
             await self._clock.sleep_until(self._clock.monotonic() + seconds)
             await self.heartbeat(line)
+            self._demand_life("Heartbeat")
+
+    def hear(self) -> None:
+        """Something came from the CSMS, whatever it was: it lives."""
+        self._silent = 0
 
     def overhear_boot(self, answer: object) -> bool:
         """Take the answer to a BootNotification that the station's own software sent; whether it was Accepted."""
@@ -116,7 +135,7 @@ class Presence:
             self._hear_time(answer)
 
     async def _boot_once(self, line: Line, *, reason: ocpp201.BootReason | None = None) -> tuple[str, int]:
-        answer = await _ask(line, self._boot_message(line.version, reason or self.reason))
+        answer = await self._ask(line, self._boot_message(line.version, reason or self.reason))
         return self._heard_boot(answer), _interval(answer.get("interval"))
 
     def _heard_boot(self, answer: Mapping[str, Any]) -> str:
@@ -151,17 +170,24 @@ class Presence:
             return
         self._heard(told if told.tzinfo is not None else told.replace(tzinfo=UTC))
 
+    async def _ask(self, line: Line, message: Message) -> dict[str, Any]:
+        """The answer's payload; empty when the CSMS refused or didn't answer. Raises LinkClosed."""
+        self._silent += 1
+        try:
+            answer = await line.call(type(message).__name__, write_message(message))
+        except LinkClosed:
+            raise
+        except ChainpilotError as error:
+            _log.warning("%s", error)
+            if isinstance(error, CallRefused):
+                self.hear()
+            return {}
+        self.hear()
+        return answer if isinstance(answer, dict) else {}
 
-async def _ask(line: Line, message: Message) -> dict[str, Any]:
-    """The answer's payload; empty when the CSMS refused or didn't answer. Raises LinkClosed."""
-    try:
-        answer = await line.call(type(message).__name__, write_message(message))
-    except LinkClosed:
-        raise
-    except ChainpilotError as error:
-        _log.warning("%s", error)
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    def _demand_life(self, action: str) -> None:
+        if self._silent >= MAX_SILENT:
+            raise Unanswered(action)
 
 
 def _boot_word(answer: Mapping[str, Any]) -> str:
@@ -173,8 +199,8 @@ def _boot_word(answer: Mapping[str, Any]) -> str:
 
 
 def _interval(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INTERVAL:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return min(value, MAX_INTERVAL)
     return DEFAULT_INTERVAL
 
 

@@ -149,4 +149,6 @@ def _check_url(key: str, text: str) -> None:
     except ValueError:
         is_url = False
     if not is_url:
-        raise StationConfigError(key, "not a ws:// or wss:// URL with a host and without a login")
+        raise StationConfigError(
+            key, "not a ws:// or wss:// URL with a host and without a login, such as wss://csms.example/ocpp"
+        )

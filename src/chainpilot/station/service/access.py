@@ -11,10 +11,20 @@ from typing import Final, TypeVar
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm
-from chainpilot.station.events import Publication, Subscriber
+from chainpilot.station.events import Publication, Room, Subscriber
 from chainpilot.station.layout import Layout, StoreConfig
 from chainpilot.station.model import CertificateStoreUpdate, LeafExpiring
-from chainpilot.station.vault import OS_FILES, Change, FileOperations, Look, Modes, Vault, VaultBusy, VaultError
+from chainpilot.station.vault import (
+    OS_FILES,
+    Change,
+    FileOperations,
+    Look,
+    Modes,
+    Vault,
+    VaultBusy,
+    VaultError,
+    VaultFull,
+)
 
 __all__ = ["DISK", "Access", "members", "read_member", "read_named", "read_text"]
 
@@ -45,6 +55,7 @@ class Access:
         self._clock = clock
         self._updates: Publication[CertificateStoreUpdate] = Publication("certificate_store_update")
         self._expiring: Publication[LeafExpiring] = Publication("LeafExpiring")
+        self._room: Publication[Room] = Publication("room")
         self._vault = Vault(
             self._layout.root,
             self._layout.state,
@@ -72,14 +83,20 @@ class Access:
         """Tell `subscriber` of every leaf that is about to end, once a leaf, as `run_housekeeping` finds it."""
         return self._expiring.subscribe(subscriber)
 
+    def subscribe_room(self, subscriber: Callable[[Room], None]) -> Callable[[], None]:
+        """Tell `subscriber` of each write of this object's whether there was room for it; answers what ends that.
+
+        Called as `subscribe`'s are.
+        """
+        return self._room.subscribe(subscriber)
+
     def _look(self, command: str, flow: Callable[[Look], T], otherwise: Callable[[str], T]) -> T:
         """What the flow answers; `otherwise` is given the reason when the store can't be read."""
         try:
             with self._vault.look() as look:
                 return flow(look)
         except DISK as error:
-            _log.warning("%s: %s", command, error)
-            return otherwise(str(error))
+            return otherwise(self._failed(command, error))
 
     def _change(
         self,
@@ -96,12 +113,19 @@ class Access:
         try:
             with self._vault.change() as change:
                 answer = flow(change)
-                if accepts(answer):
-                    change.commit()
-                return answer
+                has_written = accepts(answer) and change.commit()
         except DISK as error:
-            _log.warning("%s: %s", command, error)
-            return otherwise(str(error))
+            return otherwise(self._failed(command, error))
+        if has_written:
+            self._room.publish(Room.ENOUGH)
+        return answer
+
+    def _failed(self, command: str, error: VaultError | VaultBusy) -> str:
+        """Why, told to whoever wants to know."""
+        _log.warning("%s: %s", command, error)
+        if isinstance(error, VaultFull):
+            self._room.publish(Room.NONE)
+        return str(error)
 
     def _publish(self, updates: Iterable[CertificateStoreUpdate]) -> None:
         for update in updates:

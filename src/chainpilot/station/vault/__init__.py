@@ -11,7 +11,14 @@ from pathlib import Path
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.station.vault.change import Change, Modes, complete_journal, make_directories, sweep
-from chainpilot.station.vault.errors import VaultBusy, VaultError, VaultReadError, VaultWriteError
+from chainpilot.station.vault.errors import (
+    VaultBusy,
+    VaultError,
+    VaultFull,
+    VaultReadError,
+    VaultWriteError,
+    write_error,
+)
 from chainpilot.station.vault.files import OS_FILES, FileOperations, OsFiles
 from chainpilot.station.vault.lock import LockFiles, held_exclusively, release, take_shared
 from chainpilot.station.vault.look import Look
@@ -28,6 +35,7 @@ __all__ = [
     "Vault",
     "VaultBusy",
     "VaultError",
+    "VaultFull",
     "VaultReadError",
     "VaultWriteError",
     "file_digest",
@@ -103,7 +111,8 @@ class Vault:
 
         Raises:
             VaultBusy: others held the lock for longer than its time limit.
-            VaultWriteError: the state directory can't be made or locked, or a half-done change not completed.
+            VaultWriteError: the state directory can't be made or locked, or a half-done change not completed; VaultFull
+                where a full disk is why.
         """
         with self._alone():
             change = Change(
@@ -145,4 +154,4 @@ def _told_as_write_error(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         blamed = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(path)
-        raise VaultWriteError(Path(blamed), f"can't be used: {error.strerror or error}") from error
+        raise write_error(Path(blamed), f"can't be used: {error.strerror or error}", error) from error

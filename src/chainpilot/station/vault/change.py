@@ -16,7 +16,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from chainpilot.station.vault.errors import VaultWriteError
+from chainpilot.station.vault.errors import VaultWriteError, write_error
 from chainpilot.station.vault.files import FileOperations
 from chainpilot.station.vault.journal import MAX_JOURNAL, Place, Step, Take, read_journal, write_journal
 from chainpilot.station.vault.look import Look
@@ -120,11 +120,11 @@ class Change(Look):
         while self._otherwise:
             self._otherwise.pop()()
 
-    def commit(self) -> None:
-        """Do all that was staged, durably.
+    def commit(self) -> bool:
+        """Do all that was staged, durably; answers whether that was anything.
 
         Raises:
-            VaultWriteError: it could not be done, and the old state stands.
+            VaultWriteError: it could not be done, and the old state stands; VaultFull where a full disk is why.
         """
         puts = tuple(self._puts.values())
         removals = tuple(path for path in self._removals if os.path.lexists(path))
@@ -144,10 +144,11 @@ class Change(Look):
             if not os.path.lexists(self.journal):  # else what is staged is still needed to complete the change
                 for path in staged:
                     _remove_quietly(self.files, path)
-            raise VaultWriteError(_blamed(error, staged, self.root), _words(error)) from error
+            raise write_error(_blamed(error, staged, self.root), _words(error), error) from error
         self._otherwise.clear()
         while self._afterwards:
             self._afterwards.pop(0)()
+        return bool(steps)
 
     def _stage(self, put: _Put | _Link, staged: dict[Path, Path]) -> Place:
         temporary = _beside(put.path)

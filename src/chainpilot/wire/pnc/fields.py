@@ -174,14 +174,19 @@ class WholeNumber:
 
 @dataclass(frozen=True, slots=True)
 class ChainText:
-    """Certificates as text: one string, or an array of strings, read as one text (row 4)."""
+    """Certificates as text: one string, or an array of strings, read as one text (row 4).
+
+    OCPP's schemas set no least length, so one text that is empty breaks none where it `may_be_empty`: whoever wants a
+    certificate finds none in it, which is Rejected and no CALLERROR (use cases M05, A02).
+    """
 
     limit: int
+    may_be_empty: bool = False
 
     def read(self, value: object, path: str) -> str:
         """The text, array elements under each other."""
         if not isinstance(value, list):
-            return Text(self.limit).read(value, path)
+            return Text(self.limit, self.may_be_empty).read(value, path)
         parts = [Text(self.limit).read(part, where) for part, where in entries_of(value, path, MAX_ENTRIES)]
         return Text(self.limit).read("\n".join(parts), path)
 

@@ -114,7 +114,7 @@ def sign(type_names: tuple[str, ...], reason: Field, *more: Field) -> MessageRow
 
 def signed(names: tuple[str, ...], type_names: tuple[str, ...], reason: Field, *more: Field) -> MessageRow:
     """CertificateSigned; `names` are the chain's (row 4), `type_names` as `sign`'s."""
-    chain = Field("certificate_chain", names, ChainText(MAX_CHAIN_TEXT), required=True)
+    chain = Field("certificate_chain", names, ChainText(MAX_CHAIN_TEXT, may_be_empty=True), required=True)
     use = (Field("certificate_type", type_names, _LEAF_USE),) if type_names else ()
     return MessageRow(
         "CertificateSigned",
@@ -127,7 +127,7 @@ def install(uses: Choice[CertificateUse], reason: Field) -> MessageRow:
     """InstallCertificate of what the dialect has a use for."""
     fields = (
         Field("certificate_type", ("certificateType", "typeOfCertificate"), uses, required=True),
-        Field("certificate", ("certificate",), ChainText(MAX_CHAIN_TEXT), required=True),
+        Field("certificate", ("certificate",), ChainText(MAX_CHAIN_TEXT, may_be_empty=True), required=True),
     )
     return MessageRow(
         "InstallCertificate",

@@ -20,7 +20,7 @@ from chainpilot.station.adapters.mobilityhouse import Attached, NotAttachable, S
 from chainpilot.station.adapters.mobilityhouse.attached import RESTART_SECONDS
 from chainpilot.station.adapters.mobilityhouse.ends import MAX_WAITING, STATION_SECONDS
 from chainpilot.station.agent.agent import Agent
-from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType
+from chainpilot.station.agent.events.types import EventType, SecurityEvent, SecurityEventType
 from chainpilot.station.agent.ports import QueuedEvent
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.pnc.words import CertificateAction
@@ -156,7 +156,7 @@ class Heard(PlainMemory):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kinds: asyncio.Queue[SecurityEventType] = asyncio.Queue()
+        self.kinds: asyncio.Queue[EventType] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
     def add_event(self, event: SecurityEvent, *, queued: bool = True, once: bool = False) -> bool:
@@ -165,10 +165,11 @@ class Heard(PlainMemory):
         return added
 
 
-async def test_a_frame_that_nobody_can_read_is_a_security_event(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["no frame", '[2,"m",4]', '[3,"m"]', '[4,"m","E"]'])
+async def test_a_frame_that_nobody_can_read_is_a_security_event(tmp_path: Path, text: str) -> None:
     memory = Heard()
     async with served(tmp_path, memory=memory) as (line, _):
-        await line.far.send("no frame")
+        await line.far.send(text)
         await line.read()
         async with asyncio.timeout(PATIENCE):
             while await memory.kinds.get() is not SecurityEventType.INVALID_MESSAGES:
@@ -176,7 +177,8 @@ async def test_a_frame_that_nobody_can_read_is_a_security_event(tmp_path: Path) 
 
 
 async def test_an_answer_to_the_agent_that_nobody_can_read_stays_with_the_agent(tmp_path: Path) -> None:
-    async with served(tmp_path, version=OcppVersion.V201) as (line, _):
+    memory = Heard()
+    async with served(tmp_path, version=OcppVersion.V201, memory=memory) as (line, _):
         line.attached.accepted()
         await line.says(3, await line.asked("SecurityEventNotification"), {})
         asking = asyncio.ensure_future(
@@ -184,6 +186,9 @@ async def test_an_answer_to_the_agent_that_nobody_can_read_stays_with_the_agent(
         )
         message_id = await skip_to(line, "Get15118EVCertificate")
         await line.says(3, message_id, "no object")
+        async with asyncio.timeout(PATIENCE):
+            while await memory.kinds.get() is not SecurityEventType.INVALID_MESSAGES:
+                pass
         assert "CALLERROR" in ((await asking).reason or "")
         await line.says(2, "next", "ClearCache", {})
         assert "next" in await line.read()

@@ -1,27 +1,32 @@
-"""`run`: the agent in the foreground, one line for each thing that happens, until it is told to stop."""
+"""`run`: the agent in the foreground, one line for each thing that happens, until it is told to stop.
+
+Nobody has to read those lines: the station's certificates matter more than who watches them.
+"""
 
 import asyncio
 import gc
 import logging
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import typer
 
 from chainpilot.cli.exits import Exit
-from chainpilot.cli.signals import until_told_to_stop
+from chainpilot.cli.signals import Stops
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line, fault_exit
 from chainpilot.cli.station.work.checking import tell_check
 from chainpilot.cli.station.work.happenings import facts_of, words_of
+from chainpilot.cli.station.work.lines import LineHandler, Lines
 from chainpilot.cli.station.work.material import NotCarriedOut
-from chainpilot.cli.station.work.opening import read_config, read_password
+from chainpilot.cli.station.work.opening import blamed, read_config, read_password
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
 from chainpilot.station.adapters import connection
 from chainpilot.station.adapters.commands import CommandInstaller, CommandStarter
-from chainpilot.station.agent.config_file import AgentTable, read_agent_table
+from chainpilot.station.agent.config_file import AgentTable, name_in_file, read_agent_table
 from chainpilot.station.agent.settings.operator import objections
 from chainpilot.station.agent.setup import StationConfig, StationConfigError, initial_settings
 from chainpilot.station.app import Station
@@ -29,35 +34,56 @@ from chainpilot.station.layout import StoreConfigError
 from chainpilot.station.model import Secret
 from chainpilot.station.watch import Connected, ConnectFailed, StationEvent, StationWatch
 
-__all__ = ["run", "tidying"]
+__all__ = ["check", "run", "tidying"]
 
+_log = logging.getLogger(__name__)
 _LOG_FORMAT: Final = "%(levelname)s %(message)s"
 
 
-def run(options: StoreOptions, *, check: bool, as_json: bool) -> Exit:
-    """Run the agent until SIGINT or SIGTERM, or tell what its configuration means."""
+def check(options: StoreOptions, *, as_json: bool) -> Exit:
+    """Tell what the agent's configuration means; connects nowhere."""
     try:
         table, config = _configured(options)
-        if check:
-            return tell_check(options, config, as_json=as_json)
+        return tell_check(options, config, takes_firmware=bool(table.install_command), as_json=as_json)
+    except ChainpilotError as error:
+        return _fault(error, options)
+
+
+def run(options: StoreOptions, stops: Stops, *, as_json: bool) -> Exit:
+    """Run the agent until it is told to stop, which may be before it has begun."""
+    try:
+        table, config = _configured(options)
+        said = Lines(sys.stdout, on_loss=_note_loss)
+        words = _words_for_programs if as_json else _words_for_people
         station = Station(
             config,
-            watch=tidying(_tell_programs if as_json else _tell_people),
+            watch=tidying(lambda event: _tell(said, words(event))),
             starter=CommandStarter(table.reset_command) if table.reset_command else None,
             installer=CommandInstaller(table.install_command) if table.install_command else None,
         )
-    except (NotCarriedOut, StoreConfigError, StationConfigError) as error:
-        typer.echo(f"chainpilot: {plain(str(error))}", err=True)
-        return error.exit if isinstance(error, NotCarriedOut) else Exit.USAGE
     except ChainpilotError as error:
-        typer.echo(f"chainpilot: {plain(str(error))}", err=True)
-        return fault_exit(error)
-    logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING, stream=sys.stderr)
+        return _fault(error, options)
+    logged = Lines(sys.stderr, on_loss=lambda _: None)  # there is nowhere to tell it
+    logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING, handlers=[LineHandler(logged)])
     logging.getLogger(connection.__name__).setLevel(logging.ERROR)  # what it warns of is printed as it happens
     gc.collect()
     gc.freeze()  # what is there now stays: `tidying` need not look at it each time, which takes twenty times as long
-    _run(_until_stopped(station))
+    with said, logged:
+        _run(_until_stopped(station, stops, logged))
     return Exit.DONE
+
+
+def _fault(error: ChainpilotError, options: StoreOptions) -> Exit:
+    """Say what went wrong before the agent was at work."""
+    match error:
+        case NotCarriedOut():
+            words, code = error.why, error.exit
+        case StoreConfigError() | StationConfigError():
+            words, code = blamed(options, error), Exit.USAGE
+        case _:
+            words, code = str(error), fault_exit(error)
+    typer.echo(f"chainpilot: {plain(words)}", err=True)
+    return code
 
 
 def tidying(tell: StationWatch) -> StationWatch:
@@ -85,10 +111,10 @@ def _run(work: Any) -> None:
         uvloop.run(work)
 
 
-async def _until_stopped(station: Station) -> None:
-    told = asyncio.create_task(until_told_to_stop())
+async def _until_stopped(station: Station, stops: Stops, logged: Lines) -> None:
+    told = asyncio.create_task(stops.until_told())
     await asyncio.sleep(0)  # it listens for signals before anything is printed
-    typer.echo("The agent is at work. Stop it with Ctrl-C.", err=True)
+    logged.tell("The agent is at work. Stop it with Ctrl-C.")
     running = asyncio.create_task(station.run())
     await asyncio.wait((told, running), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()
@@ -106,21 +132,39 @@ def _configured(options: StoreOptions) -> tuple[AgentTable, StationConfig]:
     file, store = read_config(options)
     table = read_agent_table(file)
     folder = options.config.absolute().parent
-    password = read_password(folder / table.password_file) if table.password_file is not None else ""
-    config = table.config(store, folder, Secret(password))
-    wrong = objections(initial_settings(config))
-    if wrong:
-        raise NotCarriedOut(f"{options.config}: {'; '.join(wrong)}", Exit.USAGE)
+    config = table.config(store, folder, Secret(_password(options, table, folder)))
+    wrong = (one.partition(": ") for one in objections(initial_settings(config)))
+    told = "; ".join(f"{name_in_file(name)}: {why}" for name, _, why in wrong)
+    if told:
+        raise NotCarriedOut(f"{options.config}: {told}", Exit.USAGE)
     return table, config
 
 
-def _tell_people(event: StationEvent) -> None:
+def _password(options: StoreOptions, table: AgentTable, folder: Path) -> str:
+    if table.password_file is None:
+        return ""
+    try:
+        return read_password(folder / table.password_file)
+    except NotCarriedOut as error:
+        make = "; make it, with the password as its first line" if error.exit is Exit.NOT_FOUND else ""
+        why = f"{options.config}: agent.password_file: {error.why}{make}"
+        raise NotCarriedOut(why, error.exit) from error
+
+
+def _words_for_people(event: StationEvent) -> str | None:
     words = words_of(event)
-    if words is not None:
-        typer.echo(plain(f"{SYSTEM.now():%H:%M:%S}  {words}"))
+    return plain(f"{SYSTEM.now():%H:%M:%S}  {words}") if words is not None else None
 
 
-def _tell_programs(event: StationEvent) -> None:
+def _words_for_programs(event: StationEvent) -> str | None:
     facts = facts_of(event)
-    if facts is not None:
-        typer.echo(as_line({"at": iso(SYSTEM.now()), **facts}))
+    return as_line({"at": iso(SYSTEM.now()), **facts}) if facts is not None else None
+
+
+def _tell(lines: Lines, words: str | None) -> None:
+    if words is not None:
+        lines.tell(words)
+
+
+def _note_loss(why: str) -> None:
+    _log.warning("standard output takes no lines (%s): they are dropped, and the agent goes on", why)

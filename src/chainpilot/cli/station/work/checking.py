@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -19,16 +19,19 @@ from chainpilot.cli.exits import Exit
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.answers import as_line
 from chainpilot.cli.station.work.opening import program
+from chainpilot.cli.station.work.room import Disk, image_room, is_so, room_objections
 from chainpilot.cli.words import plain
-from chainpilot.station.adapters.memory import SqliteMemory
+from chainpilot.station.adapters.memory import FloorFile, SqliteMemory, folder_objection
 from chainpilot.station.agent.setup import StationConfig, address
 from chainpilot.station.app import Station
+from chainpilot.station.layout import Layout
 from chainpilot.station.model import CaCertificateType, LeafCertificateType
+from chainpilot.station.vault import VaultBusy, VaultError
 
 __all__ = ["tell_check"]
 
 _LOCK: Final = "agent.lock"
-_FILES: Final = (_LOCK, "agent.db", "agent.db-wal", "agent.db-journal")
+_FILES: Final = (_LOCK, "agent.db", "agent.db-wal", "agent.db-journal", "agent.floor")
 
 
 @dataclass
@@ -37,17 +40,28 @@ class _Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def tell_check(options: StoreOptions, config: StationConfig, *, as_json: bool) -> Exit:
+def tell_check(options: StoreOptions, config: StationConfig, *, takes_firmware: bool, as_json: bool) -> Exit:
     """Tell it; the exit code says whether anything is missing."""
-    found = _Findings()
-    with _looked_at(config, found) as memory:
-        station = Station(replace(config, state_dir=None), memory=memory)
+    found = _Findings(list(room_objections(Layout.of(config.store), config.state_dir)))
+    if takes_firmware and config.state_dir is not None:
+        place = next((one for one in (config.state_dir, config.state_dir.parent) if is_so(one.is_dir)), None)
+        why = image_room(Disk.of(place), place) if place is not None else None
+        found.notes += [why] if why is not None else []
+    with _looked_at(config, found) as (memory, floor_file):
+        station = Station(replace(config, state_dir=None), memory=memory, floor=floor_file)
         configuration = station.agent.flows.configuration
         settings, networks = configuration.settings, configuration.candidates()
-        _look_at_store(station, config, f"{program(options)} install-ca-certificate FILE", found)
+        try:
+            _look_at_store(station, config, f"{program(options)} install-ca-certificate FILE", found)
+        except (VaultError, VaultBusy) as fault:
+            found.missing.append(f"a store that can be read: {fault}")
         if not networks:
             floor = configuration.floor
-            found.missing.append(f"a network of security profile {floor}: the CSMS accepted the station over it before")
+            why = (
+                "the CSMS accepted the station over it before, or what worked before was lost, and there is no way back"
+            )
+            fix = f"set agent.security_profile = {floor} and the URL that serves it in {options.config}"
+            found.missing.append(f"a network of security profile {floor}: {why}; {fix}")
         if networks and networks[0][1].security_profile in (1, 2) and not settings.password.value:
             found.missing.append(f"a password, which that profile needs: agent.password_file in {options.config}")
     url = address(networks[0][1].url, config.station_id) if networks else None
@@ -95,26 +109,36 @@ def _look_at_store(station: Station, config: StationConfig, install: str, found:
 
 
 @contextmanager
-def _looked_at(config: StationConfig, found: _Findings) -> Iterator[SqliteMemory]:
-    """The memory as it is, in a copy; an empty one where there is none, or another process has it."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "agent"
-        if config.state_dir is not None and (config.state_dir / _LOCK).exists():
-            if _is_at_work(config.state_dir / _LOCK):
-                found.notes.append("an agent is at work with that memory; what the CSMS set isn't looked at")
-            else:
-                copy.mkdir(mode=0o700)
-                for name in _FILES:
-                    if (config.state_dir / name).exists():
-                        shutil.copy(config.state_dir / name, copy / name)
+def _looked_at(config: StationConfig, found: _Findings) -> Iterator[tuple[SqliteMemory, FloorFile | None]]:
+    """The memory and the floor as they are, in a copy; empty ones where there are none, or they can't be had."""
+    with ExitStack() as undo:
+        copy = None
+        if config.state_dir is not None and folder_objection(config.state_dir) is None:
+            try:
+                copy = _copied(config.state_dir, found, undo)
+            except OSError as error:
+                found.notes.append(f"what the CSMS set isn't looked at: no copy can be made of it ({error.strerror})")
         memory = SqliteMemory.open(copy)
-        try:
-            if memory.opened_anew is not None:
-                why = f"{memory.opened_anew}: run begins it anew, without profile, password and events of before"
-                found.missing.append(f"the memory of before in {config.state_dir}: {why}")
-            yield memory
-        finally:
-            memory.close()
+        undo.callback(memory.close)
+        if memory.opened_anew is not None:
+            why = f"{memory.opened_anew}: run begins it anew, without password and events of before"
+            found.missing.append(f"the memory of before in {config.state_dir}: {why}")
+        yield memory, FloorFile(copy) if copy is not None else None
+
+
+def _copied(directory: Path, found: _Findings, undo: ExitStack) -> Path | None:
+    """A copy of the memory, which `undo` removes; None where there is none, or an agent is at work with it."""
+    if not (directory / _LOCK).exists():
+        return None
+    if _is_at_work(directory / _LOCK):
+        found.notes.append("an agent is at work with that memory; what the CSMS set isn't looked at")
+        return None
+    copy = Path(undo.enter_context(tempfile.TemporaryDirectory())) / "agent"
+    copy.mkdir(mode=0o700)
+    for name in _FILES:
+        if (directory / name).exists():
+            shutil.copy(directory / name, copy / name)
+    return copy
 
 
 def _is_at_work(lock: Path) -> bool:

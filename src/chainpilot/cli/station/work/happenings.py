@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
 from chainpilot.cli.station.work.naming import domain_words
+from chainpilot.cli.words import iso, moment
 from chainpilot.link.watch import FrameSeen
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station.schema import to_json
@@ -48,17 +50,30 @@ def facts_of(event: StationEvent) -> dict[str, Any] | None:
 
 
 def _plain(value: object) -> object:
-    return value.value if isinstance(value, Enum) else value
+    match value:
+        case Enum():
+            return value.value
+        case datetime():
+            return iso(value)
+        case _:
+            return value
 
 
 def _answered(event: SignCertificateAnswered) -> str:
-    name = _NAMES[event.use]
-    return f"The CSMS takes the request for a {name}" if event.accepted else f"No {name} yet: {event.why}"
+    if event.accepted:
+        return f"The CSMS takes the request for {_ONE[event.use]}"
+    return f"No {_NAMES[event.use]} yet: {event.why}; {_again(event.asks_again)}"
 
 
 def _received(event: CertificateReceived) -> str:
     name = _ONE[event.use]
-    return f"Refused {name}: {event.result.value}, {event.why}" if event.why else f"Took {name}"
+    if not event.why:
+        return f"Took {name}"
+    return f"Refused {name}: {event.result.value}, {event.why}; {_again(event.asks_again)}"
+
+
+def _again(at: datetime | None) -> str:
+    return f"asks again at {moment(at)}" if at is not None else "no time is set to ask again"
 
 
 _WORDS: Final[Mapping[type, Callable[[Any], str]]] = {

@@ -12,11 +12,12 @@ from chainpilot.cli.exits import Exit
 from chainpilot.cli.station.arguments import StoreOptions
 from chainpilot.cli.station.work.material import NotCarriedOut
 from chainpilot.clock import SYSTEM, Clock
+from chainpilot.errors import ChainpilotError
 from chainpilot.station import EvseSecurity
 from chainpilot.station.config_file import MAX_CONFIG_CHARACTERS, HardwareSettings, StoreFile, read_store_file
 from chainpilot.station.layout import StoreConfig, StoreConfigError
 
-__all__ = ["open_store", "program", "read_config", "read_password"]
+__all__ = ["blamed", "open_store", "program", "read_config", "read_password"]
 
 _MAX_PASSWORD_BYTES: Final = 1024
 """Of a password file; OpenSSL reads no longer password of a key (PEM_BUFSIZE)."""
@@ -38,7 +39,7 @@ def open_store(options: StoreOptions, *, is_begun: bool = False, clock: Clock = 
     try:
         return EvseSecurity(config, clock=clock)
     except StoreConfigError as error:
-        raise NotCarriedOut(_blamed(options, error), Exit.USAGE) from error
+        raise NotCarriedOut(blamed(options, error), Exit.USAGE) from error
 
 
 def program(options: StoreOptions) -> str:
@@ -64,10 +65,8 @@ def read_config(options: StoreOptions) -> tuple[StoreFile, StoreConfig]:
     file, folder = _file(options), options.config.parent if options.config is not None else Path()
     named = options.certs or (folder / file.certs_dir if file.certs_dir is not None else None)
     if named is None:
-        why = (
-            "name the certificates directory: --certs DIR, the variable CHAINPILOT_CERTS, or certs_dir in --config FILE"
-        )
-        raise NotCarriedOut(why, Exit.USAGE)
+        why = "name the certificates directory: --certs DIR, the variable CHAINPILOT_CERTS, or certs_dir in "
+        raise NotCarriedOut(f"{why}{options.config or '--config FILE'}", Exit.USAGE)
     changes: dict[str, Any] = {}
     if options.allow_test_pki:
         changes["allow_test_pki"] = True
@@ -88,13 +87,14 @@ def _file(options: StoreOptions) -> StoreFile:
     except UnicodeDecodeError as error:
         raise NotCarriedOut(f"{options.config} is not UTF-8 text", Exit.USAGE) from error
     except StoreConfigError as error:
-        raise NotCarriedOut(_blamed(options, error), Exit.USAGE) from error
+        raise NotCarriedOut(blamed(options, error), Exit.USAGE) from error
     if file.has_secret:
         _warn_of_readers(options.config)
     return file
 
 
-def _blamed(options: StoreOptions, error: StoreConfigError) -> str:
+def blamed(options: StoreOptions, error: ChainpilotError) -> str:
+    """The mistake with the file's name before it."""
     return f"{options.config}: {error}" if options.config is not None else str(error)
 
 
@@ -147,9 +147,12 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _warn_of_readers(path: Path) -> None:
-    """A secret that every user of the machine can read is told of; it works all the same."""
-    if path.stat().st_mode & stat.S_IROTH:
-        typer.echo(f"chainpilot: everybody may read {path}, which holds a secret; chmod o-r {path}", err=True)
+    """A secret that every user of the machine can read or replace is told of; it works all the same."""
+    about = path.stat()
+    if about.st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        may = "read" if about.st_mode & stat.S_IROTH else "write"
+        mode = "600" if about.st_uid == os.geteuid() else "o-rwx"  # its reader's group may need it: a daemon's account
+        typer.echo(f"chainpilot: everybody may {may} {path}, which holds a secret; chmod {mode} {path}", err=True)
 
 
 def _check_directory(options: StoreOptions, directory: Path, *, is_begun: bool) -> None:

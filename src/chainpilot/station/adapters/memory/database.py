@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chainpilot.station.agent.ports import MemoryFault
+from chainpilot.station.agent.ports import MemoryFault, MemoryFull
 
 __all__ = ["SCHEMA", "Damage", "Database", "Row", "SqlValue", "intact", "open_database", "seal"]
 
@@ -217,8 +217,9 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        kind = MemoryFull if _code(error) == sqlite3.SQLITE_FULL else MemoryFault
         remedy = f"; {_REMEDY}" if _code(error) in _MALFORMED else ""
-        raise MemoryFault(_why(error) + remedy) from error
+        raise kind(_why(error) + remedy) from error
     except (UnicodeError, OverflowError):  # its text quotes the value
         raise MemoryFault("a text or number can't be written to a database") from None
     except MemoryError:  # what Python makes of SQLITE_NOMEM

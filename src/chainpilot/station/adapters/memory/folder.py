@@ -4,6 +4,7 @@ What is in the database file is `database`'s; here it is only opened for its own
 """
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -13,9 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from chainpilot.station.agent.ports import MemoryFault
+from chainpilot.station.agent.ports import MemoryFault, MemoryFull
 
-__all__ = ["DATABASE", "MAX_BROKEN", "Folder"]
+__all__ = [
+    "DATABASE",
+    "MAX_BROKEN",
+    "Folder",
+    "folder_objection",
+    "in_words",
+    "make_directory",
+    "open_directory",
+    "own_file",
+]
 
 DATABASE: Final = "agent.db"
 MAX_BROKEN: Final = 5
@@ -25,10 +35,31 @@ _COMPANIONS: Final = ("-wal", "-shm", "-journal")
 _BEGUN: Final = b"A memory was begun here; agent.db without it was lost.\n"
 _BROKEN: Final = re.compile(rf"{re.escape(DATABASE)}\.broken-(\d{{1,9}})(?:-[a-z]+)?").fullmatch
 _MAGIC: Final = b"SQLite format 3\x00"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORMATS: Final = frozenset({1, 2})
 """SQLite's file format section 1.3.3: with another write version it would be read-only, and nobody would say why."""
 
 _log = logging.getLogger(__name__)
+
+
+def folder_objection(path: Path) -> str | None:
+    """Why this user can't keep a memory there, as far as a look tells; None: nothing is known. It changes nothing."""
+    try:
+        with in_words(path), contextlib.ExitStack() as undo:
+            if not os.path.lexists(path):
+                is_there = path.parent.is_dir()
+                return None if is_there else f"{path.parent} is missing: a disk that isn't mounted, or a misspelling"
+            if path.is_dir() and not path.is_symlink():
+                _check(path, path.stat())  # before it is opened: somebody else's may be closed to us
+            descriptor = open_directory(path)
+            undo.callback(os.close, descriptor)
+            _check_alone(path, descriptor)
+            for name in (_LOCK, DATABASE, *(DATABASE + companion for companion in _COMPANIONS)):
+                with contextlib.suppress(FileNotFoundError):
+                    _check_own(path / name, os.stat(name, dir_fd=descriptor, follow_symlinks=False))
+    except MemoryFault as fault:
+        return fault.why
+    return None
 
 
 class Folder:
@@ -46,14 +77,14 @@ class Folder:
         Raises:
             MemoryFault: a link, somebody else's, writable by others, in use by another process, or not to be opened.
         """
-        with _in_words(path), contextlib.ExitStack() as undo:
-            _make(path)
-            descriptor = _opened(path)
+        with in_words(path), contextlib.ExitStack() as undo:
+            make_directory(path)
+            descriptor = open_directory(path)
             undo.callback(os.close, descriptor)
             _check(path, os.fstat(descriptor))
             _check_alone(path, descriptor)
             os.fchmod(descriptor, 0o700)
-            lock = _own_file(path, descriptor, _LOCK, os.O_RDWR | os.O_CREAT)
+            lock = own_file(path, descriptor, _LOCK, os.O_RDWR | os.O_CREAT)
             undo.callback(os.close, lock)
             _hold(path, lock)
             undo.pop_all()
@@ -67,7 +98,7 @@ class Folder:
     @property
     def begun(self) -> bool:
         """Whether a memory was made here before, so that an empty file is a loss. Raises MemoryFault."""
-        with _in_words(self._path):
+        with in_words(self._path):
             return os.fstat(self._lock).st_size > 0
 
     def damage(self) -> str | None:
@@ -76,7 +107,7 @@ class Folder:
         Makes an empty file where none was begun. Must be asked before SQLite opens the file: closing another descriptor
         of it drops SQLite's locks.
         """
-        with _in_words(self._path):
+        with in_words(self._path):
             if not self.begun:
                 os.close(self._file(DATABASE, os.O_RDWR | os.O_CREAT))
             for name in (DATABASE, *(DATABASE + companion for companion in _COMPANIONS)):
@@ -101,7 +132,7 @@ class Folder:
 
     def settle(self) -> None:
         """Make the names durable, and remember that there is a memory now."""
-        with _in_words(self._path):
+        with in_words(self._path):
             if not self.begun:
                 os.pwrite(self._lock, _BEGUN, 0)
                 os.fsync(self._lock)
@@ -112,7 +143,7 @@ class Folder:
 
         The database goes first: without its write-ahead log it would pass for a whole, older one.
         """
-        with _in_words(self._path):
+        with in_words(self._path):
             numbers = sorted({number for number, _ in self._broken()})
             number = numbers[-1] + 1 if numbers else 1
             aside = f"{DATABASE}.broken-{number}"
@@ -141,23 +172,30 @@ class Folder:
         _log.error("%s was moved aside as %s", name, self._path / new)
 
     def _file(self, name: str, flags: int) -> int:
-        return _own_file(self._path, self._descriptor, name, flags)
+        return own_file(self._path, self._descriptor, name, flags)
 
 
-def _own_file(path: Path, directory: int, name: str, flags: int) -> int:
+def own_file(path: Path, directory: int, name: str, flags: int) -> int:
     """Open a file for its owner alone; raises MemoryFault for what is no file of this user's."""
     flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     descriptor = os.open(name, flags, 0o600, dir_fd=directory)
     about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+    try:
+        _check_own(path / name, about)
+    except MemoryFault:
         os.close(descriptor)
-        raise MemoryFault(f"{path / name} is no file of this user's")
+        raise
     if about.st_mode & 0o077:
         os.fchmod(descriptor, 0o600)
     return descriptor
 
 
-def _make(path: Path) -> None:
+def _check_own(path: Path, about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+        raise MemoryFault(f"{path} is no file of this user's")
+
+
+def make_directory(path: Path) -> None:
     """One directory: a parent that is missing is a disk that is not mounted, or a misspelling."""
     try:
         path.mkdir(mode=0o700)
@@ -170,7 +208,8 @@ def _make(path: Path) -> None:
         os.close(parent)
 
 
-def _opened(path: Path) -> int:
+def open_directory(path: Path) -> int:
+    """Its descriptor; a link is no directory. Raises OSError or MemoryFault."""
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except NotADirectoryError:
@@ -205,9 +244,11 @@ def _hold(path: Path, lock: int) -> None:
 
 
 @contextlib.contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def in_words(path: Path) -> Iterator[None]:
+    """Failures of the system in it are MemoryFaults."""
     try:
         yield
     except OSError as error:
         place = path / os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path
-        raise MemoryFault(f"{place} can't be used: {error.strerror or error}") from error
+        kind = MemoryFull if error.errno in _FULL else MemoryFault
+        raise kind(f"{place} can't be used: {error.strerror or error}") from error

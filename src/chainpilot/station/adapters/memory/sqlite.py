@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from chainpilot.station.adapters.memory.database import Damage, Database, open_database
 from chainpilot.station.adapters.memory.folder import Folder
-from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType, is_critical
+from chainpilot.station.agent.events.types import SecurityEvent, SecurityEventType, is_critical, read_event_type
 from chainpilot.station.agent.ports import MemoryFault, QueuedEvent
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "SqliteMemory"]
@@ -38,7 +38,7 @@ _STEPS: Final = (
     ),
 )
 """What leads from each version of the schema to the next. Moments are microseconds since 1970. A type of event that is
-new makes a new version too: an older program could not read it."""
+new makes no new version: an older program tells it all the same."""
 
 _log = logging.getLogger(__name__)
 
@@ -268,10 +268,7 @@ def _columns(event: SecurityEvent) -> tuple[str, int, str | None]:
 
 
 def _event(kind: str, at: int, tech_info: str | None) -> SecurityEvent:
-    try:
-        return SecurityEvent(SecurityEventType(kind), _moment(at), tech_info)
-    except ValueError as error:
-        raise MemoryFault("a security event of a type that this program doesn't know is in the database") from error
+    return SecurityEvent(read_event_type(kind), _moment(at), tech_info)
 
 
 def _microseconds(moment: datetime) -> int:

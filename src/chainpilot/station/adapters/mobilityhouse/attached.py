@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from chainpilot.errors import OwnError, outline
 from chainpilot.link.faults import SocketClosed
 from chainpilot.link.ocpp import Answer, OcppLink
-from chainpilot.link.watch import FrameSeen
+from chainpilot.link.watch import seen_received
 from chainpilot.pki.certificate import Certificate
 from chainpilot.station.adapters.mobilityhouse import settings_parts
 from chainpilot.station.adapters.mobilityhouse.ends import AgentsEnd, StationsEnd
@@ -27,6 +27,7 @@ from chainpilot.station.adapters.mobilityhouse.shares import Claim, Shares, clai
 from chainpilot.station.adapters.ocpp_client import anchor_of
 from chainpilot.station.agent.agent import Agent
 from chainpilot.station.agent.conversation import Conversation
+from chainpilot.wire.ocppj.events import FrameRefused
 from chainpilot.wire.ocppj.frames import Call, CallError, CallResult, ErrorCode, Frame, FrameError, MessageType, decode
 from chainpilot.wire.version import OcppVersion
 
@@ -202,24 +203,12 @@ class Attached:
             await self._for_station.put(message)
 
     async def _sort_unreadable(self, message: str | bytes, fault: FrameError) -> None:
-        if (
-            fault.message_type is not MessageType.CALL
-            and fault.message_id is not None
-            and self._ids.has(fault.message_id)
-        ):
+        self._agent.hear_frame(seen_received(message, FrameRefused(fault, answered=False)))
+        is_answer = fault.message_type is not MessageType.CALL
+        if is_answer and fault.message_id is not None and self._ids.has(fault.message_id):
             self._line.unreadable(fault.message_id, fault)
-            return
-        self._agent.hear_frame(
-            FrameSeen(
-                direction="received",
-                kind="MALFORMED",
-                action=None,
-                message_id=fault.message_id,
-                size=len(message),
-                summary=f"malformed, {fault.code.value}",
-            )
-        )
-        await self._for_station.put(message)
+        else:
+            await self._for_station.put(message)
 
     def _claim(self, action: str, payload: object) -> Claim:
         return claim(self._version, action, payload, self._shares, is_handled=self._has_handler(action))

@@ -8,7 +8,8 @@ is installed by `certificates`.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -89,6 +90,8 @@ class Signing:
         """In which the CSMS asked for each."""
         self._unsure: set[str] = set()
         """Sent over an earlier connection, and not answered: sent again at once over a new one."""
+        self._looks_at: dict[LeafUse, float] = {}
+        """When what is missing is asked for anew, on the monotonic clock."""
         self._asking: tuple[LeafCertificateType, asyncio.Task[PncResponse]] | None = None
         """The request that is under way; it may wait behind other calls, not sent yet."""
         self._changes: Counter[LeafCertificateType] = Counter()
@@ -153,6 +156,23 @@ class Signing:
         """Look at once whether something is to be sent: the settings or the store changed."""
         self._news.set()
 
+    def note_next_look(self, missing: Iterable[LeafUse], moment: float) -> None:
+        """Take down for `asks_again_at` when missing leaves are asked for anew, on the monotonic clock."""
+        self._looks_at = dict.fromkeys(missing, moment)
+
+    async def asks_again_at(self, use: LeafUse | None) -> datetime | None:
+        """When a certificate for that use (None: for any) is asked for next by itself, UTC; None: no time is set."""
+        try:
+            pending = await asyncio.to_thread(self._security.requests_waiting)
+        except (VaultError, VaultBusy):
+            return None
+        rounds = (self._seconds_until(one) for one in pending if use in {None, USES_OF[one.kind]})
+        waits = [wait for wait in rounds if wait is not None]
+        now = self._clock.monotonic()
+        looks = [max(0.0, moment - now) for missing, moment in self._looks_at.items() if use in {None, missing}]
+        soonest = min(waits or looks, default=None)
+        return self._clock.now() + timedelta(seconds=soonest) if soonest is not None else None
+
     async def attend(self, speech: Speech) -> None:
         """Send what is due over this connection until it ends; raises LinkClosed then."""
         self._unsure |= {key for key, told in self._rounds.items() if told.reply is Reply.NONE}
@@ -167,8 +187,8 @@ class Signing:
                     due = None
                 if due is None or due[1] > 0:
                     await sleep_or(self._clock, min(LOOK_SECONDS, due[1] if due else LOOK_SECONDS), self._news)
-                else:
-                    await self._send(speech, due[0])
+                elif not await self._send(speech, due[0]):
+                    await sleep_or(self._clock, LOOK_SECONDS, self._news)
         finally:
             unsubscribe()
 
@@ -248,32 +268,58 @@ class Signing:
         settings = self._settings()
         return wait_after(told, settings.cert_signing_wait_minimum, settings.cert_signing_repeat_times)
 
-    async def _send(self, speech: Speech, pending: PendingCsr) -> None:
-        """Written down before it is sent: whatever breaks off after that, the CSMS may have it."""
+    async def _send(self, speech: Speech, pending: PendingCsr) -> bool:
+        """Written down before it is sent: whatever breaks off after that, the CSMS may have it.
+
+        Answers whether there was room for it among the calls that wait; where there was none, it is as if nothing was.
+        """
         use, name, key = USES_OF[pending.kind], pending.csr.common_name, pending.csr.spki_hash
         before = self._rounds.get(key, Round(0, self._clock.now()))
         told = msgspec.structs.replace(before, count=before.count + 1, at=self._clock.now(), reply=Reply.NONE)
         changes = self._changes[pending.kind]
         if not await asyncio.to_thread(self._security.mark_request, pending, with_csms=True):
-            return  # answered meanwhile, or given up
+            return True  # answered meanwhile, or given up
+        was_unsure, sent_at = key in self._unsure, self._sent_at.get(key)
         self._unsure.discard(key)
         self._sent_at[key] = self._clock.monotonic()
         await self._note({**self._rounds, key: told})
         self._watch(SignCertificateSent(use, name))
         try:
             answer = await self._ask(speech, pending, changes)
-        except (CallTimedOut, QueueFullError) as error:
-            self._watch(SignCertificateAnswered(use, name, accepted=False, why=str(error)))
-            return
+        except QueueFullError as error:
+            await self._take_back(pending, told, before, sent_at, is_unsure=was_unsure)
+            await self._tell_refused(pending, str(error))
+            return False
+        except CallTimedOut as error:
+            await self._tell_refused(pending, str(error))
+            return True
         except (NotUnderstood, CallRefused) as error:
             may_act = isinstance(error, CallRefused) or not error.is_unknown
             await self._settle(pending, told, Reply.REJECTED, str(error), may_act=may_act)
-            return
+            return True
         if answer is None:
             self._unsure.add(key)
-            return
+            return True
         reply = _reply(answer)
         await self._settle(pending, told, reply, None if reply is Reply.ACCEPTED else _why(answer))
+        return True
+
+    async def _take_back(
+        self, pending: PendingCsr, told: Round, before: Round, sent_at: float | None, *, is_unsure: bool
+    ) -> None:
+        """It was not sent: the try doesn't count, and a CSMS that never had the request hasn't got it."""
+        key = pending.csr.spki_hash
+        if self._rounds.get(key) != told:
+            return  # another round was begun meanwhile, and that one counts
+        if not pending.with_csms:
+            await asyncio.to_thread(self._security.mark_request, pending, with_csms=False)
+        if sent_at is None:
+            self._sent_at.pop(key, None)
+        else:
+            self._sent_at[key] = sent_at
+        if is_unsure:
+            self._unsure.add(key)
+        await self._note({**self._rounds, key: before})
 
     async def _ask(self, speech: Speech, pending: PendingCsr, changes: int) -> PncResponse | None:
         """The CSMS's answer; None: its leaves changed since there were so many changes, and what waits isn't sent."""
@@ -299,8 +345,15 @@ class Signing:
         key = pending.csr.spki_hash
         if self._rounds.get(key) == told:  # else another round was begun meanwhile, and that one counts
             await self._note({**self._rounds, key: msgspec.structs.replace(told, reply=reply)})
-        use, name = USES_OF[pending.kind], pending.csr.common_name
-        self._watch(SignCertificateAnswered(use, name, accepted=reply is Reply.ACCEPTED, why=why))
+        if reply is Reply.ACCEPTED:
+            self._watch(SignCertificateAnswered(USES_OF[pending.kind], pending.csr.common_name, accepted=True))
+        else:
+            await self._tell_refused(pending, why)
+
+    async def _tell_refused(self, pending: PendingCsr, why: str | None) -> None:
+        use = USES_OF[pending.kind]
+        again = await self.asks_again_at(use)
+        self._watch(SignCertificateAnswered(use, pending.csr.common_name, accepted=False, why=why, asks_again=again))
 
     async def _forget_all_but(self, open_ones: set[str]) -> None:
         kept = {key: told for key, told in self._rounds.items() if key in open_ones}

@@ -1,6 +1,7 @@
 """Security events on their way into the memory, and out of its queue, while the memory may fail.
 
-What can't be written down is held in RAM until it can be. What is sent, and when, is `reporting`'s.
+What can't be written down, or not yet, is held in RAM until it can be, MAX_HELD at most. What is sent, and when, is
+`reporting`'s.
 """
 
 import asyncio
@@ -9,13 +10,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from chainpilot.station.agent.events.types import SecurityEvent, is_critical
+from chainpilot.station.agent.events.types import EventType, SecurityEvent, is_critical
 from chainpilot.station.agent.ports import Memory, MemoryFault
 
 __all__ = ["MAX_HELD", "EventQueue", "Waiting"]
 
 MAX_HELD: Final = 100
-"""Events held in RAM: of more, the oldest that isn't critical is lost, else the oldest."""
+"""Events held in RAM: of more, the oldest that isn't critical is lost, else the oldest. How many is logged."""
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Waiting:
     """Its number in the memory; None while it is held in RAM."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Held:
     event: SecurityEvent
     queued: bool
@@ -46,8 +47,15 @@ class EventQueue:
         self._memory = memory
         self._held: deque[_Held] = deque()
         self._confirmed: set[int] = set()
+        self._logged_once: set[EventType] = set()
+        """Types that were only logged with `once`, and wait for nobody."""
+        self._at_work: _Held | None = None
+        """What is just being written down: it can't be dropped any more."""
+        self._lost = 0
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._next: asyncio.Task[None] | None = None
+        """A write that hasn't begun: it will find whatever is added until then."""
         self._unreadable = False
         self.changed = asyncio.Event()
         """Set whenever there may be something else to send."""
@@ -63,18 +71,32 @@ class EventQueue:
         return tuple(held.event for held in self._held)
 
     async def add(self, event: SecurityEvent, *, queued: bool = True, once: bool = False) -> None:
-        """Write the event down, or hold it; with `once` neither, while one of its type waits."""
-        if once and any(held.event.type is event.type and held.queued for held in self._held):
+        """Write the event down, or hold it; with `once` neither, while one of its type waits.
+
+        One that isn't `queued` waits for nobody: of these `once` keeps all but the first away, until `begin_anew`.
+        """
+        if once and any(held.event.type == event.type and held.queued for held in self._held):
             return
+        if once and not queued:
+            if event.type in self._logged_once:
+                return
+            self._logged_once.add(event.type)
         self._held.append(_Held(event, queued, once))
+        if self._writing.locked():  # a memory may take its time, or never come back
+            self._drop_surplus()
         await self.write()
+
+    def begin_anew(self) -> None:
+        """What was only logged is of a time that is over."""
+        self._logged_once.clear()
 
     async def write(self) -> None:
         """Try to write down what couldn't be written before; a caller that is cancelled doesn't stop it."""
-        task = asyncio.create_task(self._write())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        if self._next is None:
+            self._next = asyncio.create_task(self._write())
+            self._tasks.add(self._next)
+            self._next.add_done_callback(self._tasks.discard)
+        await asyncio.shield(self._next)
 
     async def oldest(self) -> Waiting | None:
         """The event to be sent next; None: nothing waits, or nothing can be read (then `troubled`)."""
@@ -103,6 +125,7 @@ class EventQueue:
 
     async def _write(self) -> None:
         async with self._writing:
+            self._next = None
             try:
                 await self._write_all()
             except MemoryFault as fault:
@@ -121,13 +144,25 @@ class EventQueue:
             await asyncio.to_thread(self._memory.settle_event, number)
             self._confirmed.discard(number)
         while self._held:
-            first = self._held[0]
-            add = self._memory.add_event
-            await asyncio.to_thread(add, first.event, queued=first.queued, once=first.once)
-            self._held.popleft()
+            self._at_work = first = self._held[0]
+            try:
+                add = self._memory.add_event
+                await asyncio.to_thread(add, first.event, queued=first.queued, once=first.once)
+            finally:
+                self._at_work = None
+            self._held.remove(first)
+        if self._lost:
+            _log.error("%d security events were lost while nothing could be written down", self._lost)
+            self._lost = 0
 
     def _drop_surplus(self) -> None:
         while len(self._held) > MAX_HELD:
-            lost = next((held for held in self._held if not is_critical(held.event.type)), self._held[0])
+            idle = [held for held in self._held if held is not self._at_work]
+            lost = next((held for held in idle if not is_critical(held.event.type)), idle[0])
             self._held.remove(lost)
-            _log.error("too many are held: %s of %s is lost", lost.event.type.value, lost.event.at.isoformat())
+            self._lost += 1
+            if self._lost & (self._lost - 1) == 0:  # 1, 2, 4, 8: who floods us must not fill the log too
+                what, when = lost.event.type.value, lost.event.at.isoformat()
+                _log.error(
+                    "%d security events held are too many; lost so far: %d, %s of %s", MAX_HELD, self._lost, what, when
+                )

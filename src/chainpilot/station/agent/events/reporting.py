@@ -13,7 +13,7 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.link.faults import CallRefused, CallTimedOut
 from chainpilot.station.agent.events.queue import EventQueue, Waiting
-from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEvent, SecurityEventType, word_of
+from chainpilot.station.agent.events.types import MAX_TECH_INFO, SecurityEvent, SecurityEventType, is_sendable, word_of
 from chainpilot.station.agent.ports import Line, Memory
 from chainpilot.station.agent.waiting import sleep_or
 from chainpilot.wire.ocppj.frames import ErrorCode
@@ -92,6 +92,7 @@ class Reporter:
         finally:
             if self._unheard is line:
                 self._unheard = None
+                self._queue.begin_anew()
 
     async def until_told(self) -> None:
         """Return once what was reported before is told over the present connection, as far as the CSMS lets us now.
@@ -118,6 +119,11 @@ class Reporter:
             if not self._noting and not self._queue.changed.is_set():
                 self._at_rest.set()
             await self._until_changed(sending.retry_memory() if self._queue.troubled else None)
+            return
+        if not is_sendable(waiting.event.type):
+            event = waiting.event
+            _log.error("an event of %s is only logged: no message takes the type %.80r", event.at, event.type.value)
+            await self._queue.settle(waiting)
             return
         if self._unheard is sending.line:
             await self._queue.settle(waiting)

@@ -3,6 +3,7 @@
 OCPP 2.0.1 part 2 appendix 1, and the 1.6 security whitepaper's table; ocpp-test-cases.md section 3.3.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -11,10 +12,25 @@ import msgspec
 
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["MAX_TECH_INFO", "SecurityEvent", "SecurityEventType", "is_critical", "word_of"]
+__all__ = [
+    "MAX_TECH_INFO",
+    "MAX_TYPE",
+    "EventType",
+    "OtherEventType",
+    "SecurityEvent",
+    "SecurityEventType",
+    "is_critical",
+    "is_sendable",
+    "read_event_type",
+    "word_of",
+]
 
 MAX_TECH_INFO: Final = 255
 """Characters of techInfo."""
+
+
+MAX_TYPE: Final = 50
+"""Characters of type, in either version."""
 
 
 class SecurityEventType(Enum):
@@ -41,6 +57,15 @@ class SecurityEventType(Enum):
     MAINTENANCE_LOGIN_ACCEPTED = "MaintenanceLoginAccepted"
     MAINTENANCE_LOGIN_FAILED = "MaintenanceLoginFailed"
 
+
+@dataclass(frozen=True, slots=True)
+class OtherEventType:
+    """A type that this version has no name for: a newer one noted the event, and was replaced before it was told."""
+
+    value: str
+
+
+EventType = SecurityEventType | OtherEventType
 
 _WORDS_16: Final = {
     SecurityEventType.FAILED_TO_AUTHENTICATE_AT_CSMS: "FailedToAuthenticateAtCentralSystem",
@@ -75,17 +100,32 @@ _CRITICAL: Final = _CRITICAL_16 | {
 class SecurityEvent(msgspec.Struct, frozen=True):
     """One event; what it tells holds no secret, since it goes into logs and to the CSMS."""
 
-    type: SecurityEventType
+    type: EventType
     at: datetime
     """Timezone-aware UTC."""
     tech_info: str | None = None
 
 
-def word_of(kind: SecurityEventType, version: OcppVersion) -> str:
+def read_event_type(word: str) -> EventType:
+    """The type of that word in 2.0.1's list, or as it stands."""
+    try:
+        return SecurityEventType(word)
+    except ValueError:
+        return OtherEventType(word)
+
+
+def word_of(kind: EventType, version: OcppVersion) -> str:
     """The type's word in that version of OCPP."""
-    return _WORDS_16.get(kind, kind.value) if version is OcppVersion.V16 else kind.value
+    if isinstance(kind, OtherEventType) or version is not OcppVersion.V16:
+        return kind.value
+    return _WORDS_16.get(kind, kind.value)
 
 
-def is_critical(kind: SecurityEventType, version: OcppVersion | None = None) -> bool:
+def is_sendable(kind: EventType) -> bool:
+    """Whether the messages take its word: a CSMS has to take any of that length, the vendor's own too."""
+    return 0 < len(kind.value) <= MAX_TYPE and kind.value.isprintable()
+
+
+def is_critical(kind: EventType, version: OcppVersion | None = None) -> bool:
     """Whether a station of that version must tell its CSMS of the event (use case A04); None: of any version."""
     return kind in (_CRITICAL_16 if version is OcppVersion.V16 else _CRITICAL)

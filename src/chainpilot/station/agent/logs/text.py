@@ -43,4 +43,4 @@ def line_of(event: SecurityEvent, version: OcppVersion) -> str:
     """Moment, type and technical information, with tabs between them."""
     moment = event.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     info = (event.tech_info or "").replace("\\", "\\\\").translate(_CONTROLS)
-    return f"{moment}\t{word_of(event.type, version)}\t{info}"
+    return f"{moment}\t{word_of(event.type, version).translate(_CONTROLS)}\t{info}"

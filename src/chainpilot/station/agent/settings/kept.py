@@ -6,6 +6,7 @@ What a step may be is `standing`'s, what a CSMS asks is `configuration`'s; diall
 """
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from typing import Any, Final, Self, TypeVar
 from chainpilot.clock import Clock
 from chainpilot.errors import OwnError, UndecidedError
 from chainpilot.station.agent.events.types import SecurityEventType
-from chainpilot.station.agent.ports import Memory, MemoryFault, Report
+from chainpilot.station.agent.ports import Memory, MemoryFault, ProfileFloor, Report
 from chainpilot.station.agent.settings import standing as steps
+from chainpilot.station.agent.settings.floor import FloorApart, judge_floor
 from chainpilot.station.agent.settings.networks import Facts
 from chainpilot.station.agent.settings.record import DOCUMENT, read_record, write_record
 from chainpilot.station.agent.settings.refusals import ReasonCode, SettingRefused, StepRefused
@@ -32,6 +34,10 @@ Step = Callable[[Standing], Standing]
 """From one state to the next; raises SettingRefused."""
 RETRY_SECONDS: Final = 60.0
 """Before the memory is tried again."""
+_PRESUMED: Final = (
+    "security profiles below %d are refused: what worked before isn't known (%s). Set security_profile = %d or higher "
+    "and the URL that serves it; only who means to go back below stops the agent and removes its state_dir"
+)
 _NO_URLS: Final[Mapping[int, str]] = MappingProxyType({})
 
 _log = logging.getLogger(__name__)
@@ -64,10 +70,12 @@ class KeptSettings:
         about: About,
         facts: Facts,
         report: Report,
+        apart: FloorApart,
         url_by_profile: Mapping[int, str] = _NO_URLS,
     ) -> None:
         self._standing = standing
         self._memory = memory
+        self._apart = apart
         self._about = about
         self._facts = facts
         self._report = report
@@ -87,11 +95,21 @@ class KeptSettings:
         about: About,
         facts: Facts,
         report: Report,
+        floor: ProfileFloor | None = None,
+        why_lost: str | None = None,
         url_by_profile: Mapping[int, str] = _NO_URLS,
     ) -> Self:
         """As `begun`, from an event loop."""
         begun = partial(
-            cls.begun, initial, memory, about=about, facts=facts, report=report, url_by_profile=url_by_profile
+            cls.begun,
+            initial,
+            memory,
+            about=about,
+            facts=facts,
+            report=report,
+            floor=floor,
+            why_lost=why_lost,
+            url_by_profile=url_by_profile,
         )
         return await asyncio.to_thread(begun)
 
@@ -104,23 +122,45 @@ class KeptSettings:
         about: About,
         facts: Facts,
         report: Report,
+        floor: ProfileFloor | None = None,
+        why_lost: str | None = None,
         url_by_profile: Mapping[int, str] = _NO_URLS,
     ) -> Self:
         """The configuration that the operator's settings and the memory make: what a CSMS changed wins. May block.
 
-        Raises MemoryFault.
+        `floor` is where the floor is kept a second time; `why_lost` says why the memory was begun anew, if it was.
+
+        Raises:
+            MemoryFault: the memory can't be read, or a newer program wrote it.
         """
-        standing = read_record(memory.read(DOCUMENT), initial)
-        usable = {slot for slot, _ in steps.candidates(standing)}
-        for slot in standing.settings.priority:
-            if slot not in usable:
-                _log.warning(
-                    "the network in slot %d isn't tried: it isn't set, or below security profile %d, "
-                    "over which the CSMS accepted this station before",
-                    slot,
-                    standing.floor,
-                )
-        return cls(standing, memory, about=about, facts=facts, report=report, url_by_profile=url_by_profile)
+        apart = FloorApart(floor)
+        document = memory.read(DOCUMENT)
+        found = read_record(document, initial) if document is not None else None
+        if document is not None and found is None:
+            why_lost = why_lost or "the record of the settings can't be read"
+        judged = judge_floor(apart.found, found.floor if found is not None else None, why_lost)
+        if judged.why_presumed is not None:
+            _log.error(_PRESUMED, judged.profile, judged.why_presumed, judged.profile)
+        standing = dataclasses.replace(found or Standing(settings=initial), floor=judged.profile)
+        _tell_unused(standing)
+        kept = cls(
+            standing, memory, about=about, facts=facts, report=report, apart=apart, url_by_profile=url_by_profile
+        )
+        kept._lay_floor(recorded=found.floor if found is not None else 0)
+        return kept
+
+    def _lay_floor(self, *, recorded: int) -> None:
+        """Have the floor that counts in both places; what can't be written now is owed."""
+        floor = self._standing.floor
+        is_kept = self._apart.keep(floor)
+        try:
+            if floor != recorded:
+                self._memory.write({DOCUMENT: write_record(self._standing)})
+        except MemoryFault as fault:
+            _log.error("the floor under the security profile isn't kept, and is written down later: %s", fault.why)
+            is_kept = False
+        if not is_kept:
+            self._owes.set()
 
     @property
     def settings(self) -> Settings:
@@ -151,7 +191,10 @@ class KeptSettings:
 
     @property
     def floor(self) -> int:
-        """The highest security profile over which the CSMS accepted the station; nothing below it is used again."""
+        """The highest security profile over which the CSMS accepted the station; nothing below it is used again.
+
+        Where what that was is lost, LOWEST_SAFE.
+        """
         return self._standing.floor
 
     def passwords(self) -> tuple[Secret, ...]:
@@ -231,9 +274,13 @@ class KeptSettings:
                 listener(old, new)
 
     async def _keep(self, after: Standing, *, counts_at_once: bool) -> None:
-        """Write the state down, if it isn't what is written, and let it count."""
+        """Write the state down, if it isn't what is written, and let it count.
+
+        The floor goes to its own place first: whatever stops us between the two, the higher one holds.
+        """
         document = write_record(after)
         if self._owes.is_set() or document != write_record(self._standing):
+            is_apart = await asyncio.to_thread(self._apart.keep, after.floor)
             try:
                 await asyncio.to_thread(self._memory.write, {DOCUMENT: document})
             except MemoryFault as fault:
@@ -243,8 +290,23 @@ class KeptSettings:
                     _log.error("what the connection has shown isn't kept, and is written down later: %s", fault.why)
                 self._owes.set()
             else:
-                self._owes.clear()
+                if is_apart:
+                    self._owes.clear()
+                else:
+                    self._owes.set()
         self._standing = after
+
+
+def _tell_unused(standing: Standing) -> None:
+    usable = {slot for slot, _ in steps.candidates(standing)}
+    for slot in standing.settings.priority:
+        if slot not in usable:
+            _log.warning(
+                "the network in slot %d isn't tried: it isn't set, or below security profile %d, to which the station "
+                "is held",
+                slot,
+                standing.floor,
+            )
 
 
 def ask_store(ask: Callable[[], T]) -> T:

@@ -10,6 +10,7 @@ from typing import Final
 
 from chainpilot.station.agent.settings import forms
 from chainpilot.station.agent.settings.forms import BOOLEAN, MAX_SECONDS, TEXT, WORDS, Form, whole
+from chainpilot.station.agent.settings.values import MAX_HEARTBEAT
 from chainpilot.wire.ocpp201 import Component, Variable
 
 __all__ = ["BY_KEY", "COMPONENTS", "FIELDS", "TABLE", "Access", "Setting", "Source", "VariableName", "variable"]
@@ -179,7 +180,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("active_network", _COUNT, _R, variables=(_comm("ActiveNetworkProfile"),)),
     Setting("message_timeout", _COUNT, _R, variables=(_comm("MessageTimeout", "Default"),), source=Source.NETWORK),
     Setting("file_transfer_protocols", WORDS, _R, variables=(_comm("FileTransferProtocols"),), source=Source.STATION),
-    Setting("heartbeat_interval", whole(1, MAX_SECONDS), _RW, "HeartbeatInterval", (_comm("HeartbeatInterval"),)),
+    Setting("heartbeat_interval", whole(1, MAX_HEARTBEAT), _RW, "HeartbeatInterval", (_comm("HeartbeatInterval"),)),
     Setting(
         "web_socket_ping_interval",
         whole(0, MAX_SECONDS),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chainpilot.station.agent.ports import MemoryFault
 from chainpilot.station.agent.settings.forms import is_authorization_key
 from chainpilot.station.agent.settings.keys import FIELDS
 from chainpilot.station.agent.settings.networks import LAST_SLOT
@@ -38,6 +39,12 @@ class _Networks(msgspec.Struct, frozen=True):
         return len(self.slots) <= MAX_NETWORKS and all(
             0 <= slot <= LAST_SLOT and 0 <= network.security_profile <= 3 for slot, network in self.slots.items()
         )
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """What every version's record has."""
+
+    version: int = _VERSION
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -77,11 +84,15 @@ def write_record(standing: Standing) -> bytes:
     return msgspec.json.encode(record)
 
 
-def read_record(document: bytes | None, initial: Settings) -> Standing:
-    """The state that the document and the operator's settings make; an unreadable one is logged and counts as none."""
+def read_record(document: bytes, initial: Settings) -> Standing | None:
+    """The state that the document and the operator's settings make; None, and logged, where it can't be read.
+
+    Raises:
+        MemoryFault: a newer program wrote it: what it says must not be lost, nor taken for nothing.
+    """
     record = _decoded(document)
     if record is None:
-        return Standing(settings=initial)
+        return None
     settings = dataclasses.replace(initial, **_values(record.values))
     trial = None
     if record.networks is not None:
@@ -100,18 +111,23 @@ def read_record(document: bytes | None, initial: Settings) -> Standing:
     )
 
 
-def _decoded(document: bytes | None) -> _Record | None:
-    if document is None:
-        return None
+def _decoded(document: bytes) -> _Record | None:
     try:
+        _demand_known(msgspec.json.decode(document, type=_Versioned).version)
         record = msgspec.json.decode(document, type=_Record)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         _log.error("what the CSMS changed is lost: the record in memory can't be read (%s)", type(error).__name__)
         return None
     if not record.sound():
-        _log.error("what the CSMS changed is lost: the record in memory is of another version, or damaged")
+        _log.error("what the CSMS changed is lost: the record in memory is damaged")
         return None
     return record
+
+
+def _demand_known(version: int) -> None:
+    if version > _VERSION:
+        why = f"the settings were written by a newer program (version {version}, known is {_VERSION}); install it again"
+        raise MemoryFault(why)
 
 
 def _values(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -13,8 +13,11 @@ import msgspec
 from chainpilot.station.model import Secret
 from chainpilot.wire.version import OcppVersion
 
-__all__ = ["MAX_NETWORKS", "Network", "Settings"]
+__all__ = ["MAX_HEARTBEAT", "MAX_NETWORKS", "Network", "Settings"]
 
+MAX_HEARTBEAT: Final = 86_400
+"""Seconds between two heartbeats at most: a day. Three that nobody answers end a connection, so a dead one is noticed
+within three days even where nothing else looks; CSMSs that count heartbeats' bytes ask for as much and not for more."""
 MAX_NETWORKS: Final = 8
 """Network profiles kept."""
 _NO_PASSWORD: Final = Secret("")
@@ -73,7 +76,7 @@ class Settings:
     active_network: int | None = None
     """The slot of the connection that the CSMS accepted last."""
     heartbeat_interval: int | None = None
-    """Seconds; None: as BootNotification's answer says."""
+    """Seconds, counted as MAX_HEARTBEAT at most; None: as BootNotification's answer says."""
     web_socket_ping_interval: int = 90
     """Seconds; 0: never."""
 
