@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.pki.chain import Chain
+from chainpilot.pki.crl import load_crl
 from chainpilot.pki.extensions import EkuOid
+from chainpilot.pki.hashdata import HashAlgorithm, hash_data
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.pki.ocsp import Revoked, build_request, judge_response
 from chainpilot.pki.profiles import IsoEdition, edition_for
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain, verify
@@ -22,6 +25,8 @@ from chainpilot.testpki.declaration import PACKAGED, HierarchyError, load_hierar
 from chainpilot.testpki.hierarchy import Use
 from chainpilot.testpki.issuer import IssueError
 from chainpilot.testpki.material import Material
+from chainpilot.testpki.office import Office
+from chainpilot.testpki.responder import Responder
 
 SMALL = """\
 est_server = "root"
@@ -171,3 +176,19 @@ def test_the_oddities_of_real_certificates_are_there(tmp_path: Path, at: datetim
     assert leaf.extensions.authority_key_id == sub2.extensions.subject_key_id
     with pytest.raises(ValueError):
         _ = x509.load_der_x509_certificate(leaf.der).extensions
+
+
+@pytest.mark.parametrize("spec", [KeySpec.P384, KeySpec.ED25519, KeySpec.RSA2048])
+def test_cas_outside_of_iso_15118_may_have_other_keys(spec: KeySpec, tmp_path: Path, at: datetime) -> None:
+    text = SMALL.replace('use = "secc"', 'use = "csms-client"').replace("days = 50", f'days = 50\nkey = "{spec.value}"')
+    with Office(tmp_path, at, hierarchy=parse_hierarchy(text), seed=b"seed") as office:
+        leaf = office.issue("cpo", at=at, common_name="station-1").certificate
+        office.revoke(leaf, at=at)
+        issuer = office.authorities["sub"].certificate
+        crl = load_crl(office.revocation_list("sub.crl", at) or b"")
+        responder = Responder(office.authorities, office.register, office.revocations)
+        data = hash_data(leaf, issuer, HashAlgorithm.SHA256)
+        assert isinstance(judge_response(responder.answer(build_request(data, issuer), at), data, issuer, at), Revoked)
+    assert leaf.was_signed_by(issuer)
+    assert crl.was_signed_by(issuer)
+    assert set(crl.revoked) == {leaf.serial_number}

@@ -157,7 +157,7 @@ class EstDesk:
 
     def _issue(self, label: str, csr: Csr, fingerprint: str, at: datetime, twists: Collection[Twist]) -> Certificate:
         target = self._labels[label]
-        count = str(len(self._register.records)).encode()
+        count = str(len(self._register)).encode()
         return self._authorities[target.authority].issue_leaf(
             x509.load_der_x509_csr(csr.der).subject,
             csr.public_key,

@@ -205,7 +205,7 @@ class Office:
             request = inspect_csr(csr if isinstance(csr, bytes) and csr[:1] == b"\x30" else _only_request(csr))
             subject, public_key = x509.load_der_x509_csr(request.der).subject, request.public_key
         else:
-            count = len(self.register.records)
+            count = len(self.register)
             key = self.material.key(f"{label} {common_name} {count}", target.keys[0])
             name = DistinguishedName(country, organization, common_name, target.plan.use.domain_component)
             subject, public_key = name.to_name(), key.public_key()
@@ -217,7 +217,7 @@ class Office:
             public_key,
             plan,
             at,
-            context=f"by hand {len(self.register.records)}".encode(),
+            context=f"by hand {len(self.register)}".encode(),
             twists=(Twist.ENDED,) if has_ended else (),
         )
         self.register.add(IssuedRecord(label, "", certificate))

@@ -156,7 +156,7 @@ def _status(office: Office, faults: Faults | None) -> Answer:
         times = f", rolled over {standing.generation} times" if standing.generation else ""
         revoked = f", revoked {standing.revoked:%Y-%m-%d %H:%M}" if standing.revoked is not None else ""
         said.append(f"{standing.name}: {standing.serial_number:x}, until {standing.ends:%Y-%m-%d}{times}{revoked}")
-    said.append(f"{len(office.register.records)} issued, {len(office.revocations)} revoked")
+    said.append(f"{len(office.register)} issued, {len(office.revocations)} revoked")
     said += [f"fault {fault.word}: it {fault.meaning}" for fault in (faults.active if faults is not None else ())]
     return Answer(tuple(said))
 

@@ -56,6 +56,9 @@ class Register:
             except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, CertificateError) as error:
                 raise CabinetError(path, f"line {number} is no record of an issued certificate ({error})") from error
 
+    def __len__(self) -> int:
+        return len(self._records)
+
     @property
     def records(self) -> tuple[IssuedRecord, ...]:
         """Everything issued so far, oldest first."""
