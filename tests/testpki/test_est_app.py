@@ -14,10 +14,11 @@ from chainpilot.testpki.authorities import Authorities
 from chainpilot.testpki.est_app import EstApp
 from chainpilot.testpki.est_desk import EstDesk
 from chainpilot.testpki.http import serve
-from chainpilot.testpki.logins import BasicLogin
+from chainpilot.testpki.logins import BasicLogin, BearerLogin
 from chainpilot.testpki.register import Register
 
 LOGIN = BasicLogin("cpms", "s:ecret")
+TOKEN = BearerLogin("token")
 
 
 def basic(text: str) -> str:
@@ -50,6 +51,13 @@ def test_every_other_login_is_not(field: str | None) -> None:
 def test_no_field_escapes(field: str) -> None:
     assert not LOGIN.admits(field)
     assert not LOGIN.admits(f"Basic {field}")
+    assert not TOKEN.admits(field)
+    assert not TOKEN.admits(f"Bearer {field}")
+
+
+def test_a_token_s_octets_beyond_ascii_are_only_wrong() -> None:
+    assert not TOKEN.admits("Bearer t\udcffoken")
+    assert TOKEN.admits("bEARER  token ")
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["silent", "cut off"])
