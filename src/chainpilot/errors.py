@@ -2,6 +2,7 @@
 
 ChainpilotError
 ├── PeerError
+│   ├── SuccessorUnfit  (cpms.adapters.est_renewal)
 │   ├── AddressRefused  (cpms.adapters.outbound)
 │   ├── UrlRefused  (cpms.ocsp.targets)
 │   ├── CaRefused  (cpms.ports.authorities)
@@ -39,6 +40,7 @@ ChainpilotError
 │   ├── DemoFailed  (cli.demo.timeline)
 │   ├── SourceError  (cli.source)
 │   ├── NotCarriedOut  (cli.station.work.material)
+│   ├── RenewalFileError  (cpms.adapters.est_renewal)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.keyring)
 │   ├── DatabaseInUseError  (cpms.adapters.sql.files)

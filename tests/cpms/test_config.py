@@ -126,6 +126,86 @@ def test_what_can_not_work_is_refused_with_its_key(tmp_path: Path, changes: dict
     assert part in complaint(tmp_path, **changes)
 
 
+OPCP = {"url": "https://pki.example", "preset": "opcp", "ca": "cpo", "iso": "ISO15118-2", "algorithm": "secp256r1"}
+OAUTH = {"url": "https://auth.example/oauth/token", "client_id": "us", "client_secret_file": "secret"}
+PATHS = {"cacerts": "/ca/{iso}", "simpleenroll": "/enrol?v={iso}"}
+
+
+def without(table: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (without(OPCP, "algorithm"), "pki.a.algorithm: the preset opcp needs it, for /{ca}/cacerts/{iso}/{algorithm}/"),
+        (without(OPCP, "ca"), "pki.a.ca: the preset opcp needs it, for /{ca}/cacerts/{iso}/{algorithm}/"),
+        ({**OPCP, "preset": "opcp-short"}, "pki.a.algorithm: the preset opcp-short has no place for it"),
+        ({**OPCP, "label": "cpo"}, "pki.a.label: the preset opcp has no place for it"),
+        ({**OPCP, "caDomain": "cpo"}, "pki.a: it is called ca here; the preset opnc sends it as caDomain"),
+        ({**OPCP, "paths": PATHS}, "pki.a.preset: [pki.a.paths] has the paths already; take one of the two away"),
+        ({"url": "https://pki.example", "paths": PATHS}, "pki.a.iso: [pki.a.paths] needs it, for /ca/{iso}"),
+        (
+            {"url": "https://pki.example", "paths": {**PATHS, "cacerts": "/{region}/ca"}},
+            "pki.a.paths: /{region}/ca has a place {region}; there are label, ca, iso, algorithm",
+        ),
+        (
+            {"url": "https://pki.example", "paths": {"cacerts": "/ca", "simpleenroll": "/{iso"}},
+            "pki.a.paths: a brace without its partner in /{iso",
+        ),
+        ({**OPCP, "oauth": without(OAUTH, "client_secret_file")}, "pki.a.oauth.client_secret_file: needed, or the "),
+        ({**OPCP, "oauth": {**OAUTH, "url": "http://auth.example"}}, "pki.a.oauth.url: "),
+        ({**OPCP, "oauth": OAUTH, "token_file": "secret"}, "pki.a: it has a token and oauth, and one login is sent"),
+        ({**OPCP, "token_file": "spaced"}, "pki.a.token_file: the token holds characters that no Bearer token has"),
+        ({**OPCP, "client_key": "x"}, "pki.a.client_certificate: a client certificate and its key go together"),
+        ({**OPCP, "client_certificate": "x"}, "pki.a.client_key: a client certificate and its key go together"),
+        ({**OPCP, "password_file": "secret"}, "pki.a.password_file: a password without a user name"),
+        ({**OPCP, "csr_profile": "emaid"}, "pki.a.csr_profile: "),
+    ],
+)
+def test_a_pki_that_can_not_work_is_refused_with_its_key(tmp_path: Path, table: dict[str, Any], sentence: str) -> None:
+    (tmp_path / "secret").write_text("abc\n")
+    (tmp_path / "spaced").write_text("a b\n")
+    assert complaint(tmp_path, pki={"a": table}).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({**PKI, "token": "hush"}, "CHAINPILOT_PKI_<NAME>_TOKEN"),
+        ({**PKI, "client_secret": "hush"}, "[pki.NAME.oauth]"),
+        ({**PKI, "oauth": {**OAUTH, "client_secret": "hush"}}, "CHAINPILOT_PKI_<NAME>_CLIENT_SECRET"),
+    ],
+)
+def test_a_secret_written_inline_is_refused_and_not_repeated(tmp_path: Path, table: dict[str, Any], told: str) -> None:
+    said = complaint(tmp_path, pki={"a": table})
+    assert told in said
+    assert "hush" not in said
+
+
+def test_tokens_and_secrets_come_from_files_or_the_environment_and_are_in_no_repr(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    pkis = {
+        "in-file": {**OPCP, "token_file": "token"},
+        "in-air": OPCP,
+        "service": {**OPCP, "oauth": {**without(OAUTH, "client_secret_file"), "audience": "https://pki.example"}},
+    }
+    environ = {"CHAINPILOT_PKI_IN_AIR_TOKEN": "from-air", "CHAINPILOT_PKI_SERVICE_CLIENT_SECRET": "hush"}
+    config = config_from(document(pki=pkis), tmp_path, environ)
+    assert (config.pkis["in-file"].token, config.pkis["in-air"].token) == ("from-file", "from-air")
+    oauth = config.pkis["service"].oauth
+    assert oauth is not None
+    assert (oauth.credentials.client_secret, oauth.credentials.audience) == ("hush", "https://pki.example")
+    assert not any(secret in repr(config) for secret in ("from-file", "from-air", "hush"))
+
+
+def test_paths_of_ones_own_are_filled_with_the_words(tmp_path: Path) -> None:
+    table = {"url": "https://pki.example", "iso": "ISO15118-20", "paths": {**PATHS, "csrattrs": "/attrs"}}
+    paths = config_from(document(pki={"a": table}), tmp_path, {}).pkis["a"].paths
+    assert (paths.cacerts, paths.simpleenroll) == ("/ca/ISO15118-20", "/enrol?v=ISO15118-20")
+    assert (paths.simplereenroll, paths.csrattrs) == ("", "/attrs")
+
+
 PLAIN = {"name": "plain", "profile": 0, "allow_insecure": True}
 
 

@@ -1,4 +1,4 @@
-"""The command line: `chainpilot demo`, `chainpilot inspect`, `chainpilot station`, `chainpilot testpki`.
+"""The command line: `chainpilot demo`, `inspect`, `station`, `cpms` and `testpki`.
 
 A command's packages are imported when that command runs, so that a station without the back office's extras can use its
 own commands. What a command does stands in a module of its own name.
@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 import chainpilot
+from chainpilot.cli.cpms import app as cpms
 from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.cli.station import app as station
 from chainpilot.cli.station.arguments import Digest
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(testpki, name="testpki")
 app.add_typer(station, name="station")
+app.add_typer(cpms, name="cpms")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position

@@ -11,13 +11,14 @@ from typing import Final, Self
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
+from chainpilot.cpms.adapters.est_transport import EstSetupError
 from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.ocsp_http import OcspHttp
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts
-from chainpilot.cpms.enrolment import Office
+from chainpilot.cpms.enrolment import CsrProfile, Office
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
 from chainpilot.cpms.ocsp import KnownIssuers, StatusDesk
@@ -92,6 +93,7 @@ class Cpms:
         self._ledger: SqlLedger | None = None
         self._gateway: Gateway | None = None
         self._calls: CallDesk | None = None
+        self._pkis: list[EstHttp] = []
         self._nudged = asyncio.Event()
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
@@ -145,15 +147,22 @@ class Cpms:
             )
         await self.ledger.put_station(record, reset_profile=reset_profile)
 
-    async def reload(self) -> tuple[ListenerSetupError, ...]:
-        """Read the listeners' certificates and keys again, after they were renewed; no connection ends.
+    async def reload(self) -> tuple[ListenerSetupError | EstSetupError, ...]:
+        """Read the listeners' certificates and keys again, and those we show to PKIs; no connection ends.
 
-        Returned are the listeners that keep what they showed because their files can't be used. Of the configuration
+        Returned are the faults of files that can't be used, whose place keeps what it showed. Of the configuration
         nothing else is read again. Raises RuntimeError outside the context.
         """
         if self._gateway is None:
             raise RuntimeError("the back office is not running")
-        return await self._gateway.reload()
+        failed: list[ListenerSetupError | EstSetupError] = [*await self._gateway.reload()]
+        for pki in self._pkis:
+            try:
+                pki.reload()
+            except EstSetupError as error:
+                _log.error("client_certificate_kept", pki=pki.name, detail=error.why)
+                failed.append(error)
+        return tuple(failed)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -186,14 +195,18 @@ class Cpms:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ledger = self._gateway = self._calls = None
+        self._pkis.clear()
         await self._stack.aclose()
 
     async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> Office:
         config = self._config
         authorities = dict(self._authorities)
+        signer = config.pkis.get(config.issue.get(LeafUse.V2G, ""))
         for name, pki in config.pkis.items():
             if name not in authorities:
-                authorities[name] = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+                reached = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+                authorities[name] = reached
+                self._pkis.append(reached)
         return Office(
             ledger=ledger,
             links=sessions,
@@ -202,6 +215,7 @@ class Cpms:
             anchors={use: config.anchors.get(use.domain, TrustAnchors()) for use in LeafUse},
             policy=config.policy,
             allow_test_pki=config.allow_test_pki,
+            csr_profile=signer.csr_profile if signer is not None else CsrProfile.ANY,
             clock=self._clock,
             watch=self._note,
             nudge=self._nudged.set,

@@ -2,10 +2,12 @@
 
 from chainpilot.cpms.config.loader import config_from, load_config
 from chainpilot.cpms.config.settings import (
+    ClientCertificate,
     ConfigError,
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
+    OAuthConfig,
     OcspConfig,
     PkiConfig,
     ServerCertificate,
@@ -13,10 +15,12 @@ from chainpilot.cpms.config.settings import (
 )
 
 __all__ = [
+    "ClientCertificate",
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "OAuthConfig",
     "OcspConfig",
     "PkiConfig",
     "ServerCertificate",

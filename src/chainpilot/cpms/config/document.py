@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
@@ -11,12 +11,17 @@ __all__ = [
     "Document",
     "IssueInput",
     "ListenerInput",
+    "OAuthInput",
     "OcspInput",
+    "PathsInput",
     "PkiInput",
     "PolicyInput",
     "ServerInput",
     "TrustInput",
 ]
+
+_HTTPS: Final = r"^https://[^\s/]+(/\S*)?$"
+_PATH: Final = r"^/[^\s#]*$"
 
 
 class _Section(BaseModel):
@@ -81,22 +86,62 @@ class DatabaseInput(_Section):
     file: Path
 
 
+class PathsInput(_Section):
+    """[pki.NAME.paths]: the operations' paths, where no preset has them."""
+
+    cacerts: str = Field(pattern=_PATH)
+    simpleenroll: str = Field(pattern=_PATH)
+    simplereenroll: str | None = Field(default=None, pattern=_PATH)
+    csrattrs: str | None = Field(default=None, pattern=_PATH)
+
+
+class OAuthInput(_Section):
+    """[pki.NAME.oauth]: where the PKI's tokens come from."""
+
+    never_inline: ClassVar[Mapping[str, str]] = {
+        "client_secret": "a secret is never written here: name its file in client_secret_file, "
+        "or set the environment variable CHAINPILOT_PKI_<NAME>_CLIENT_SECRET",
+    }
+
+    url: str = Field(pattern=_HTTPS)
+    client_id: str = Field(min_length=1)
+    client_secret_file: Path | None = None
+    audience: str = ""
+    scope: str = ""
+    body: Literal["json", "form"] = "json"
+    tls_ca: Path | None = None
+
+
 class PkiInput(_Section):
     """[pki.NAME]: one PKI reached over EST."""
 
     never_inline: ClassVar[Mapping[str, str]] = {
         "password": "a password is never written here: name its file in password_file, "
         "or set the environment variable CHAINPILOT_PKI_<NAME>_PASSWORD",
+        "token": "a token is never written here: name its file in token_file, "
+        "or set the environment variable CHAINPILOT_PKI_<NAME>_TOKEN",
+        "client_secret": "it belongs into [pki.NAME.oauth], as the file client_secret_file",
+        "caDomain": "it is called ca here; the preset opnc sends it as caDomain",
+        "iso15118Version": "it is called iso here; the preset opnc sends it as iso15118Version",
     }
 
-    url: str = Field(pattern=r"^https://[^\s/]+(/\S*)?$")
-    preset: Literal["rfc7030"] = "rfc7030"
-    label: str = ""
+    url: str = Field(pattern=_HTTPS)
+    preset: Literal["rfc7030", "opcp", "opcp-short", "opnc"] | None = None
+    paths: PathsInput | None = None
+    label: str | None = None
+    ca: str | None = Field(default=None, pattern=r"^([A-Za-z0-9_]+-)?(mo|cpo|oem|cps|veh)$")
+    iso: Literal["ISO15118-2", "ISO15118-20"] | None = None
+    algorithm: Literal["secp256r1", "secp521r1", "ed448"] | None = None
     username: str = ""
     password_file: Path | None = None
+    token_file: Path | None = None
+    oauth: OAuthInput | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
     tls_ca: Path | None = None
     repost_safe: bool = False
     timeout: float = Field(default=30.0, gt=0, le=300)
+    csr_profile: Literal["evseid", "seccid", "any"] = "any"
 
 
 class IssueInput(_Section):

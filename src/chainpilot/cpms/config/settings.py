@@ -5,17 +5,21 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.enrolment import CsrProfile, Policy
 from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ocsp import Targets
 from chainpilot.errors import OwnError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+from chainpilot.wire.est.oauth import ClientCredentials, TokenBody
+from chainpilot.wire.est.paths import EstPaths
 
 __all__ = [
+    "ClientCertificate",
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "OAuthConfig",
     "OcspConfig",
     "PkiConfig",
     "ServerCertificate",
@@ -82,20 +86,46 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """Where the certificate is that we show a PKI, and its key."""
+
+    file: Path
+    """PEM stack, leaf first."""
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthConfig:
+    """Where the tokens for a PKI come from (OAuth2 client credentials)."""
+
+    url: str
+    credentials: ClientCredentials
+    body: TokenBody = TokenBody.JSON
+    tls_anchors: TrustAnchors | None = None
+    """What the token service's TLS certificate must lead to; None: the system's."""
+
+
+@dataclass(frozen=True, slots=True)
 class PkiConfig:
-    """One PKI reached over EST."""
+    """One PKI reached over EST. Of the logins `username`, `token` and `oauth` one at most is set."""
 
     name: str
     url: str
-    preset: str
-    label: str
-    username: str
-    password: str = field(repr=False)
-    tls_anchors: TrustAnchors | None
+    paths: EstPaths
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    """Sent as Bearer (RFC 6750)."""
+    oauth: OAuthConfig | None = None
+    client: ClientCertificate | None = None
+    """Shown in the TLS handshake, beside whatever login."""
+    tls_anchors: TrustAnchors | None = None
     """What the PKI's own TLS certificate must lead to; None: the system's."""
     repost_safe: bool = False
     timeout: float = 30.0
     """Seconds for one request, connecting included."""
+    csr_profile: CsrProfile = CsrProfile.ANY
+    """What the common name of a SECC's request must be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from chainpilot.cpms.enrolment.accept import accept
 from chainpilot.cpms.enrolment.deliver import confirm_by_connection, deliver
 from chainpilot.cpms.enrolment.issue import issue
 from chainpilot.cpms.enrolment.office import CacertsShelf, Office, Policy, wait_after
-from chainpilot.cpms.enrolment.request import with_use
+from chainpilot.cpms.enrolment.request import CsrProfile, with_use
 
 __all__ = [
     "CacertsShelf",
+    "CsrProfile",
     "Office",
     "Policy",
     "accept",

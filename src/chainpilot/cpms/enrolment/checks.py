@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from chainpilot.cpms.enrolment.rights import excess
 from chainpilot.cpms.model import Reason, Slot
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_bag
@@ -50,7 +51,7 @@ def check_issued(
     2. its subject is as asked, with nothing left out or added
     3. it is not a CA
     4. its chain, ordered by signature, leads to an anchor of the domain, all of it valid
-    5. it fits the profile of its use
+    5. it fits the profile of its use, and gives no right or name beyond that, whatever else the CA put in
 
     Args:
         csr: the request.
@@ -72,11 +73,16 @@ def check_issued(
     judged = check_path(chain, anchors, at)  # 4
     if isinstance(judged, Unfit):
         return judged
-    findings = lint(leaf, _PROFILES[slot.use])  # 5
+    misfit = _misfit(leaf, slot.use)  # 5
+    return Unfit(Reason.LEAF_PROFILE_MISMATCH, misfit) if misfit is not None else judged
+
+
+def _misfit(leaf: Certificate, use: LeafUse) -> str | None:
+    findings = lint(leaf, _PROFILES[use])
     if findings:
-        detail = "; ".join(f"{finding.rule}: {finding.detail}" for finding in findings)
-        return Unfit(Reason.LEAF_PROFILE_MISMATCH, detail)
-    return judged
+        return "; ".join(f"{finding.rule}: {finding.detail}" for finding in findings)
+    beyond = excess(leaf.extensions, use)
+    return f"the certificate has {beyond}" if beyond is not None else None
 
 
 def check_path(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain | Unfit:

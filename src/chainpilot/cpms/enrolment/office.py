@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from chainpilot.clock import Clock
+from chainpilot.cpms.enrolment.request import CsrProfile
 from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobOrder, Slot, Step, StepTaken
 from chainpilot.cpms.ports import CertificateAuthority, Ledger, StationLink
@@ -86,6 +87,8 @@ class Office:
     """Tells the worker that a job became due."""
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations."""
+    csr_profile: CsrProfile = CsrProfile.ANY
+    """What the PKI that signs SECC certificates takes as a name."""
     shelf: CacertsShelf = field(default_factory=CacertsShelf)
     turnstile: Turnstile = field(default_factory=Turnstile)
 
