@@ -91,9 +91,18 @@ ChainpilotError
 │   ├── HostNameError  (testpki.address)
 │   ├── ListenError  (testpki.address)
 │   ├── NameMissingError  (testpki.address)
+│   ├── NotStarted  (testpki.app)
+│   ├── NoSuchAuthority  (testpki.authorities)
 │   ├── CabinetError  (testpki.cabinet)
 │   │   ├── FolderInUseError  (testpki.cabinet)
 │   │   └── ForeignFolderError  (testpki.cabinet)
+│   ├── OrderRefused  (testpki.control)
+│   ├── HierarchyError  (testpki.declaration)
+│   ├── NoSuchFault  (testpki.faults)
+│   ├── NoSuchLabel  (testpki.office)
+│   ├── NotIssued  (testpki.office)
+│   ├── NotRevocable  (testpki.office)
+│   ├── NotRunning  (testpki.orders)
 │   ├── PathError  (wire.est.paths)
 │   ├── UnwritableJsonError  (wire.jsontext)
 │   ├── UnwritableFrameError  (wire.ocppj.frames)
@@ -114,7 +123,8 @@ ChainpilotError
     ├── DialUndecided  (station.adapters.ocpp_client)
     ├── TransferUndecided  (station.agent.ports)
     ├── Unanswered  (station.agent.presence)
-    └── VaultBusy  (station.vault.errors)
+    ├── VaultBusy  (station.vault.errors)
+    └── OrderNotAnswered  (testpki.control)
 
 A class stands in the room that raises it; this docstring lists them all, and a test compares it with the classes.
 An exception holds typed data and composes its sentence last. What a family means for the peer (an OCPP status, an

@@ -73,4 +73,6 @@ def test_a_server_answers_exactly_the_paths_a_client_asks() -> None:
         paths = RFC7030.fill(label=label)
         assert table[paths.cacerts] == Route(Operation.CACERTS, label)
         assert table[paths.simpleenroll] == Route(Operation.SIMPLEENROLL, label)
-    assert len(table) == 4
+        assert table[paths.simplereenroll] == Route(Operation.SIMPLEREENROLL, label)
+        assert table[paths.csrattrs] == Route(Operation.CSRATTRS, label)
+    assert len(table) == 8

@@ -184,6 +184,8 @@ def routes(templates: PathTemplates, labels: Iterable[str]) -> dict[str, Route]:
         paths = templates.fill(label=label)
         table[paths.cacerts] = Route(Operation.CACERTS, label)
         table[paths.simpleenroll] = Route(Operation.SIMPLEENROLL, label)
+        table[paths.simplereenroll] = Route(Operation.SIMPLEREENROLL, label)
+        table[paths.csrattrs] = Route(Operation.CSRATTRS, label)
     return table
 
 
