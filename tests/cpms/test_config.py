@@ -1,5 +1,7 @@
 """The configuration: what is refused is refused with a sentence, and secrets stay out of sight."""
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from chainpilot.cpms.config import ConfigError, ServerCertificate, config_from, load_config
 from chainpilot.cpms.model import SecurityProfile
+from chainpilot.cpms.trust import ListPolicy
 from chainpilot.pki.trust import LeafUse, TrustDomain
 from forge import BEGIN, forge
 from sims import v2g_ladder
@@ -309,3 +312,48 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
     (tmp_path / "cpms.toml").write_text("[server\n")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_config(tmp_path / "cpms.toml", {})
+
+
+def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token-1\n")
+    (tmp_path / "secret").write_text("0123456789abcdef\n")
+    config = config_from(
+        document(
+            trust={"approve_cross_signed": True},
+            revocation={"policy": "require", "urls": ["http://h/x.crl"], "allow_networks": ["10.0.0.0/8"]},
+            roots={"url": "https://pool.example", "types": ["MO", "MO"], "token_file": "token"},
+            webhook={"secret_file": "secret"},
+        ),
+        tmp_path,
+        {},
+    )
+    assert config.trust.approve_cross_signed
+    assert config.revocation.policy is ListPolicy.REQUIRE
+    assert config.revocation.allow_networks == (ip_network("10.0.0.0/8"),)
+    assert config.roots is not None
+    assert (config.roots.token, config.roots.types) == ("token-1", (TrustDomain.MO,))
+    assert config.webhook is not None
+    assert config.webhook.secret == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(config)
+    assert "token-1" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"webhook": {}}, "a secret of at least 16 characters"),
+        ({"webhook": {"secret": "x"}}, "never written here"),
+        ({"webhook": {"secret_file": "secret", "host": "0.0.0.0"}}, "behind a proxy"),
+        ({"webhook": {"secret_file": "secret", "certificate": "x.pem"}}, "go together"),
+        ({"roots": {"url": "http://pool.example"}}, "roots.url"),
+        ({"roots": {"url": "https://pool.example", "token": "x"}}, "never written here"),
+        ({"revocation": {"policy": "sometimes"}}, "revocation.policy"),
+        ({"revocation": {"allow_networks": ["10.0.0.1/8"]}}, "revocation.allow"),
+        ({"ca": {"own": {"certificate": "a", "key": "b"}}, "issue": {"v2g": "own"}}, "SECC leaves come from a V2G PKI"),
+        ({"issue": {"csms": "own"}}, r"no \[ca.own\]"),
+        ({"ca": {"x": {"certificate": "a", "key": "b"}}, "pki": {"x": {"url": "https://h"}}}, "tell them apart"),
+    ],
+)
+def test_what_can_not_be_meant_about_trust_is_refused(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
+    (tmp_path / "secret").write_text("0123456789abcdef\n")
+    assert re.search(why, complaint(tmp_path, **changes))

@@ -5,13 +5,19 @@ from typing import Annotated
 
 import typer
 
+from chainpilot.cli.cpms.ca import app as ca_app
+from chainpilot.cli.cpms.trust import app as trust_app
+
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="The back office: run it, and try the PKIs it is configured for.",
+    help="The back office: run it, try the PKIs it is configured for, decide which CAs count.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(trust_app, name="trust")
+app.add_typer(ca_app, name="ca")
 
 Config = Annotated[
     Path,

@@ -109,7 +109,7 @@ def _tell_people(config: CpmsConfig, path: Path, missing: list[str]) -> None:
         for one in config.listeners
     ]
     rows += [
-        ("SECC certificates" if use is LeafUse.V2G else "client certificates", f"{name}, {config.pkis[name].url}")
+        ("SECC certificates" if use is LeafUse.V2G else "client certificates", _signer(config, name))
         for use, name in config.issue.items()
     ]
     anchors = ", ".join(f"{domain.name} {len(held)}" for domain, held in config.anchors.items())
@@ -121,6 +121,11 @@ def _tell_people(config: CpmsConfig, path: Path, missing: list[str]) -> None:
         lines.append(f"Nothing is missing. Next: chainpilot cpms check-pki --config {path}")
     for line in lines:
         typer.echo(plain(line))
+
+
+def _signer(config: CpmsConfig, name: str) -> str:
+    pki = config.pkis.get(name)
+    return f"{name}, {pki.url}" if pki is not None else f"{name}, a CA of our own"
 
 
 def _missing(config: CpmsConfig) -> list[str]:

@@ -7,11 +7,15 @@ from chainpilot.cpms.config.settings import (
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
+    LocalCaConfig,
     OAuthConfig,
     OcspConfig,
     PkiConfig,
+    RevocationConfig,
+    RootPoolConfig,
     ServerCertificate,
     ServerConfig,
+    WebhookConfig,
 )
 
 __all__ = [
@@ -20,11 +24,15 @@ __all__ = [
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "LocalCaConfig",
     "OAuthConfig",
     "OcspConfig",
     "PkiConfig",
+    "RevocationConfig",
+    "RootPoolConfig",
     "ServerCertificate",
     "ServerConfig",
+    "WebhookConfig",
     "config_from",
     "load_config",
 ]

@@ -19,8 +19,10 @@ from chainpilot.cpms.config.settings import (
     ServerCertificate,
     ServerConfig,
 )
+from chainpilot.cpms.config.trusting import local_cas, revocation, root_pool, webhook
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile
+from chainpilot.cpms.trust import TrustPolicy
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
 __all__ = ["config_from", "load_config"]
@@ -60,6 +62,14 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
         policy=Policy(**given.policy.model_dump()),
         ocsp=ocsp_of(given.ocsp),
         allow_test_pki=given.trust.allow_test_pki,
+        cas=local_cas(given, folder),
+        trust=TrustPolicy(
+            approve_cross_signed=given.trust.approve_cross_signed,
+            withdraw_reported=given.trust.withdraw_reported,
+        ),
+        revocation=revocation(given),
+        roots=root_pool(given, Material(folder, environ)),
+        webhook=webhook(given, Material(folder, environ)),
     )
 
 
@@ -125,8 +135,11 @@ def _judge_secrecy(given: ListenerInput, profile: SecurityProfile) -> None:
 def _issue(given: Document) -> dict[LeafUse, str]:
     chosen = {LeafUse.V2G: given.issue.v2g, LeafUse.CSMS: given.issue.csms}
     for use, name in chosen.items():
-        if name is not None and name not in given.pki:
-            raise ConfigError(f"issue.{use.name.lower()}", f"there is no [pki.{name}]")
+        key = f"issue.{use.name.lower()}"
+        if use is LeafUse.V2G and name in given.ca:
+            raise ConfigError(key, f"[ca.{name}] is for stations' client certificates; SECC leaves come from a V2G PKI")
+        if name is not None and name not in given.pki and name not in given.ca:
+            raise ConfigError(key, f"there is no [pki.{name}]" + ("" if use is LeafUse.V2G else f" and no [ca.{name}]"))
     return {use: name for use, name in chosen.items() if name is not None}
 
 

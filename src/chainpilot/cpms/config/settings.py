@@ -8,6 +8,7 @@ from pathlib import Path
 from chainpilot.cpms.enrolment import CsrProfile, Policy
 from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ocsp import Targets
+from chainpilot.cpms.trust import ListPolicy, TrustPolicy
 from chainpilot.errors import OwnError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.wire.est.oauth import ClientCredentials, TokenBody
@@ -19,11 +20,15 @@ __all__ = [
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "LocalCaConfig",
     "OAuthConfig",
     "OcspConfig",
     "PkiConfig",
+    "RevocationConfig",
+    "RootPoolConfig",
     "ServerCertificate",
     "ServerConfig",
+    "WebhookConfig",
 ]
 
 
@@ -129,6 +134,58 @@ class PkiConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RevocationConfig:
+    """What revocation lists are to judgements, and where more of them are."""
+
+    policy: ListPolicy = ListPolicy.CHECK
+    urls: tuple[str, ...] = ()
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that lists may be fetched from although they are not public."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootPoolConfig:
+    """A pool of roots that is asked for proposals."""
+
+    url: str
+    token: str = field(repr=False)
+    types: tuple[TrustDomain, ...]
+    tls_anchors: TrustAnchors | None
+    """What its TLS certificate must lead to; None: the system's."""
+    hours: int = 24
+    timeout: float = 30.0
+    """Seconds for one request, connecting included."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Where a root pool tells what changed."""
+
+    host: str
+    port: int
+    """0: any free one."""
+    path: str
+    secret: str = field(repr=False)
+    certificate: ServerCertificate | None = None
+    """None: without TLS, on the loopback for a proxy of the operator's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCaConfig:
+    """A CA of the operator's own."""
+
+    name: str
+    certificate: Path
+    """PEM stack: the issuing CA first, then the CAs above it."""
+    key: Path
+    days: int = 365
+    crl_file: Path | None = None
+    crl_days: int = 7
+    crl_url: str = ""
+    """Written into what it issues; empty: nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
 class OcspConfig:
     """Which OCSP responders are asked for stations, and how long."""
 
@@ -146,11 +203,16 @@ class CpmsConfig:
     listeners: tuple[ListenerConfig, ...]
     database: DatabaseConfig
     pkis: Mapping[str, PkiConfig] = field(default_factory=dict)
+    cas: Mapping[str, LocalCaConfig] = field(default_factory=dict)
     issue: Mapping[LeafUse, str] = field(default_factory=dict)
-    """Which PKI signs which use."""
+    """Which PKI or CA of the operator's own signs which use."""
     anchors: Mapping[TrustDomain, TrustAnchors] = field(default_factory=dict)
     server: ServerConfig = field(default_factory=ServerConfig)
     policy: Policy = field(default_factory=Policy)
     ocsp: OcspConfig = field(default_factory=OcspConfig)
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations; those among the anchors were admitted before."""
+    trust: TrustPolicy = field(default_factory=TrustPolicy)
+    revocation: RevocationConfig = field(default_factory=RevocationConfig)
+    roots: RootPoolConfig | None = None
+    webhook: WebhookConfig | None = None

@@ -69,8 +69,11 @@ async def deliver(office: Office, job: Job) -> None:
     if enrolment is None or enrolment.state not in {EnrolmentState.ISSUED, EnrolmentState.DELIVERED}:
         await office.ledger.commit(Entry(closes=((job.kind, job.enrolment_id),)))
         return
-    verified = check_path(_chain_of(enrolment), office.anchors[enrolment.slot.use], office.clock.now())
+    verified = await _check(office, enrolment)
     if isinstance(verified, Unfit):
+        if verified.reason is Reason.REVOCATION_UNKNOWN and job.attempts < office.policy.issue_attempts:
+            await _put_off(office, enrolment, job, f"before delivery: {verified.detail}")
+            return
         retry = RetryClass.NEVER if verified.reason is Reason.LEAF_EXPIRED else RetryClass.AFTER_A_CHANGE
         await fail(office, enrolment, job, Failure(verified.reason, f"before delivery: {verified.detail}", retry))
         return
@@ -93,6 +96,16 @@ async def deliver(office: Office, job: Job) -> None:
 
 def _chain_of(enrolment: Enrolment) -> Chain:
     return chain_from_stack(load_certificates(enrolment.chain or ""))
+
+
+async def _check(office: Office, enrolment: Enrolment) -> VerifiedChain | Unfit:
+    """Does the chain hold now, an anchor or a CA of it perhaps withdrawn or revoked since it was issued?"""
+    chain, use, at = _chain_of(enrolment), enrolment.slot.use, office.clock.now()
+    verified = check_path(chain, office.anchors[use], at)
+    if isinstance(verified, Unfit):
+        return verified
+    await office.lists.ready(verified.chain.certificates)
+    return check_path(chain, office.anchors[use], at, office.lists.rules())
 
 
 async def _is_there(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> bool:
