@@ -1,4 +1,4 @@
-"""Every named fault of a PKI against the whole road: a defined end with a reason, and no wrong certificate at a station."""
+"""Every named fault of a PKI against the whole road: a defined end, a reason, and no wrong certificate at a station."""
 
 from pathlib import Path
 
