@@ -6,7 +6,7 @@ import logging
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from cryptography.x509 import ocsp
 
 from chainpilot.clock import SYSTEM
 from chainpilot.station.agent import ocsp_upkeep
-from chainpilot.station.agent.ocsp_upkeep import FIRST_RETRY, LOOK_EVERY
+from chainpilot.station.agent.ocsp_upkeep import FIRST_RETRY, LOOK_EVERY, OcspUpkeep
 from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, CertificateOCSP, LeafCertificateType
 from chainpilot.station.service import EvseSecurity
@@ -47,6 +47,9 @@ class Scene:
     security: EvseSecurity
     """The store: before the station starts its maker's view, then the station's."""
 
+    upkeep: Callable[[], OcspUpkeep] = field(init=False)
+    """The running station's."""
+
     def entries(self) -> tuple[CertificateOCSP, ...]:
         """What a car is shown beside each certificate of the chain: leaf, Sub2, Sub1."""
         info = self.security.get_leaf_certificate_info(LeafCertificateType.V2G, include_ocsp=True).info
@@ -70,8 +73,9 @@ class Scene:
                 await asyncio.sleep(0.005)
 
     async def until_all_good(self) -> None:
-        """Until every answer is kept, and the station waits to look again."""
+        """Until every answer is kept and taken in, and the station waits to look again."""
         await self.until(lambda: self.good() == [True, True, True])
+        await self.until(lambda: not any(case.is_owed for case in self.upkeep()._cases.values()))
         await self.clock.until_somebody_sleeps(until=LOOK_EVERY.total_seconds())
 
     def leaf(self) -> x509.Certificate:
@@ -186,6 +190,7 @@ async def scene(
             state_dir=folder / "state",
         ) as running:
             one.security = running.station.security
+            one.upkeep = lambda: running.station.agent.flows.upkeep
             yield one
 
 
