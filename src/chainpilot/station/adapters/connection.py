@@ -108,8 +108,10 @@ class Connection:
             self._end_upgrade(DialUndecided("the station stopped"))
 
     async def renew(self, why: str) -> None:
-        """End the connection, once what is asked over it is answered, and make a new one at once."""
-        self._itinerary.begin_anew()
+        """End the connection, once what is asked over it is answered, and make a new one at once.
+
+        Where the networks are still the same, one over which the CSMS didn't accept the station has had a try.
+        """
         self._hurry.set()
         link = self._link
         if link is not None:
