@@ -163,7 +163,7 @@ class Connection:
         """Why there is nothing to dial, and what to do."""
         floor = self._configuration.floor
         why = (
-            f"no network is set for security profile {floor}, and there is no way back below it: the CSMS accepted "
+            f"no URL that is set serves security profile {floor}, and there is no way back below it: the CSMS accepted "
             f"this station over it, or what worked before was lost; set security_profile = {floor} and the URL that "
             "serves it"
         )
