@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents_configuration import SetFloor
 from agents_memory import PlainMemory
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.link import websocket
@@ -25,7 +26,7 @@ from chainpilot.station.agent.rerouting import SETTLE_SECONDS
 from chainpilot.station.agent.settings.record import DOCUMENT, write_record
 from chainpilot.station.agent.settings.standing import Standing
 from chainpilot.station.agent.settings.values import Network, Settings
-from chainpilot.station.watch import Booted, ConnectFailed, Disconnected
+from chainpilot.station.watch import Booted, Connected, ConnectFailed, Disconnected
 from chainpilot.wire.ocppj.rpc import DEFAULT_LIMITS
 from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
@@ -282,3 +283,19 @@ async def test_a_csms_that_opens_connections_and_never_says_a_word_makes_room_fo
                 clock.advance(DEFAULT_INTERVAL)
         assert "unanswered" in (await running.until(Disconnected)).why
         assert (await running.until(ConnectFailed)).url.startswith(NOWHERE)
+
+
+async def test_a_station_that_lost_its_memory_comes_back_over_the_profile_that_worked(
+    tmp_path: Path, csms: ScriptedCsms, v2g: Pki, back: Pki
+) -> None:
+    options: dict[str, Any] = {
+        "memory": PlainMemory(),
+        "parts": {"floor": SetFloor(2)},
+        "security_profile": 1,
+        "allow_insecure": True,
+        "profile_urls": {2: csms.url},
+    }
+    async with at(tmp_path, BELOW.url, v2g, back, **options) as (running, _):
+        assert (await running.until(Connected)).profile == 2
+        await running.until(Booted, accepted=True)
+        assert not any(isinstance(event, ConnectFailed) for event in running.events)
