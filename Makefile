@@ -21,9 +21,10 @@ demo: $(VENV)/.installed-all ## a station gets its certificates from a PKI throu
 
 dev: $(VENV)/.installed-dev ## .venv with everything: the program, its extras, the tools and the test peers
 
+# Tests start the program hundreds of times: without its bytecode on disk each start compiles all of it anew.
 test: $(VENV)/.installed-dev ## all tests, large counts scaled by CHAINPILOT_SCALE
 	@tools/debian-packages $(PROGRAMS)
-	CHAINPILOT_SCALE=$(CHAINPILOT_SCALE) $(BIN)/pytest -n $(WORKERS) $(ARGS)
+	CHAINPILOT_SCALE=$(CHAINPILOT_SCALE) env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 test-long: ## all tests with the full counts
 	$(MAKE) test CHAINPILOT_SCALE=1

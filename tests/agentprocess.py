@@ -17,9 +17,11 @@ from chainpilot.station.agent.events.types import SecurityEvent
 from chainpilot.station.model import CaCertificateType
 from chainpilot.wire.version import OcppVersion
 from enrolling import LEAVES, PASSWORD, secc_name
+from nursery import Child, fork
 
 __all__ = ["AgentProcess", "Place", "command"]
 
+PROGRAM = "chainpilot.cli:main"
 PATIENCE = 60.0
 """Seconds until a test says that something never happened."""
 CONFIG = """
@@ -91,10 +93,14 @@ class Place:
             memory.close()
 
 
+def arguments(config: Path) -> list[str]:
+    """What an operator types after the program's name."""
+    return ["station", "--config", str(config), "run", "--json"]
+
+
 def command(config: Path) -> list[str]:
     """What an operator types."""
-    program = [sys.executable, "-c", "from chainpilot.cli import main; main()"]
-    return [*program, "station", "--config", str(config), "run", "--json"]
+    return [sys.executable, "-c", "from chainpilot.cli import main; main()", *arguments(config)]
 
 
 @dataclass
@@ -109,14 +115,10 @@ class AgentProcess:
     """Called for each line."""
 
     async def start(self, *words: str) -> "AgentProcess":
-        """Begin; `words` in place of the agent's own command, to run it in a world of its own."""
+        """Begin as a fork that spares the importing; `words` are a command in place of it, for a world of its own."""
         self._news = asyncio.Event()
-        self.process = await asyncio.create_subprocess_exec(
-            *(words or command(self.place.config)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        self.process: asyncio.subprocess.Process | Child
+        self.process = await (self._begin(words) if words else fork(PROGRAM, *arguments(self.place.config)))
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self._readers = [
@@ -124,6 +126,10 @@ class AgentProcess:
             asyncio.create_task(self._read(self.process.stderr, self.remarks.append)),
         ]
         return self
+
+    async def _begin(self, words: tuple[str, ...]) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe)
 
     async def _read(self, stream: asyncio.StreamReader, take: Callable[[str], None]) -> None:
         while line := await stream.readline():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from chainpilot.clock import SYSTEM
 
-__all__ = ["QuickClock", "SetClock"]
+__all__ = ["HurriedClock", "QuickClock", "SetClock"]
 
 
 class SetClock:
@@ -54,6 +54,18 @@ class SetClock:
         for future in due:
             if not future.done():
                 future.set_result(None)
+
+
+class HurriedClock(SetClock):
+    """Time passes as soon as somebody waits for it; the waits are kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: asyncio.Queue[float] = asyncio.Queue()
+
+    async def sleep_until(self, moment: float) -> None:
+        self.waits.put_nowait(moment - self.monotonic())
+        self.advance(moment - self.monotonic())
 
 
 class QuickClock:

@@ -6,6 +6,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from examples import SCALE
+
 __all__: list[str] = []
 
 # These machines are noisy: a slow example is no defect. Where CI is set, hypothesis brings a profile that says so too.
@@ -36,4 +38,4 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def scale() -> float:
     """The part of an issue's own figure to run: `CHAINPILOT_SCALE`, 1.0 in `make test-long`, a part of it otherwise."""
-    return float(os.environ.get("CHAINPILOT_SCALE", "0.05"))
+    return SCALE

@@ -17,11 +17,12 @@ from chainpilot.cpms.calls import CallDesk
 from chainpilot.cpms.config import ServerConfig
 from chainpilot.cpms.contracts import NoContracts
 from chainpilot.cpms.model import SecurityProfile, Step, StepTaken
-from chainpilot.cpms.ocsp import KnownIssuers, StatusDesk, Targets
+from chainpilot.cpms.ocsp import StatusDesk, Targets
 from chainpilot.cpms.ports import TokenJudge
 from chainpilot.cpms.tokens import NoTokens
 from chainpilot.link.ocpp import OcppLink
 from chainpilot.wire.version import OcppVersion
+from issuers import ShownIssuers
 from message_sockets import MemorySocket, socket_pair
 from offices import STATION, Scene, open_scene
 from payloads import CALLED
@@ -98,5 +99,4 @@ async def open_desk(
 
 def _nobody_known(scene: Scene) -> StatusDesk:
     """OCSP for a back office that knows no CA, and hence asks nobody."""
-    issuers = KnownIssuers(tuple, tuple)
-    return StatusDesk(issuers, OcspHttp(), Targets(), scene.clock, scene.watcher)
+    return StatusDesk(ShownIssuers(), OcspHttp(), Targets(), scene.clock, scene.watcher)

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from chainpilot.cpms.adapters.sql import SqlLedger
 from chainpilot.cpms.enrolment import CacertsShelf, Office, Policy, accept, deliver, issue
 from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobKind, SecurityProfile, StationRecord, Step, StepTaken
+from chainpilot.cpms.ports import CertificateAuthority
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, PrivateKey, generate_private_key
@@ -86,6 +87,10 @@ class Scene:
         """The steps so far."""
         return [taken.step for taken in self.steps]
 
+    def office_with(self, **authorities: CertificateAuthority) -> Office:
+        """The office with other PKIs, by their names: `v2g`, `own`."""
+        return replace(self.office, authorities={**self.office.authorities, **authorities})
+
     def request(
         self,
         use: LeafUse | None = LeafUse.V2G,
@@ -129,6 +134,14 @@ class Scene:
         """Let time pass, then work."""
         self.clock.advance(wait.total_seconds())
         await self.work()
+
+    async def work_next(self, end: datetime) -> bool:
+        """Let time pass until something is due, and work; False if nothing is until that end."""
+        due = await self.ledger.next_due()
+        if due is None or due > end:
+            return False
+        await self.wait_and_work(max(due - self.clock.now(), timedelta(0)))
+        return True
 
     async def only(self) -> Enrolment:
         """The one enrolment there is."""

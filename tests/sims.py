@@ -303,6 +303,8 @@ class SimulatedStation:
     texts: list[str] = field(default_factory=list)
     """The chains as they came."""
     held: VerifiedChain | None = None
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens once between an installation and its answer."""
     beside: tuple[CertificateHashData, ...] = ()
     """Another chain it holds, listed first; the list is then flat, as dialect H writes it."""
 
@@ -346,7 +348,11 @@ class SimulatedStation:
             raise StationUndecided("no answer in time", sent=True)
         match request:
             case CertificateSignedRequest():
-                return self._install(request)
+                answer = self._install(request)
+                if self.meanwhile is not None:
+                    happening, self.meanwhile = self.meanwhile, None
+                    await happening()
+                return answer
             case GetInstalledCertificateIdsRequest():
                 return self._list()
             case _:

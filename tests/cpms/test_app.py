@@ -23,6 +23,7 @@ from chainpilot.pki.csr import Csr
 from chainpilot.pki.identity import StationId, parse_station_id
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.trust import TrustAnchors
+from chainpilot.wire.est.paths import RFC7030
 from sims import SimulatedCa, csr_text
 
 __all__: list[str] = []
@@ -151,7 +152,7 @@ def test_a_stop_has_more_patience_than_the_slowest_pki() -> None:
     config = CpmsConfig(listeners=(), database=DatabaseConfig(Path("cpms.sqlite")))
     assert patience_of(config) > 30
     pkis = {
-        name: PkiConfig(name, "https://pki.example", "rfc7030", "", "", "", None, timeout=timeout)
+        name: PkiConfig(name, "https://pki.example", RFC7030.fill(label=""), timeout=timeout)
         for name, timeout in (("fast", 3.0), ("slow", 300.0))
     }
     assert patience_of(replace(config, pkis=pkis)) > 300

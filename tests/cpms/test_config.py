@@ -1,5 +1,7 @@
 """The configuration: what is refused is refused with a sentence, and secrets stay out of sight."""
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from chainpilot.cpms.config import ConfigError, ServerCertificate, config_from, load_config
 from chainpilot.cpms.model import SecurityProfile
+from chainpilot.cpms.trust import ListPolicy
 from chainpilot.pki.trust import LeafUse, TrustDomain
 from forge import BEGIN, forge
 from sims import v2g_ladder
@@ -126,6 +129,86 @@ def test_what_can_not_work_is_refused_with_its_key(tmp_path: Path, changes: dict
     assert part in complaint(tmp_path, **changes)
 
 
+OPCP = {"url": "https://pki.example", "preset": "opcp", "ca": "cpo", "iso": "ISO15118-2", "algorithm": "secp256r1"}
+OAUTH = {"url": "https://auth.example/oauth/token", "client_id": "us", "client_secret_file": "secret"}
+PATHS = {"cacerts": "/ca/{iso}", "simpleenroll": "/enrol?v={iso}"}
+
+
+def without(table: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (without(OPCP, "algorithm"), "pki.a.algorithm: the preset opcp needs it, for /{ca}/cacerts/{iso}/{algorithm}/"),
+        (without(OPCP, "ca"), "pki.a.ca: the preset opcp needs it, for /{ca}/cacerts/{iso}/{algorithm}/"),
+        ({**OPCP, "preset": "opcp-short"}, "pki.a.algorithm: the preset opcp-short has no place for it"),
+        ({**OPCP, "label": "cpo"}, "pki.a.label: the preset opcp has no place for it"),
+        ({**OPCP, "caDomain": "cpo"}, "pki.a: it is called ca here; the preset opnc sends it as caDomain"),
+        ({**OPCP, "paths": PATHS}, "pki.a.preset: [pki.a.paths] has the paths already; take one of the two away"),
+        ({"url": "https://pki.example", "paths": PATHS}, "pki.a.iso: [pki.a.paths] needs it, for /ca/{iso}"),
+        (
+            {"url": "https://pki.example", "paths": {**PATHS, "cacerts": "/{region}/ca"}},
+            "pki.a.paths: /{region}/ca has a place {region}; there are label, ca, iso, algorithm",
+        ),
+        (
+            {"url": "https://pki.example", "paths": {"cacerts": "/ca", "simpleenroll": "/{iso"}},
+            "pki.a.paths: a brace without its partner in /{iso",
+        ),
+        ({**OPCP, "oauth": without(OAUTH, "client_secret_file")}, "pki.a.oauth.client_secret_file: needed, or the "),
+        ({**OPCP, "oauth": {**OAUTH, "url": "http://auth.example"}}, "pki.a.oauth.url: "),
+        ({**OPCP, "oauth": OAUTH, "token_file": "secret"}, "pki.a: it has a token and oauth, and one login is sent"),
+        ({**OPCP, "token_file": "spaced"}, "pki.a.token_file: the token holds characters that no Bearer token has"),
+        ({**OPCP, "client_key": "x"}, "pki.a.client_certificate: a client certificate and its key go together"),
+        ({**OPCP, "client_certificate": "x"}, "pki.a.client_key: a client certificate and its key go together"),
+        ({**OPCP, "password_file": "secret"}, "pki.a.password_file: a password without a user name"),
+        ({**OPCP, "csr_profile": "emaid"}, "pki.a.csr_profile: "),
+    ],
+)
+def test_a_pki_that_can_not_work_is_refused_with_its_key(tmp_path: Path, table: dict[str, Any], sentence: str) -> None:
+    (tmp_path / "secret").write_text("abc\n")
+    (tmp_path / "spaced").write_text("a b\n")
+    assert complaint(tmp_path, pki={"a": table}).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({**PKI, "token": "hush"}, "CHAINPILOT_PKI_<NAME>_TOKEN"),
+        ({**PKI, "client_secret": "hush"}, "[pki.NAME.oauth]"),
+        ({**PKI, "oauth": {**OAUTH, "client_secret": "hush"}}, "CHAINPILOT_PKI_<NAME>_CLIENT_SECRET"),
+    ],
+)
+def test_a_secret_written_inline_is_refused_and_not_repeated(tmp_path: Path, table: dict[str, Any], told: str) -> None:
+    said = complaint(tmp_path, pki={"a": table})
+    assert told in said
+    assert "hush" not in said
+
+
+def test_tokens_and_secrets_come_from_files_or_the_environment_and_are_in_no_repr(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    pkis = {
+        "in-file": {**OPCP, "token_file": "token"},
+        "in-air": OPCP,
+        "service": {**OPCP, "oauth": {**without(OAUTH, "client_secret_file"), "audience": "https://pki.example"}},
+    }
+    environ = {"CHAINPILOT_PKI_IN_AIR_TOKEN": "from-air", "CHAINPILOT_PKI_SERVICE_CLIENT_SECRET": "hush"}
+    config = config_from(document(pki=pkis), tmp_path, environ)
+    assert (config.pkis["in-file"].token, config.pkis["in-air"].token) == ("from-file", "from-air")
+    oauth = config.pkis["service"].oauth
+    assert oauth is not None
+    assert (oauth.credentials.client_secret, oauth.credentials.audience) == ("hush", "https://pki.example")
+    assert not any(secret in repr(config) for secret in ("from-file", "from-air", "hush"))
+
+
+def test_paths_of_ones_own_are_filled_with_the_words(tmp_path: Path) -> None:
+    table = {"url": "https://pki.example", "iso": "ISO15118-20", "paths": {**PATHS, "csrattrs": "/attrs"}}
+    paths = config_from(document(pki={"a": table}), tmp_path, {}).pkis["a"].paths
+    assert (paths.cacerts, paths.simpleenroll) == ("/ca/ISO15118-20", "/enrol?v=ISO15118-20")
+    assert (paths.simplereenroll, paths.csrattrs) == ("", "/attrs")
+
+
 PLAIN = {"name": "plain", "profile": 0, "allow_insecure": True}
 
 
@@ -229,3 +312,48 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
     (tmp_path / "cpms.toml").write_text("[server\n")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_config(tmp_path / "cpms.toml", {})
+
+
+def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token-1\n")
+    (tmp_path / "secret").write_text("0123456789abcdef\n")
+    config = config_from(
+        document(
+            trust={"approve_cross_signed": True},
+            revocation={"policy": "require", "urls": ["http://h/x.crl"], "allow_networks": ["10.0.0.0/8"]},
+            roots={"url": "https://pool.example", "types": ["MO", "MO"], "token_file": "token"},
+            webhook={"secret_file": "secret"},
+        ),
+        tmp_path,
+        {},
+    )
+    assert config.trust.approve_cross_signed
+    assert config.revocation.policy is ListPolicy.REQUIRE
+    assert config.revocation.allow_networks == (ip_network("10.0.0.0/8"),)
+    assert config.roots is not None
+    assert (config.roots.token, config.roots.types) == ("token-1", (TrustDomain.MO,))
+    assert config.webhook is not None
+    assert config.webhook.secret == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(config)
+    assert "token-1" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"webhook": {}}, "a secret of at least 16 characters"),
+        ({"webhook": {"secret": "x"}}, "never written here"),
+        ({"webhook": {"secret_file": "secret", "host": "0.0.0.0"}}, "behind a proxy"),
+        ({"webhook": {"secret_file": "secret", "certificate": "x.pem"}}, "go together"),
+        ({"roots": {"url": "http://pool.example"}}, "roots.url"),
+        ({"roots": {"url": "https://pool.example", "token": "x"}}, "never written here"),
+        ({"revocation": {"policy": "sometimes"}}, "revocation.policy"),
+        ({"revocation": {"allow_networks": ["10.0.0.1/8"]}}, "revocation.allow"),
+        ({"ca": {"own": {"certificate": "a", "key": "b"}}, "issue": {"v2g": "own"}}, "SECC leaves come from a V2G PKI"),
+        ({"issue": {"csms": "own"}}, r"no \[ca.own\]"),
+        ({"ca": {"x": {"certificate": "a", "key": "b"}}, "pki": {"x": {"url": "https://h"}}}, "tell them apart"),
+    ],
+)
+def test_what_can_not_be_meant_about_trust_is_refused(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
+    (tmp_path / "secret").write_text("0123456789abcdef\n")
+    assert re.search(why, complaint(tmp_path, **changes))

@@ -18,6 +18,7 @@ from sims import StationFault
 __all__: list[str] = []
 
 pytestmark = pytest.mark.anyio
+SECOND = timedelta(seconds=1)
 
 
 async def ask_and_wait(scene: Scene, hours: int = 12) -> None:
@@ -75,26 +76,51 @@ async def test_an_accepted_stands_when_the_list_can_not_be_had(tmp_path: Path, a
         assert (len(scene.station.signed), scene.station.questions) == (1, attempts)
 
 
-@pytest.mark.parametrize(
-    ("ahead", "state"),
-    [
-        (timedelta(seconds=1), EnrolmentState.INSTALLED),
-        (timedelta(0), EnrolmentState.FAILED),
-        (timedelta(seconds=-1), EnrolmentState.FAILED),
-    ],
-)
-async def test_a_leaf_that_is_not_in_force_yet_need_not_be_listed(
-    tmp_path: Path, ahead: timedelta, state: EnrolmentState
-) -> None:
+async def test_a_leaf_that_is_not_in_force_yet_need_not_be_listed(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         scene.station.faults = {StationFault.EMPTY_LIST}
-        scene.ca.leaf_from = scene.clock.now() + ahead
+        scene.ca.leaf_from = scene.clock.now() + timedelta(seconds=1)
         await scene.ask()
         await scene.work()
         enrolment = await scene.only()
-        assert (enrolment.state, len(scene.station.signed)) == (state, 1)
-        if state is EnrolmentState.INSTALLED:
-            assert enrolment.proof is Proof.UNPROVEN
+        assert (enrolment.state, enrolment.proof) == (EnrolmentState.INSTALLED, Proof.UNPROVEN)
+        assert (len(scene.station.signed), scene.station.questions) == (1, 1)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=5) - SECOND])
+async def test_a_station_whose_clock_is_behind_is_asked_again_before_its_list_counts(
+    tmp_path: Path, age: timedelta
+) -> None:
+    async with open_scene(tmp_path, policy=Policy(read_back_attempts=1)) as scene:
+        scene.station.faults = {StationFault.EMPTY_LIST}
+        scene.ca.leaf_from = scene.clock.now() - age
+        await scene.ask()
+        await scene.work()
+        enrolment = await scene.only()
+        assert (enrolment.state, enrolment.proof) == (EnrolmentState.DELIVERED, Proof.UNPROVEN)
+        await scene.wait_and_work(timedelta(minutes=5) - age - SECOND)
+        assert scene.station.questions == 1
+        scene.station.faults = set()
+        await scene.wait_and_work(SECOND)
+        enrolment = await scene.only()
+        assert (enrolment.state, enrolment.proof) == (EnrolmentState.INSTALLED, Proof.READ_BACK)
+        assert (len(scene.station.signed), scene.station.questions) == (1, 2)
+
+
+@pytest.mark.parametrize(("age", "questions"), [(timedelta(0), 2), (timedelta(minutes=5), 1)])
+async def test_a_leaf_that_is_not_listed_when_every_clock_must_have_it_in_force_is_missing(
+    tmp_path: Path, age: timedelta, questions: int
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        scene.station.faults = {StationFault.EMPTY_LIST}
+        scene.ca.leaf_from = scene.clock.now() - age
+        await scene.ask()
+        await scene.work()
+        await scene.wait_and_work(timedelta(minutes=5) - age)
+        failure = (await scene.only()).failure
+        assert failure is not None
+        assert failure.reason is Reason.STATION_LEAF_MISSING
+        assert (len(scene.station.signed), scene.station.questions) == (1, questions)
 
 
 async def test_the_tries_that_led_to_the_accepted_do_not_count_as_tries_at_the_list(tmp_path: Path) -> None:

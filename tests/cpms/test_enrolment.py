@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chainpilot.cpms.enrolment import Policy, accept, confirm_by_connection
 from chainpilot.cpms.model import EnrolmentState, Proof, Reason, RetryClass, SecurityProfile, StationRecord, Step
+from chainpilot.cpms.ports import LedgerConflict
 from chainpilot.pki.certificate import load_certificates
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import StationId
@@ -71,6 +72,35 @@ async def test_the_client_certificate_comes_from_its_own_pki_and_is_proved_by_it
         assert scene.names.count(Step.CLIENT_CERTIFICATE_SEEN) == 1
         (record,) = await scene.ledger.certificates_of(STATION, LeafUse.CSMS)
         assert record.seen_at == NOON
+
+
+@pytest.mark.parametrize("when", ["before the answer", "after the answer", "after it was given up"])
+async def test_an_enrolments_end_is_told_once_whenever_its_connection_comes(tmp_path: Path, when: str) -> None:
+    async with open_scene(tmp_path, policy=Policy(deliver_attempts=1)) as scene:
+        station = scene.station
+
+        async def connect() -> None:
+            fingerprint = (await scene.only()).fingerprint or ""
+            await confirm_by_connection(scene.office, STATION, fingerprint)
+
+        if when == "before the answer":
+            station.meanwhile = connect
+        elif when == "after it was given up":
+            station.faults = {StationFault.SILENT_AFTER_INSTALL}
+        await scene.ask(scene.request(LeafUse.CSMS))
+        try:
+            await scene.work()
+        except LedgerConflict:
+            assert when == "before the answer"
+        await connect()
+        await scene.wait_and_work(timedelta(hours=1))
+        enrolment = await scene.only()
+        assert (enrolment.state, enrolment.proof) == (EnrolmentState.INSTALLED, Proof.CONNECTED)
+        assert (len(station.signed), await scene.ledger.next_due()) == (1, None)
+        ends = [taken for taken in scene.steps if taken.step is Step.INSTALL_RECORDED]
+        proof = Proof.UNPROVEN if when == "after the answer" else Proof.CONNECTED
+        assert [taken.facts["proof"] for taken in ends] == [proof.value]
+        assert scene.names.count(Step.CLIENT_CERTIFICATE_SEEN) == 1
 
 
 async def test_another_stations_certificate_proves_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from chainpilot.cpms.enrolment import Policy, accept
+from chainpilot.cpms.enrolment import CsrProfile, Policy, accept
 from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import EnrolmentState, Reason, SecurityProfile, StationRecord, Step
 from chainpilot.pki.identity import StationId
@@ -322,3 +322,38 @@ async def test_the_turns_of_stations_that_ask_no_more_are_forgotten(tmp_path: Pa
     async with open_scene(tmp_path) as scene:
         await scene.ask()
         assert len(scene.office.turnstile._turns) == 0
+
+
+SECCID = "DEICE" + "S" * 34
+"""As short as one may be."""
+
+
+@pytest.mark.parametrize(
+    ("profile", "name", "is_taken"),
+    [
+        (CsrProfile.EVSEID, EVSE, True),
+        (CsrProfile.EVSEID, SECCID, False),
+        (CsrProfile.SECCID, SECCID, True),
+        (CsrProfile.SECCID, EVSE, False),
+        (CsrProfile.ANY, EVSE, True),
+        (CsrProfile.ANY, SECCID, True),
+        (CsrProfile.ANY, SECCID[:-1], False),
+        (CsrProfile.ANY, "my charger", False),
+    ],
+)
+def test_each_csr_profile_takes_its_names(profile: CsrProfile, name: str, *, is_taken: bool) -> None:
+    assert profile.admits(name) is is_taken
+
+
+async def test_a_name_that_the_pki_does_not_take_is_refused_before_a_call_is_spent(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        scene.office = replace(scene.office, csr_profile=CsrProfile.SECCID)
+        assert await reason_of_refusal(scene, scene.request()) is Reason.CSR_NAME_MISMATCH
+        scene.office = replace(scene.office, csr_profile=CsrProfile.EVSEID)
+        assert (await scene.ask()).status is GenericStatus.ACCEPTED
+
+
+async def test_what_a_v2g_pki_takes_says_nothing_of_client_certificates(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        scene.office = replace(scene.office, csr_profile=CsrProfile.SECCID)
+        assert (await scene.ask(scene.request(LeafUse.CSMS))).status is GenericStatus.ACCEPTED

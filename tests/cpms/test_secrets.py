@@ -24,6 +24,7 @@ from chainpilot.pki.csr import build_csr, inspect_csr
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
 from chainpilot.pki.trust import TrustAnchors
+from chainpilot.wire.est.paths import RFC7030
 from rawserver import answering, http_answer, make_identity, raw_server
 from sims import csr_text
 
@@ -191,7 +192,7 @@ async def test_the_est_password_of_a_refused_login_gets_out_nowhere(
         401, {"WWW-Authenticate": 'Basic realm="est"', "Content-Type": "text/plain"}, b"no such login"
     )
     async with raw_server(answering(refusal), identity.context) as server:
-        config = PkiConfig("played", server.url, "rfc7030", "cpo", USER, EST_PASSWORD, anchors)
+        config = PkiConfig("played", server.url, RFC7030.fill(label="cpo"), USER, EST_PASSWORD, tls_anchors=anchors)
         async with EstHttp(config) as authority, open_back_office(tmp_path, authorities={"v2g": authority}) as office:
             csr = build_csr(generate_private_key(KeySpec.P256), DistinguishedName("DE", "Operator", EVSE, "CPO"))
             errors = await asyncio.gather(

@@ -5,7 +5,6 @@ import base64
 import json
 import socket
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -45,6 +44,7 @@ from chainpilot.wire.pnc.words import (
     GetInstalledCertificateStatus,
     InstallCertificateStatus,
 )
+from nursery import fork
 from sims import csms_ladder
 
 __all__: list[str] = []
@@ -137,12 +137,8 @@ class Scene:
 
     async def life(self, *kill_at: str) -> None:
         """One life of the CPMS, up to the kill or the call's end."""
-        script = str(Path(__file__).with_name("cpms_process.py"))
         files = [str(self.folder / name) for name in ("cpms.toml", "station.json")]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, script, *files, *kill_at, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        assert process.stdout is not None
+        process = await fork("crash.cpms_process:main", *files, *kill_at)
         try:
             async with asyncio.timeout(PATIENCE):
                 while line := (await process.stdout.readline()).decode().strip():

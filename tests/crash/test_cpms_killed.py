@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from chainpilot.station.layout import StoreConfig
 from chainpilot.station.model import CaCertificateType, GetCertificateInfoStatus, LeafCertificateType, Secret
 from chainpilot.station.watch import Booted, StationEvent, StoreUpdated
 from chainpilot.testpki.app import EST_USER, TestPki
+from nursery import Child, fork
 from offices import STEPS
 
 __all__: list[str] = []
@@ -148,13 +148,12 @@ class Scene:
 class Process:
     """The CPMS of one life."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Child) -> None:
         self._process = process
         self.steps: list[str] = []
 
     async def until(self, *words: str) -> str:
         """Read its lines up to one of `words`."""
-        assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE):
             while line := (await self._process.stdout.readline()).decode().strip():
                 self.steps.append(line)
@@ -177,13 +176,8 @@ class Process:
 @asynccontextmanager
 async def cpms(scene: Scene, *kill_at: str) -> AsyncIterator[Process]:
     """A CPMS that serves; it is ended by its process id."""
-    script = str(Path(__file__).with_name("cpms_process.py"))
     files = [str(scene.directory / name) for name in ("cpms.toml", "station.json")]
-    process = Process(
-        await asyncio.create_subprocess_exec(
-            sys.executable, script, *files, *kill_at, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-    )
+    process = Process(await fork("crash.cpms_process:main", *files, *kill_at))
     try:
         await process.until("ready")
         yield process

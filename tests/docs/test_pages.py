@@ -7,9 +7,11 @@ import re
 import runpy
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chainpilot.cpms.config import config_from
 from chainpilot.cpms.config.document import Document
 from chainpilot.cpms.model import Reason
 from chainpilot.pki.chain import Chain
@@ -73,16 +75,37 @@ def test_every_key_of_the_configuration_is_on_its_page_with_its_default() -> Non
     sections = dict(re.findall(r"^## \[+([a-z]+).*?\]+\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     schema = Document.model_json_schema()
     for name, field in schema["properties"].items():
-        reference = str(field)
-        kind = re.search(r"#/\$defs/(\w+)", reference)
-        assert kind is not None, name
-        told = sections[name]
-        for key, described in schema["$defs"][kind[1]].get("properties", {}).items():
-            row = re.search(rf"^\|[^|]*`{key}`[^|]*\|([^|]*)\|", told, re.MULTILINE)
-            assert row is not None, f"[{name}] {key} is not on the page"
-            default = described.get("default")
-            if isinstance(default, int | float) and not isinstance(default, bool):
-                assert row[1].strip() == f"{default:g}", f"[{name}] {key}"
+        assert_keys_told(name, str(field), sections[name], schema["$defs"])
+
+
+def assert_keys_told(name: str, reference: str, told: str, defined: dict[str, Any]) -> None:
+    """The section and the tables inside it."""
+    kind = re.search(r"#/\$defs/(\w+)", reference)
+    assert kind is not None, name
+    for key, described in defined[kind[1]].get("properties", {}).items():
+        row = re.search(rf"^\|[^|]*`{key}`[^|]*\|([^|]*)\|", told, re.MULTILINE)
+        assert row is not None, f"[{name}] {key} is not on the page"
+        default = described.get("default")
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            assert row[1].strip() == f"{default:g}", f"[{name}] {key}"
+        if "#/$defs/" in str(described):
+            table = told.partition(f"`[{name}.NAME.{key}]`")[2].partition("\n\n`[")[0]
+            assert_keys_told(f"{name}.NAME.{key}", str(described), table, defined)
+
+
+@pytest.mark.parametrize("text", blocks("docs/howto/pki.md", "toml"), ids=lambda text: text.split("]")[0][1:])
+def test_every_pki_on_its_page_is_one_the_loader_takes(text: str, tmp_path: Path) -> None:
+    for folder in ("anchors", "secrets"):
+        (tmp_path / folder).mkdir()
+    for name in re.findall(r'"(anchors/[^"]+)"', text):
+        (tmp_path / name).write_text(v2g_hierarchy().root.certificate.to_pem())
+    for name in re.findall(r'_file = "(secrets/[^"]+)"', text):
+        (tmp_path / name).write_text("correct-horse-battery")
+    rest = {"database": {"file": "x"}, "listener": [{"name": "a", "profile": 2, "certificate": "x", "key": "x"}]}
+    config = config_from({**tomllib.loads(text), **rest}, tmp_path, {})
+    (pki,) = config.pkis.values()
+    assert set(config.issue.values()) == {pki.name}
+    assert "{" not in pki.paths.cacerts + pki.paths.simpleenroll
 
 
 def test_every_reason_why_a_station_gets_no_ocsp_answer_is_explained() -> None:

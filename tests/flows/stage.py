@@ -27,6 +27,7 @@ from chainpilot.station import StoreConfig
 from chainpilot.station.app import StationConfig
 from chainpilot.station.model import CaCertificateType, Secret
 from chainpilot.testpki.app import EST_USER, TestPki
+from chainpilot.wire.est.paths import RFC7030
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
@@ -235,14 +236,16 @@ def _config(folder: Path, pki: TestPki) -> CpmsConfig:
             for profile in _LISTENERS
         ),
         database=DatabaseConfig(folder / "cpms.sqlite"),
-        pkis={
-            label: PkiConfig(label, pki.est_url, "rfc7030", label, EST_USER, pki.password, anchors("web"))
-            for label in _LABELS.values()
-        },
+        pkis={label: _pki(label, pki, anchors("web")) for label in _LABELS.values()},
         issue=_LABELS,
         allow_test_pki=True,
         anchors={TrustDomain.V2G: anchors("v2g"), TrustDomain.CSMS: anchors("csms")},
     )
+
+
+def _pki(label: str, pki: TestPki, tls_anchors: TrustAnchors) -> PkiConfig:
+    paths = RFC7030.fill(label=label)
+    return PkiConfig(label, pki.est_url, paths, EST_USER, pki.password, tls_anchors=tls_anchors)
 
 
 def _told(call: StationCall) -> str:

@@ -83,8 +83,8 @@ def signed_answers(duet: Duet) -> int:
 
 
 def installations(duet: Duet) -> int:
-    """How often the CPMS wrote down that a certificate is there; one that is seen in use at once is seen first."""
-    return duet.steps.count(Step.INSTALL_RECORDED) + duet.steps.count(Step.CLIENT_CERTIFICATE_SEEN)
+    """How often the CPMS wrote down that a certificate is there."""
+    return duet.steps.count(Step.INSTALL_RECORDED)
 
 
 async def enrol(duet: Duet, way: Way, use: LeafUse) -> None:

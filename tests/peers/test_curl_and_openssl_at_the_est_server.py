@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chainpilot.pki.crl import RevocationReason
 from chainpilot.testpki.app import EST_USER, TestPki
 from programs import program
 
@@ -53,13 +54,19 @@ class Shell:
             "openssl", "pkcs7", "-inform", "DER", "-in", f"{source}.der", "-print_certs", "-out", target
         )
 
-    async def enroll(self, label: str, subject: str, stem: str) -> str:
-        """Make a key and a request, post it, unpack the leaf into `<stem>.pem`; answers curl's line."""
+    async def enroll(
+        self, label: str, subject: str, stem: str, *, operation: str = "simpleenroll", shown: str = ""
+    ) -> str:
+        """Make a key and a request, post it, unpack the leaf into `<stem>.pem`; answers curl's line.
+
+        `shown` is the stem of a client certificate to show in the TLS handshake.
+        """
         new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{stem}.key")
         await self.run("openssl", "req", "-new", *new_key, "-subj", subject, "-outform", "DER", "-out", f"{stem}.csr")
         await self.run("openssl", "base64", "-in", f"{stem}.csr", "-out", f"{stem}.b64")
         post = ("-H", "Content-Type: application/pkcs10", "--data-binary", f"@{stem}.b64")
-        line = await self.curl(f"{label}/simpleenroll", f"{stem}.p7", *post)
+        certificate = ("--cert", f"{shown}.pem", "--key", f"{shown}.key") if shown else ()
+        line = await self.curl(f"{label}/{operation}", f"{stem}.p7", *certificate, *post)
         if line.startswith("200"):
             await self.unpack(f"{stem}.p7", f"{stem}.pem")
         return line
@@ -143,6 +150,63 @@ async def test_openssl_ocsp_finds_leaf_and_sub_ca_good(shell: Shell, digest: str
     told = await shell.run("openssl", "ocsp", *sub2, *trust)
     assert "Response verify OK" in told
     assert "cpo_sub2.pem: good" in told
+
+
+async def test_openssl_ocsp_asks_about_several_certificates_at_once(shell: Shell) -> None:
+    directory = shell.pki.directory
+    for number in (1, 2):
+        await shell.enroll("cpo", f"/C=DE/O=Operator/CN=DE*ICE*E12{number}/DC=CPO", f"evse{number}")
+    serial = (await shell.run("openssl", "x509", "-in", "evse2.pem", "-noout", "-serial")).strip().partition("=")[2]
+    shell.pki.revoke(serial, RevocationReason.KEY_COMPROMISE)
+    subs = shell.folder / "subs.pem"
+    subs.write_text((directory / "cpo_sub1.pem").read_text() + (directory / "cpo_sub2.pem").read_text())
+    asked = ("-issuer", directory / "cpo_sub2.pem", "-cert", "evse1.pem", "-cert", "evse2.pem")
+    trust = ("-CAfile", directory / "v2g_root.pem", "-verify_other", subs, "-url", shell.pki.ocsp_url, "-nonce")
+    told = await shell.run("openssl", "ocsp", *asked, *trust)
+    assert "Response verify OK" in told
+    assert "evse1.pem: good" in told
+    assert "evse2.pem: revoked" in told
+    assert "Reason: keyCompromise" in told
+
+
+async def test_curl_fetches_the_revocation_list_and_openssl_refuses_what_it_names(shell: Shell) -> None:
+    directory = shell.pki.directory
+    await shell.enroll("csms", "/O=Operator/CN=station-1", "client")
+    shell.pki.revoke("station-1")
+    fetch = ("--silent", "--show-error", "--fail", "-o", "list.der")
+    await shell.run("curl", *fetch, f"{shell.pki.ocsp_url}/crl/csms_issuing.crl")
+    await shell.run("openssl", "crl", "-inform", "DER", "-in", "list.der", "-out", "list.pem")
+    trust = ("-CAfile", directory / "csms_root.pem", "-untrusted", directory / "csms_issuing.pem")
+    ended = await shell.ended("openssl", "verify", *trust, "-crl_check", "-CRLfile", "list.pem", "client.pem")
+    assert "certificate revoked" in ended.stdout
+
+
+async def test_curl_enrolls_and_renews_with_a_client_certificate_alone(shell: Shell) -> None:
+    await shell.enroll("csms", "/O=Operator/CN=station-1", "client")
+    shell.login.write_text("")
+    assert (await shell.enroll("cpo", "/C=DE/O=Operator/CN=DE*ICE*E123/DC=CPO", "evse", shown="client"))[:3] == "200"
+    renew = ("csms", "/O=Operator/CN=station-1", "renewed")
+    assert (await shell.enroll(*renew, operation="simplereenroll", shown="client"))[:3] == "200"
+    assert (await shell.enroll(*renew, operation="simplereenroll", shown="evse"))[:3] == "403"
+    told = plain(await shell.run("openssl", "x509", "-in", "renewed.pem", "-noout", "-subject"))
+    assert "CN=station-1" in told
+
+
+async def test_curl_logs_in_with_the_token(shell: Shell) -> None:
+    token = shell.pki.token_file.read_text().strip()
+    shell.login.write_text(f'header = "Authorization: Bearer {token}"\n')
+    assert (await shell.curl("cpo/cacerts", "cacerts.p7"))[:3] == "200"
+
+
+async def test_openssl_reads_the_csr_attributes(shell: Shell) -> None:
+    assert await shell.curl("cpo/csrattrs", "attributes") == "200 application/csrattrs"
+    await shell.run("openssl", "base64", "-d", "-in", "attributes", "-out", "attributes.der")
+    told = await shell.run("openssl", "asn1parse", "-inform", "DER", "-in", "attributes.der")
+    assert [line.rsplit(":", 1)[1] for line in told.splitlines() if "OBJECT" in line] == [
+        "id-ecPublicKey",
+        "prime256v1",
+        "ecdsa-with-SHA256",
+    ]
 
 
 async def test_curl_without_a_login_is_refused(shell: Shell) -> None:

@@ -2,13 +2,14 @@
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from chainpilot.pki.certificate import CertificateError, load_certificate
 from chainpilot.pki.extensions import EkuOid, KeyUsageBit
 from forge import forge, v2g_hierarchy
 
 V2G = v2g_hierarchy()
+_CN = x509.NameAttribute(NameOID.COMMON_NAME, "list")
 
 
 def test_extensions_are_read_as_they_were_written() -> None:
@@ -91,3 +92,25 @@ def test_no_changed_byte_of_a_root_leaves_it_signed_by_itself() -> None:
 def test_a_certificate_with_bytes_behind_it_is_refused() -> None:
     with pytest.raises(CertificateError):
         load_certificate(V2G.leaf.certificate.der + b"\x00")
+
+
+def test_whole_revocation_lists_are_found_and_partial_or_foreign_ones_passed_over() -> None:
+    def named(url: str) -> list[x509.GeneralName]:
+        return [x509.UniformResourceIdentifier(url)]
+
+    points = x509.CRLDistributionPoints(
+        [
+            x509.DistributionPoint([*named("http://one.example/a"), *named("ldap://one.example/b")], None, None, None),
+            x509.DistributionPoint(named("http://part.example"), None, frozenset({x509.ReasonFlags.superseded}), None),
+            x509.DistributionPoint(named("http://foreign.example"), None, None, [x509.DirectoryName(x509.Name([]))]),
+            x509.DistributionPoint(None, x509.RelativeDistinguishedName([_CN]), None, None),
+        ]
+    )
+    certificate = forge("X", V2G.sub2, extensions=((points, False),)).certificate
+    assert certificate.extensions.crl_urls == ("http://one.example/a", "ldap://one.example/b")
+    assert V2G.leaf.certificate.extensions.crl_urls == ()
+
+
+def test_points_that_can_not_be_read_name_nothing_and_refuse_nothing() -> None:
+    broken = x509.UnrecognizedExtension(x509.CRLDistributionPoints.oid, b"\x30\x05\x00")
+    assert forge("X", V2G.sub2, extensions=((broken, False),)).certificate.extensions.crl_urls == ()

@@ -18,7 +18,7 @@ from chainpilot.station.app import CsrNotMade, Station, StationConfig, StationCo
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.station.store.requests import KEPT_SUPERSEDED
 from chainpilot.station.watch import ConnectFailed, StationEvent
-from clocks import SetClock
+from clocks import HurriedClock, SetClock
 from stations import JITTER, running_station
 from stores import EVSE, enrol, open_store, store_with
 
@@ -63,18 +63,6 @@ def test_a_setting_that_makes_no_station_is_refused_by_name(tmp_path: Path, key:
 def test_a_station_shows_none_of_its_passwords(tmp_path: Path) -> None:
     shown = repr(config(tmp_path))
     assert "hunter" not in shown
-
-
-class HurriedClock(SetClock):
-    """Time passes as soon as somebody waits for it; the waits are kept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: asyncio.Queue[float] = asyncio.Queue()
-
-    async def sleep_until(self, moment: float) -> None:
-        self.waits.put_nowait(moment - self.monotonic())
-        self.advance(moment - self.monotonic())
 
 
 async def test_delays_double_to_their_bound_while_nobody_answers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -203,12 +204,18 @@ def test_a_key_of_an_existing_directory_is_found_in_every_form_and_under_every_n
         )
 
 
+@cache
+def key_of(spec: KeySpec) -> PrivateKey:
+    """One key of each kind: making an RSA key takes long."""
+    return generate_private_key(spec)
+
+
 @pytest.mark.parametrize("spec", KeySpec)
 @pytest.mark.parametrize("form", ["pkcs8", "der", "encrypted", "by_openssl"])
 def test_keys_of_every_kind_are_found_in_an_existing_directory(
     tmp_path: Path, v2g: Pki, spec: KeySpec, form: str
 ) -> None:
-    one = leaf(v2g, key=generate_private_key(spec))
+    one = leaf(v2g, key=key_of(spec))
     store = store_with(tmp_path, (DOMAIN, v2g), private_key_password=PASSWORD)
     placed = place(store, v2g, one, key=FORMS[form](one.key))
     assert info(store).key == str(placed.key)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chainpilot.testpki.authorities import open_authorities
+from chainpilot.testpki.authorities import Authorities, open_authorities
 from chainpilot.testpki.cabinet import Cabinet
-from chainpilot.testpki.issuer import Issuer
 from chainpilot.testpki.material import Material
 
 __all__: list[str] = []
@@ -20,7 +19,7 @@ def at() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def issuers(tmp_path_factory: pytest.TempPathFactory, at: datetime) -> dict[str, Issuer]:
+def issuers(tmp_path_factory: pytest.TempPathFactory, at: datetime) -> Authorities:
     """Every CA of the hierarchy."""
     return open_authorities(
         Cabinet(Path(tmp_path_factory.mktemp("pki"))), Material(b"tests"), ocsp_url="http://127.0.0.1:1", at=at

@@ -17,20 +17,26 @@ from cryptography.x509 import ocsp
 from chainpilot.clock import SYSTEM
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.chain import chain_from_stack
+from chainpilot.pki.crl import RevocationReason, load_crl, revocation
+from chainpilot.pki.crl import Revoked as CrlRevoked
 from chainpilot.pki.csr import build_csr, inspect_csr
+from chainpilot.pki.hashdata import HashAlgorithm, hash_data
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.pki.ocsp import build_request, judge_response
+from chainpilot.pki.ocsp import verdicts as ocsp_verdicts
 from chainpilot.pki.pkcs7 import read_certs_only
 from chainpilot.testpki.address import ListenError, NameMissingError
 from chainpilot.testpki.app import EST_USER, TestPki
 from chainpilot.testpki.cabinet import FolderInUseError
-from chainpilot.testpki.hierarchy import AUTHORITIES
+from chainpilot.testpki.declaration import packaged
 from chainpilot.testpki.http import Served
 from chainpilot.testpki.responder import MAX_OCSP_REQUEST
 from chainpilot.wire.est.bodies import encode_body
 from chainpilot.wire.est.server import MAX_REQUEST
 from clocks import SetClock
 
+AUTHORITIES = packaged().authorities
 ENROLL = "/.well-known/est/cpo/simpleenroll"
 CACERTS = "/.well-known/est/cpo/cacerts"
 PKCS10 = {"Content-Type": "application/pkcs10"}
@@ -160,18 +166,6 @@ async def test_a_chunked_body_over_the_bound_is_refused(client: httpx.AsyncClien
 
     response = await client.post(ENROLL, content=endless(), headers=PKCS10)
     assert response.status_code == 413
-
-
-async def test_a_server_older_than_tls_1_2_is_not_ours(pki: TestPki) -> None:
-    context = ssl.create_default_context(cafile=pki.directory / "web_root.pem")
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLS"):
-        context.minimum_version = ssl.TLSVersion.TLSv1
-    with pytest.warns(DeprecationWarning, match="TLS"):
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    port = int(pki.est_url.rsplit(":", 1)[1])
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        await asyncio.open_connection(pki.host, port, ssl=context, server_hostname="localhost")
 
 
 async def test_what_was_served_is_told(tmp_path: Path) -> None:
@@ -320,3 +314,58 @@ async def test_the_responder_s_http_is_bounded(
         headers = {"Content-Type": content_type}
         response = await plain.request(method, "/", content=bytes(size), headers=headers)
     assert response.status_code == status
+
+
+async def test_a_revoked_leaf_is_revoked_by_ocsp_and_in_the_list_that_is_served(
+    pki: TestPki, client: httpx.AsyncClient
+) -> None:
+    leaf = issued_in(await client.post(ENROLL, content=encode_body(new_csr()), headers=PKCS10))
+    pki.revoke(leaf, RevocationReason.KEY_COMPROMISE)
+    sub2 = pki.issuers["cpo_sub2"].certificate
+    async with httpx.AsyncClient(base_url=pki.ocsp_url, trust_env=False) as plain:
+        data = hash_data(leaf, sub2, HashAlgorithm.SHA256)
+        headers = {"Content-Type": "application/ocsp-request"}
+        answer = await plain.post("/", content=build_request(data, sub2), headers=headers)
+        listed = await plain.get("/crl/cpo_sub2.crl")
+        assert (await plain.get("/crl/nobody.crl")).status_code == 404
+    verdict = judge_response(answer.content, data, sub2, SYSTEM.now())
+    assert isinstance(verdict, ocsp_verdicts.Revoked)
+    assert verdict.reason is RevocationReason.KEY_COMPROMISE
+    assert listed.headers["Content-Type"] == "application/pkix-crl"
+    assert isinstance(revocation([load_crl(listed.content)], leaf, sub2, SYSTEM.now()), CrlRevoked)
+
+
+async def test_a_rollover_at_run_time_reaches_every_server(pki: TestPki, client: httpx.AsyncClient) -> None:
+    before = issued_in(await client.post(ENROLL, content=encode_body(new_csr()), headers=PKCS10))
+    new = pki.roll_over("cpo_sub2")
+    after = issued_in(await client.post(ENROLL, content=encode_body(new_csr()), headers=PKCS10))
+    assert (before.was_signed_by(new), after.was_signed_by(new)) == (False, True)
+    assert new in read_certs_only(base64.b64decode((await client.get(CACERTS)).content))
+    async with httpx.AsyncClient(base_url=pki.ocsp_url, trust_env=False) as plain:
+        for leaf, signer in zip((after, before), pki.office.authorities.generations("cpo_sub2"), strict=True):
+            asked = build_request(leaf, signer.certificate)
+            answer = await plain.post("/", content=asked, headers={"Content-Type": "application/ocsp-request"})
+            data = hash_data(leaf, signer.certificate, HashAlgorithm.SHA256)
+            assert isinstance(
+                judge_response(answer.content, data, signer.certificate, SYSTEM.now()), ocsp_verdicts.Good
+            )
+
+
+async def test_a_client_certificate_of_a_ca_that_rolled_over_admits(pki: TestPki, tmp_path: Path) -> None:
+    pki.roll_over("csms_root")
+    pki.roll_over("csms_issuing")
+    issued = pki.issue("csms", "station-1")
+    context = ssl.create_default_context(cafile=pki.directory / "web_root.pem")
+    files = issued.write(tmp_path / "client")
+    assert files[1] is not None
+    context.load_cert_chain(*files)
+    async with httpx.AsyncClient(base_url=pki.est_url, verify=context, trust_env=False) as client:
+        assert (await client.get(CACERTS)).status_code == 200
+
+
+async def test_a_ca_that_ends_at_run_time_is_what_cacerts_gives(pki: TestPki, client: httpx.AsyncClient) -> None:
+    before = pki.issuers["cpo_sub2"].certificate
+    ended = pki.expire("cpo_sub2")
+    bag = read_certs_only(base64.b64decode((await client.get(CACERTS)).content))
+    assert (ended in bag, before in bag, ended.not_after < SYSTEM.now()) == (True, False, True)
+    assert pki.issued == ()

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainpilot.clock import SYSTEM
-from chainpilot.testpki.est_app import BasicLogin, EstApp
+from chainpilot.testpki.authorities import Authorities
+from chainpilot.testpki.est_app import EstApp
 from chainpilot.testpki.est_desk import EstDesk
 from chainpilot.testpki.http import serve
-from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.logins import BasicLogin, BearerLogin
 from chainpilot.testpki.register import Register
 
 LOGIN = BasicLogin("cpms", "s:ecret")
+TOKEN = BearerLogin("token")
 
 
 def basic(text: str) -> str:
@@ -49,15 +51,20 @@ def test_every_other_login_is_not(field: str | None) -> None:
 def test_no_field_escapes(field: str) -> None:
     assert not LOGIN.admits(field)
     assert not LOGIN.admits(f"Basic {field}")
+    assert not TOKEN.admits(field)
+    assert not TOKEN.admits(f"Bearer {field}")
+
+
+def test_a_token_s_octets_beyond_ascii_are_only_wrong() -> None:
+    assert not TOKEN.admits("Bearer t\udcffoken")
+    assert TOKEN.admits("bEARER  token ")
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["silent", "cut off"])
-async def test_a_body_that_does_not_arrive_is_given_up(
-    tmp_path: Path, issuers: dict[str, Issuer], *, cut: bool
-) -> None:
+async def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path, issuers: Authorities, *, cut: bool) -> None:
     desk = EstDesk(issuers, Register(tmp_path / "issued"), repost_safe=True)
     listener = socket.create_server(("127.0.0.1", 0))
-    runner = await serve(EstApp(desk, LOGIN, SYSTEM, read_seconds=0.2).handle, listener)
+    runner = await serve(EstApp(desk, [LOGIN], SYSTEM, read_seconds=0.2).handle, listener)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     fields = f"Host: here\r\nAuthorization: {basic('cpms:s:ecret')}\r\nContent-Type: application/pkcs10"
     writer.write(

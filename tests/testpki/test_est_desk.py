@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from chainpilot.pki.csr import build_csr
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.testpki.authorities import Authorities
 from chainpilot.testpki.est_desk import EstDesk
-from chainpilot.testpki.issuer import Issuer
+from chainpilot.testpki.faults import Fault, Faults
 from chainpilot.testpki.register import Register
 
 CSR = build_csr(generate_private_key(KeySpec.P256), DistinguishedName("DE", "Operator", "DE*ICE*E1", "CPO"))
@@ -31,9 +32,15 @@ def register(tmp_path: Path) -> Register:
 
 
 @pytest.fixture
-def desk(issuers: dict[str, Issuer], register: Register) -> EstDesk:
+def desk(issuers: Authorities, register: Register) -> EstDesk:
     """A desk that issues anew at every POST."""
     return EstDesk(issuers, register, repost_safe=False)
+
+
+def pending_first() -> Faults:
+    faults = Faults()
+    faults.on(Fault.PENDING_FIRST)
+    return faults
 
 
 def post(desk: EstDesk, label: str, csr: bytes, at: datetime) -> int:
@@ -50,9 +57,9 @@ def test_what_is_issued_stands_in_the_register_before_it_is_handed_out(
 
 @pytest.mark.parametrize("repost_safe", [True, False])
 def test_a_request_is_put_off_once_and_then_decided(
-    *, repost_safe: bool, issuers: dict[str, Issuer], register: Register, at: datetime
+    *, repost_safe: bool, issuers: Authorities, register: Register, at: datetime
 ) -> None:
-    desk = EstDesk(issuers, register, repost_safe=repost_safe, pending_first=True)
+    desk = EstDesk(issuers, register, repost_safe=repost_safe, faults=pending_first())
     path = "/.well-known/est/cpo/simpleenroll"
     first = desk.answer("POST", path, "application/pkcs10", CSR, at=at)
     assert first.status == 202
@@ -63,9 +70,9 @@ def test_a_request_is_put_off_once_and_then_decided(
 
 
 def test_every_request_under_every_label_is_put_off_for_itself(
-    issuers: dict[str, Issuer], register: Register, at: datetime
+    issuers: Authorities, register: Register, at: datetime
 ) -> None:
-    desk = EstDesk(issuers, register, repost_safe=True, pending_first=True)
+    desk = EstDesk(issuers, register, repost_safe=True, faults=pending_first())
     name = DistinguishedName("DE", "Operator", "DE*ICE*E2", "CPO")
     other = build_csr(generate_private_key(KeySpec.P256), name)
     asked = [("cpo", CSR), ("cpo", other), ("csms", CSR)]
@@ -73,14 +80,9 @@ def test_every_request_under_every_label_is_put_off_for_itself(
     assert [post(desk, label, csr, at) for label, csr in asked] == [200, 200, 200]
 
 
-def test_what_was_issued_before_is_not_put_off(issuers: dict[str, Issuer], register: Register, at: datetime) -> None:
+def test_what_was_issued_before_is_not_put_off(issuers: Authorities, register: Register, at: datetime) -> None:
     assert post(EstDesk(issuers, register, repost_safe=True), "cpo", CSR, at) == 200
-    assert post(EstDesk(issuers, register, repost_safe=True, pending_first=True), "cpo", CSR, at) == 200
-
-
-def test_a_path_is_described_for_whoever_watches(desk: EstDesk) -> None:
-    assert desk.describe("/.well-known/est/csms/cacerts") == ("cacerts", "csms")
-    assert desk.describe("/elsewhere") == ("", "")
+    assert post(EstDesk(issuers, register, repost_safe=True, faults=pending_first()), "cpo", CSR, at) == 200
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_a_name_that_makes_no_readable_certificate_is_refused(
 
 @given(where=st.integers(0, len(CSR) - 1), what=st.integers(0, 255), label=st.sampled_from(["cpo", "csms"]))
 def test_no_changed_byte_of_a_request_gets_a_certificate(
-    *, where: int, what: int, label: str, issuers: dict[str, Issuer], at: datetime
+    *, where: int, what: int, label: str, issuers: Authorities, at: datetime
 ) -> None:
     changed = bytearray(CSR)
     changed[where] = what

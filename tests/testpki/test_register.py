@@ -8,30 +8,32 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.identity import DistinguishedName
+from chainpilot.testpki.authorities import Authorities
 from chainpilot.testpki.cabinet import CabinetError
 from chainpilot.testpki.hierarchy import SECC
-from chainpilot.testpki.issuer import Issuer
 from chainpilot.testpki.register import IssuedRecord, Register, csr_fingerprint
 
 NAME = DistinguishedName("DE", "Operator", "DE*ICE*E123", "CPO").to_name()
 
 
 @pytest.fixture
-def leaf(issuers: dict[str, Issuer], at: datetime) -> Certificate:
+def leaf(issuers: Authorities, at: datetime) -> Certificate:
     """Some issued leaf."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     return issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at)
 
 
-def test_a_record_is_found_by_its_request_and_its_serial_number(tmp_path: Path, leaf: Certificate) -> None:
+def test_a_record_is_found_by_its_request_and_its_serial_number(
+    tmp_path: Path, leaf: Certificate, issuers: Authorities
+) -> None:
     register, request = Register(tmp_path / "issued"), csr_fingerprint(b"request")
     register.add(IssuedRecord("cpo", request, leaf))
     found = register.find("cpo", request)
     assert found is not None
     assert found.certificate == leaf
     assert register.find("csms", request) is None
-    assert register.knows(leaf.issuer_der, leaf.serial_number)
-    assert not register.knows(leaf.subject_der, leaf.serial_number)
+    assert register.knows(issuers["cpo_sub2"].certificate, leaf.serial_number)
+    assert not register.knows(issuers["cpo_sub1"].certificate, leaf.serial_number)
 
 
 def test_a_register_opened_again_holds_the_same(tmp_path: Path, leaf: Certificate) -> None:

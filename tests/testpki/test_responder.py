@@ -1,6 +1,7 @@
 """The OCSP responder without HTTP."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from hypothesis import strategies as st
 from chainpilot.pki.certificate import Certificate, load_certificate
 from chainpilot.pki.hashdata import HashAlgorithm, hash_data
 from chainpilot.pki.identity import DistinguishedName
+from chainpilot.pki.ocsp import CertStatus, Good, OcspResponseSummary, build_request, judge_response, read_response
+from chainpilot.testpki.authorities import Authorities
 from chainpilot.testpki.hierarchy import SECC
-from chainpilot.testpki.issuer import Issuer
-from chainpilot.testpki.material import Material
 from chainpilot.testpki.register import IssuedRecord, Register
 from chainpilot.testpki.responder import Responder
+from chainpilot.testpki.revocations import Revocations
+from derwriter import sequence
 from forge import forge
 
 NAME = DistinguishedName("DE", "Operator", "DE*ICE*E123", "CPO").to_name()
@@ -27,7 +30,7 @@ LATER = timedelta(days=3)
 
 
 @pytest.fixture(scope="module")
-def leaf(issuers: dict[str, Issuer], at: datetime) -> Certificate:
+def leaf(issuers: Authorities, at: datetime) -> Certificate:
     """A leaf in the register."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     return issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at)
@@ -35,12 +38,12 @@ def leaf(issuers: dict[str, Issuer], at: datetime) -> Certificate:
 
 @pytest.fixture(scope="module")
 def responder(
-    issuers: dict[str, Issuer], leaf: Certificate, at: datetime, tmp_path_factory: pytest.TempPathFactory
+    issuers: Authorities, leaf: Certificate, at: datetime, tmp_path_factory: pytest.TempPathFactory
 ) -> Responder:
     """A responder that knows the leaf."""
     register = Register(Path(tmp_path_factory.mktemp("register")) / "issued")
     register.add(IssuedRecord("cpo", "some", leaf))
-    return Responder(issuers, register, Material(b"tests"), at)
+    return Responder(issuers, register, Revocations(Path(tmp_path_factory.mktemp("revoked")) / "revoked"))
 
 
 def parsed(certificate: Certificate) -> x509.Certificate:
@@ -75,7 +78,7 @@ def test_an_issued_leaf_is_good_by_every_hash(
     algorithm: hashes.HashAlgorithm,
     responder: Responder,
     leaf: Certificate,
-    issuers: dict[str, Issuer],
+    issuers: Authorities,
     at: datetime,
 ) -> None:
     answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, algorithm), at + LATER))
@@ -86,7 +89,7 @@ def test_an_issued_leaf_is_good_by_every_hash(
 
 
 def test_the_hash_data_of_a_station_finds_the_responder_s_certificate(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     data = hash_data(leaf, issuers["cpo_sub2"].certificate, HashAlgorithm.SHA256)
     request = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
@@ -100,7 +103,7 @@ def test_the_hash_data_of_a_station_finds_the_responder_s_certificate(
 
 
 def test_an_answer_holds_for_more_than_a_week(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate), at + LATER))
     assert answer.next_update_utc is not None
@@ -109,7 +112,7 @@ def test_an_answer_holds_for_more_than_a_week(
 
 
 def test_a_delegate_signs_for_sub2_and_comes_along(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     issuer = issuers["cpo_sub2"].certificate
     answer = read(responder.answer(ask(leaf, issuer), at))
@@ -121,7 +124,7 @@ def test_a_delegate_signs_for_sub2_and_comes_along(
     assert answer.responder_key_hash == x509.SubjectKeyIdentifier.from_public_key(key).digest
 
 
-def test_the_issuer_itself_signs_for_sub1(responder: Responder, issuers: dict[str, Issuer], at: datetime) -> None:
+def test_the_issuer_itself_signs_for_sub1(responder: Responder, issuers: Authorities, at: datetime) -> None:
     issuer = issuers["cpo_sub1"].certificate
     answer = read(responder.answer(ask(issuers["cpo_sub2"].certificate, issuer), at))
     key = issuer.public_key
@@ -132,7 +135,7 @@ def test_the_issuer_itself_signs_for_sub1(responder: Responder, issuers: dict[st
 
 
 def test_a_serial_number_nobody_issued_is_unknown(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     other = issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at, context=b"never registered")
@@ -147,7 +150,7 @@ def test_an_unknown_issuer_is_unauthorized(responder: Responder, leaf: Certifica
 
 
 def test_a_ca_without_a_responder_is_unauthorized(
-    responder: Responder, issuers: dict[str, Issuer], leaf: Certificate, at: datetime
+    responder: Responder, issuers: Authorities, leaf: Certificate, at: datetime
 ) -> None:
     answer = read(responder.answer(ask(leaf, issuers["web_root"].certificate), at))
     assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
@@ -155,7 +158,7 @@ def test_a_ca_without_a_responder_is_unauthorized(
 
 @pytest.mark.parametrize("size", [1, 32, 128])
 def test_a_nonce_comes_back(
-    size: int, responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    size: int, responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"n" * size), at))
     assert answer.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == b"n" * size
@@ -163,23 +166,51 @@ def test_a_nonce_comes_back(
 
 @pytest.mark.parametrize("size", [0, 129])
 def test_a_nonce_of_a_forbidden_length_is_malformed(
-    size: int, responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    size: int, responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     answer = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"n" * size), at))
     assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
 
 
-def test_two_certificates_in_one_request_are_malformed(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+def joined(*requests: bytes) -> bytes:
+    """One request that asks what these ask, each for one certificate by SHA-1."""
+    # OCSPRequest { TBSRequest { requestList { Request } } }: short enough for lengths of one octet each
+    entries = sequence(*(request[6:] for request in requests))
+    return sequence(sequence(entries))
+
+
+def test_several_certificates_of_one_ca_are_answered_in_one_answer(
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
-    single = ask(leaf, issuers["cpo_sub2"].certificate, hashes.SHA1())
-    # OCSPRequest { TBSRequest { requestList { Request } } }: the one Request written twice
-    entry = single[6:]
-    double = b"\x30\x81" + bytes([len(entry) * 2])
-    listed = double + entry * 2
-    inner = b"\x30\x81" + bytes([len(listed)]) + listed
-    answer = read(responder.answer(b"\x30\x81" + bytes([len(inner)]) + inner, at))
-    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+    issuer = issuers["cpo_sub2"].certificate
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    other = issuers["cpo_sub2"].issue_leaf(NAME, key, SECC, at, context=b"never registered")
+    asked = [ask(certificate, issuer, hashes.SHA1()) for certificate in (leaf, other)]
+    answer = read_response(responder.answer(joined(*asked), at))
+    assert isinstance(answer, OcspResponseSummary)
+    assert answer.basic is not None
+    said = [(single.cert_id.serial_number, single.status) for single in answer.basic.singles]
+    assert said == [(f"{leaf.serial_number:x}", CertStatus.GOOD), (f"{other.serial_number:x}", CertStatus.UNKNOWN)]
+
+
+def test_certificates_of_cas_with_different_signers_are_not_answered_together(
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
+) -> None:
+    sub2, sub1 = issuers["cpo_sub2"].certificate, issuers["cpo_sub1"].certificate
+    asked = [ask(leaf, sub2, hashes.SHA1()), ask(sub2, sub1, hashes.SHA1())]
+    answer = read(responder.answer(joined(*asked), at))
+    assert answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("name", ["cpo20_sub2", "cpo20ed_sub2", "csms_issuing"])
+def test_answers_are_signed_as_the_ca_s_kind_of_key_signs(
+    name: str, responder: Responder, issuers: Authorities, at: datetime
+) -> None:
+    chained = [each.certificate for each in issuers[name].path]
+    for subject, signer in pairwise(chained):
+        data = hash_data(subject, signer, HashAlgorithm.SHA512)
+        verdict = judge_response(responder.answer(build_request(data, signer), at), data, signer, at)
+        assert isinstance(verdict, Good)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +223,7 @@ def test_a_negative_serial_number_is_malformed(
     status: ocsp.OCSPResponseStatus,
     responder: Responder,
     leaf: Certificate,
-    issuers: dict[str, Issuer],
+    issuers: Authorities,
     at: datetime,
 ) -> None:
     request = ask(leaf, issuers["cpo_sub2"].certificate)
@@ -214,7 +245,7 @@ def test_no_changed_byte_escapes(
     what: int,
     responder: Responder,
     leaf: Certificate,
-    issuers: dict[str, Issuer],
+    issuers: Authorities,
     at: datetime,
 ) -> None:
     changed = bytearray(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"nonce"))
@@ -223,14 +254,14 @@ def test_no_changed_byte_escapes(
 
 
 def test_the_answer_fits_into_an_ocpp_message(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     answer = responder.answer(ask(leaf, issuers["cpo_sub2"].certificate, nonce=b"n" * 32), at)
     assert len(answer) * 4 / 3 <= 5500
 
 
 def test_the_delegate_is_one_of_ours(
-    responder: Responder, leaf: Certificate, issuers: dict[str, Issuer], at: datetime
+    responder: Responder, leaf: Certificate, issuers: Authorities, at: datetime
 ) -> None:
     (delegate,) = read(responder.answer(ask(leaf, issuers["cpo_sub2"].certificate), at)).certificates
     assert load_certificate(delegate.public_bytes(Encoding.DER)).is_test

@@ -16,6 +16,7 @@ from chainpilot.wire.jsontext import decode_json, encode_json
 from chainpilot.wire.ocppj.frames import ErrorCode
 from chainpilot.wire.schema import SchemaBreach, UnwritableMessageError, read_answer, read_message, write_message
 from chainpilot.wire.version import OcppVersion
+from examples import examples
 from payloads import ALL, CALLED, JSON, Known, changed, example, messages, sites, spoilt
 
 __all__: list[str] = []
@@ -41,7 +42,7 @@ every_call = pytest.mark.parametrize("known", CALLED, ids=str)
 every_call_of_201 = pytest.mark.parametrize(
     "known", [known for known in CALLED if known.version is OcppVersion.V201], ids=str
 )
-thorough = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=examples(40, least=12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECRET = "s3cr3t-c0ffee"
 CUSTOM_DEFECTS: list[tuple[object, str]] = [
     ({}, "missing"),

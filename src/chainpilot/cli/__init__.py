@@ -1,4 +1,4 @@
-"""The command line: `chainpilot demo`, `chainpilot inspect`, `chainpilot station`, `chainpilot testpki run`.
+"""The command line: `chainpilot demo`, `inspect`, `station`, `cpms` and `testpki`.
 
 A command's packages are imported when that command runs, so that a station without the back office's extras can use its
 own commands. What a command does stands in a module of its own name.
@@ -13,9 +13,11 @@ from typing import Annotated, Final
 import typer
 
 import chainpilot
+from chainpilot.cli.cpms import app as cpms
 from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.cli.station import app as station
 from chainpilot.cli.station.arguments import Digest
+from chainpilot.cli.testpki import app as testpki
 from chainpilot.errors import ChainpilotError
 
 __all__ = ["Digest", "app", "main"]
@@ -29,9 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-testpki = typer.Typer(help="A V2G PKI for tests and rehearsals, never for production.", no_args_is_help=True)
 app.add_typer(testpki, name="testpki")
 app.add_typer(station, name="station")
+app.add_typer(cpms, name="cpms")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position
@@ -104,56 +106,6 @@ def inspect(
     from chainpilot.cli.inspect import run_inspect  # noqa: PLC0415 - a command's packages load when it runs
 
     raise typer.Exit(run_inspect(file, as_json=json, at=at, algorithm=digest.value))
-
-
-@testpki.command("run")
-def run_test_pki(
-    *,
-    directory: Annotated[
-        Path,
-        typer.Option(
-            "--dir", file_okay=False, help="Where its certificates, keys and password lie, or will: its folder alone."
-        ),
-    ],
-    host: Annotated[str, typer.Option(help="The address to listen on; keep it on loopback.")] = "127.0.0.1",
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--name",
-            help="DNS name or IP address by which others reach it, the first one in its URLs; may be repeated.",
-        ),
-    ] = None,
-    est_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="EST over HTTPS; 0: the port used last, else any.")
-    ] = 0,
-    ocsp_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="OCSP over HTTP; 0: the port used last, else any.")
-    ] = 0,
-    repost_safe: Annotated[
-        bool, typer.Option("--repost-safe/--no-repost-safe", help="Answer the same CSR with the same certificate.")
-    ] = True,
-    pending_first: Annotated[
-        bool, typer.Option("--pending-first", help="Answer the first POST of a CSR with 202: come again in a second.")
-    ] = False,
-) -> None:
-    """Run the test PKI until Ctrl-C: EST (labels cpo and csms) and an OCSP responder.
-
-    NEVER for production: its certificates carry a TEST mark, and stores and CPMS refuse its roots unless
-    allow_test_pki is set.
-    """
-    from chainpilot.cli.testpki import serve  # noqa: PLC0415 - a command's packages load when it runs
-
-    raise typer.Exit(
-        serve(
-            directory,
-            host=host,
-            names=names or (),
-            est_port=est_port,
-            ocsp_port=ocsp_port,
-            repost_safe=repost_safe,
-            pending_first=pending_first,
-        )
-    )
 
 
 _EXTRAS: Final = {"uvloop": "all", "websockets": "all", "sqlalchemy": "all", "httpx": "all", "aiohttp": "testpki"}

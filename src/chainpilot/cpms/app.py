@@ -11,24 +11,29 @@ from typing import Final, Self
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
+from chainpilot.cpms.adapters.est_transport import EstSetupError
 from chainpilot.cpms.adapters.gateway import Gateway, Judges, ListenerSetupError, Sessions
 from chainpilot.cpms.adapters.ocsp_http import OcspHttp
 from chainpilot.cpms.adapters.sql import SqlLedger
+from chainpilot.cpms.ca_office import open_cas
 from chainpilot.cpms.calls import CallDesk
+from chainpilot.cpms.client_standing import ClientRevocations
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.contracts import NoContracts
-from chainpilot.cpms.enrolment import Office
+from chainpilot.cpms.enrolment import CacertsShelf, CsrProfile, Office
+from chainpilot.cpms.issuing import LocalCa
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import StationRecord, Step, StepTaken
-from chainpilot.cpms.ocsp import KnownIssuers, StatusDesk
+from chainpilot.cpms.ocsp import StatusDesk
 from chainpilot.cpms.passwords import PasswordChecker, is_password_hash
-from chainpilot.cpms.ports import CaRefused, CaUndecided, CertificateAuthority
+from chainpilot.cpms.ports import CaRefused, CaUndecided, CertificateAuthority, Issuers
 from chainpilot.cpms.tokens import NoTokens
+from chainpilot.cpms.trust_office import TrustOffice
 from chainpilot.cpms.worker import Worker
 from chainpilot.errors import OwnError
 from chainpilot.link.watch import Watch
 from chainpilot.pki.identity import StationId
-from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.pki.trust import LeafUse
 
 __all__ = ["Cpms", "StationRecordError", "patience_of"]
 
@@ -71,7 +76,8 @@ class Cpms:
         watch_frames: told every OCPP frame.
         authorities: used instead of EST for the PKIs named here.
 
-    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError.
+    Entering raises DatabaseInUseError, LedgerFailed, ListenerSetupError, EstSetupError, CaSetupError,
+    WebhookSetupError.
     """
 
     def __init__(
@@ -92,6 +98,9 @@ class Cpms:
         self._ledger: SqlLedger | None = None
         self._gateway: Gateway | None = None
         self._calls: CallDesk | None = None
+        self._trust: TrustOffice | None = None
+        self._cas: Mapping[str, LocalCa] = {}
+        self._pkis: list[EstHttp] = []
         self._nudged = asyncio.Event()
         self._listeners: Mapping[str, tuple[str, int]] = {}
 
@@ -119,6 +128,18 @@ class Cpms:
             raise RuntimeError("the back office is not running")
         return self._calls
 
+    @property
+    def trust(self) -> TrustOffice:
+        """What counts as an anchor, and where that is decided. Raises RuntimeError outside the context."""
+        if self._trust is None:
+            raise RuntimeError("the back office is not running")
+        return self._trust
+
+    @property
+    def cas(self) -> Mapping[str, LocalCa]:
+        """The operator's own CAs by name: what they issued, and where it is revoked; empty outside the context."""
+        return self._cas
+
     async def add_station(self, record: StationRecord, *, reset_profile: bool = False) -> None:
         """Write a station's record, new or changed.
 
@@ -145,15 +166,22 @@ class Cpms:
             )
         await self.ledger.put_station(record, reset_profile=reset_profile)
 
-    async def reload(self) -> tuple[ListenerSetupError, ...]:
-        """Read the listeners' certificates and keys again, after they were renewed; no connection ends.
+    async def reload(self) -> tuple[ListenerSetupError | EstSetupError, ...]:
+        """Read the listeners' certificates and keys again, and those we show to PKIs; no connection ends.
 
-        Returned are the listeners that keep what they showed because their files can't be used. Of the configuration
+        Returned are the faults of files that can't be used, whose place keeps what it showed. Of the configuration
         nothing else is read again. Raises RuntimeError outside the context.
         """
         if self._gateway is None:
             raise RuntimeError("the back office is not running")
-        return await self._gateway.reload()
+        failed: list[ListenerSetupError | EstSetupError] = [*await self._gateway.reload()]
+        for pki in self._pkis:
+            try:
+                pki.reload()
+            except EstSetupError as error:
+                _log.error("client_certificate_kept", pki=pki.name, detail=error.why)
+                failed.append(error)
+        return tuple(failed)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -162,7 +190,9 @@ class Cpms:
             passwords = PasswordChecker(self._clock)
             stack.callback(passwords.close)
             sessions = Sessions()
-            office = await self._staff(stack, self._ledger, sessions)
+            trust = await stack.enter_async_context(TrustOffice.open(self._config, self._ledger, self._clock))
+            self._cas = await stack.enter_async_context(open_cas(self._config, self._ledger, self._clock))
+            office = await self._staff(stack, self._ledger, sessions, trust)
             calls = CallDesk(office)
             worker = Worker(office, calls, self._nudged)
             stack.push_async_callback(self._drain, worker)
@@ -173,11 +203,11 @@ class Cpms:
                 passwords,
                 self._config.server,
                 calls=calls,
-                judges=Judges(NoTokens(), NoContracts(), await self._statuses(stack, office)),
+                judges=Judges(NoTokens(), NoContracts(), await self._statuses(stack, office, trust.desk)),
                 watch_frames=self._watch_frames,
             )
-            self._listeners = await gateway.start(self._config.listeners)
-            self._gateway, self._calls = gateway, calls
+            self._listeners = {**await gateway.start(self._config.listeners), **trust.listeners}
+            self._gateway, self._calls, self._trust = gateway, calls, trust
             stack.push_async_callback(gateway.stop)
             self._stack = stack.pop_all()
         return self
@@ -185,34 +215,42 @@ class Cpms:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ledger = self._gateway = self._calls = None
+        self._ledger = self._gateway = self._calls = self._trust = None
+        self._pkis.clear()
+        self._cas = {}
         await self._stack.aclose()
 
-    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions) -> Office:
+    async def _staff(self, stack: AsyncExitStack, ledger: SqlLedger, sessions: Sessions, trust: TrustOffice) -> Office:
         config = self._config
-        authorities = dict(self._authorities)
+        authorities = {**self._cas, **self._authorities}
+        signer = config.pkis.get(config.issue.get(LeafUse.V2G, ""))
         for name, pki in config.pkis.items():
             if name not in authorities:
-                authorities[name] = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+                reached = await stack.enter_async_context(EstHttp(pki, clock=self._clock))
+                authorities[name] = reached
+                self._pkis.append(reached)
         return Office(
             ledger=ledger,
             links=sessions,
             authorities=authorities,
             issue_at=config.issue,
-            anchors={use: config.anchors.get(use.domain, TrustAnchors()) for use in LeafUse},
+            anchors=trust.anchors,
             policy=config.policy,
             allow_test_pki=config.allow_test_pki,
+            csr_profile=signer.csr_profile if signer is not None else CsrProfile.ANY,
             clock=self._clock,
             watch=self._note,
             nudge=self._nudged.set,
+            lists=trust.lists,
+            roots=trust.desk,
+            clients=ClientRevocations(trust, self._cas, self._clock),
+            shelf=CacertsShelf(trust.desk),
         )
 
-    async def _statuses(self, stack: AsyncExitStack, office: Office) -> StatusDesk:
+    async def _statuses(self, stack: AsyncExitStack, office: Office, issuers: Issuers) -> StatusDesk:
         ocsp = self._config.ocsp
         responders = OcspHttp(timeout=ocsp.timeout, allow_networks=ocsp.allow_networks)
         await stack.enter_async_context(responders)
-        anchors = tuple(one for some in self._config.anchors.values() for one in some)
-        issuers = KnownIssuers(lambda: anchors, office.shelf.all_kept)
         desk = StatusDesk(
             issuers, responders, ocsp.targets, self._clock, self._note, look_again=lambda: _ask_for_cas(office)
         )

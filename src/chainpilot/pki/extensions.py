@@ -1,7 +1,7 @@
 """The extensions of a certificate that path building, profiles and OCSP need, read from the raw bytes.
 
 `cryptography` reads all extensions at once and late, and raises on an explicit `cA=FALSE`, which four of Hubject's real
-certificates carry and OpenSSL accepts (x509.md duty 7). Policies, CRL points and alternative names are left to OpenSSL.
+certificates carry and OpenSSL accepts (x509.md duty 7). Policies and alternative names are left to OpenSSL.
 """
 
 import functools
@@ -23,6 +23,7 @@ _SUBJECT_KEY_ID: Final = "2.5.29.14"
 _AUTHORITY_KEY_ID: Final = "2.5.29.35"
 _AUTHORITY_INFO_ACCESS: Final = "1.3.6.1.5.5.7.1.1"
 _SUBJECT_ALT_NAME: Final = "2.5.29.17"
+_CRL_POINTS: Final = "2.5.29.31"
 _OCSP_ACCESS: Final = "1.3.6.1.5.5.7.48.1"
 
 _BOOLEAN: Final = 0x01
@@ -30,6 +31,10 @@ _INTEGER: Final = 0x02
 _OCTET_STRING: Final = 0x04
 _URI: Final = 0x86
 _KEY_ID: Final = 0x80
+_POINT_NAME: Final = 0xA0
+_FULL_NAME: Final = 0xA0
+_POINT_REASONS: Final = 0x81
+_POINT_ISSUER: Final = 0xA2
 
 
 class KeyUsageBit(Enum):
@@ -67,6 +72,8 @@ class Extensions:
     subject_key_id: bytes | None = None
     authority_key_id: bytes | None = None
     ocsp_urls: tuple[str, ...] = ()
+    crl_urls: tuple[str, ...] = ()
+    """Where the issuer's complete revocation lists are said to be (RFC 5280 section 4.2.1.13)."""
     is_test: bool = False
     present: frozenset[str] = field(default_factory=frozenset)
     """Dotted identifiers of all extensions."""
@@ -108,6 +115,7 @@ def read_extensions(encoded: Element | None) -> Extensions:
         subject_key_id=_subject_key_id(values.get(_SUBJECT_KEY_ID)),
         authority_key_id=_authority_key_id(values.get(_AUTHORITY_KEY_ID)),
         ocsp_urls=_ocsp_urls(values.get(_AUTHORITY_INFO_ACCESS)),
+        crl_urls=_crl_urls(values.get(_CRL_POINTS)),
         is_test=TEST_EXTENSION_OID in values,
         present=frozenset(values),
         critical=frozenset(critical),
@@ -170,3 +178,21 @@ def _ocsp_urls(value: bytes | None) -> tuple[str, ...]:
         for method, *location in described
         if decode_oid(method) == _OCSP_ACCESS and location and location[0].tag == _URI
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _crl_urls(value: bytes | None) -> tuple[str, ...]:
+    """Of the points without reasons and without another CA as issuer; one that can't be read names nothing.
+
+    OpenSSL judges the extension's form when a path is built; where a list is said to be is no reason to refuse.
+    """
+    if value is None:
+        return ()
+    try:
+        points = [point.children() for point in read_one(value).children()]
+        whole = [point for point in points if not {part.tag for part in point} & {_POINT_REASONS, _POINT_ISSUER}]
+        names = [name for point in whole for part in point if part.tag == _POINT_NAME for name in part.children()]
+        located = [one for name in names if name.tag == _FULL_NAME for one in name.children()]
+    except DerError:
+        return ()
+    return tuple(one.content.decode("ascii", "replace") for one in located if one.tag == _URI)

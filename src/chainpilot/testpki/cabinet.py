@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -22,10 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.encoding import EncodingError
+from chainpilot.pki.keys import PrivateKey
 
 __all__ = [
+    "HIERARCHY_FILE",
     "MARK",
     "PASSWORD_FILE",
+    "TOKEN_FILE",
     "Cabinet",
     "CabinetError",
     "FolderInUseError",
@@ -34,6 +37,7 @@ __all__ = [
     "key_pem",
     "telling",
     "write_file",
+    "write_leaf",
 ]
 
 MARK: Final = "testpki.lock"
@@ -42,8 +46,18 @@ _MARK_SAYS: Final = b"The files of a chainpilot TEST PKI. NEVER for production.\
 _OWNER_ONLY: Final = 0o600
 _PUBLIC: Final = 0o644
 _PORTS: Final = "ports.json"
+_ENDED: Final = "ended"
+HIERARCHY_FILE: Final = "hierarchy.toml"
+"""It may lie in the folder before the first start."""
 PASSWORD_FILE: Final = "est_password"  # noqa: S105 - a file's name
+TOKEN_FILE: Final = "est_token"  # noqa: S105 - a file's name
 _PUT_BACK: Final = "put back what it held, or start in a new folder"
+_KEY_KINDS: Final = (
+    ec.EllipticCurvePrivateKey,
+    rsa.RSAPrivateKey,
+    ed25519.Ed25519PrivateKey,
+    ed448.Ed448PrivateKey,
+)
 _Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -76,6 +90,9 @@ class Ports(msgspec.Struct, frozen=True):
 
     est: _Port = 0
     ocsp: _Port = 0
+    est_url: str = ""
+    ocsp_url: str = ""
+    """What certificates name, also those that are issued while nothing runs."""
 
 
 class Cabinet:
@@ -95,7 +112,7 @@ class Cabinet:
         with telling(directory, "name another folder"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = os.listdir(directory)  # noqa: PTH208 - names alone
-            if found and MARK not in found:
+            if set(found) - {HIERARCHY_FILE} and MARK not in found:
                 raise ForeignFolderError(directory)
             self._mark()
             self._keys.mkdir(mode=0o700, exist_ok=True)
@@ -114,11 +131,6 @@ class Cabinet:
                 file.close()
                 raise
         return file
-
-    @property
-    def password_file(self) -> Path:
-        """Where the EST password stands, one line."""
-        return self.directory / PASSWORD_FILE
 
     def certificate_file(self, name: str) -> Path:
         """Where the certificate of that name stands, in PEM."""
@@ -141,7 +153,7 @@ class Cabinet:
         """Write a certificate."""
         write_file(self.certificate_file(name), certificate.to_pem().encode(), mode=_PUBLIC)
 
-    def key(self, name: str) -> ec.EllipticCurvePrivateKey | None:
+    def key(self, name: str) -> PrivateKey | None:
         """The private key of that name; None when there is none yet."""
         path = self.key_file(name)
         text = _content(path)
@@ -151,25 +163,59 @@ class Cabinet:
             key = load_pem_private_key(text, None)
         except (ValueError, TypeError) as error:
             raise CabinetError(path, "it holds no readable private key") from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise CabinetError(path, "its key is not of an elliptic curve")
+        if not isinstance(key, _KEY_KINDS):
+            raise CabinetError(path, "its key is of a kind that no CA here has")
         return key
 
-    def put_key(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:
+    def put_key(self, name: str, key: PrivateKey) -> None:
         """Write a private key, for its owner only."""
         write_file(self.key_file(name), key_pem(key))
 
-    def password(self) -> str | None:
-        """The EST password; None when there is none yet."""
-        text = _content(self.password_file)
+    def promote_key(self, name: str, to: str) -> None:
+        """Put a key in the place of another."""
+        with telling(self.key_file(name)):
+            self.key_file(name).replace(self.key_file(to))
+
+    def drop_key(self, name: str) -> None:
+        """Delete a key."""
+        with telling(self.key_file(name)):
+            self.key_file(name).unlink(missing_ok=True)
+
+    def ended(self) -> frozenset[str]:
+        """The CAs that were made to end, so that their certificates are no mistake."""
+        text = _content(self.directory / _ENDED)
+        return frozenset((text or b"").decode("ascii", "replace").split())
+
+    def put_ended(self, name: str) -> None:
+        """Remember that a CA was made to end."""
+        names = sorted(self.ended() | {name})
+        write_file(self.directory / _ENDED, "".join(f"{each}\n" for each in names).encode())
+
+    def hierarchy(self) -> str | None:
+        """The declaration of the hierarchy; None when there is none yet."""
+        path = self.directory / HIERARCHY_FILE
+        text = _content(path)
+        try:
+            return text.decode() if text is not None else None
+        except UnicodeDecodeError as error:
+            raise CabinetError(path, "it is no UTF-8") from error
+
+    def put_hierarchy(self, text: str) -> None:
+        """Keep the declaration of the hierarchy."""
+        write_file(self.directory / HIERARCHY_FILE, text.encode(), mode=_PUBLIC)
+
+    def secret(self, name: str) -> str | None:
+        """The secret in the file of that name, one line; None when there is none yet."""
+        path = self.directory / name
+        text = _content(path)
         try:
             return text.decode().strip() if text is not None else None
         except UnicodeDecodeError as error:
-            raise CabinetError(self.password_file, "it is no text", "delete it, and a new one is made") from error
+            raise CabinetError(path, "it is no text", "delete it, and a new one is made") from error
 
-    def put_password(self, password: str) -> None:
-        """Write the EST password, for its owner only."""
-        write_file(self.password_file, f"{password}\n".encode())
+    def put_secret(self, name: str, secret: str) -> None:
+        """Write a secret, for its owner only."""
+        write_file(self.directory / name, f"{secret}\n".encode())
 
     def ports(self) -> Ports:
         """The ports used last; zeros when there were none."""
@@ -203,7 +249,19 @@ def write_file(path: Path, content: bytes, *, mode: int = _OWNER_ONLY) -> None:
         fresh.replace(path)
 
 
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def write_leaf(directory: Path, stem: str, chain: bytes, key: bytes | None) -> tuple[Path, Path | None]:
+    """Write `<stem>.pem` and, with mode 0600, `<stem>.key`; the folder is made if need be. Raises CabinetError."""
+    with telling(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    chain_file, key_file = directory / f"{stem}.pem", directory / f"{stem}.key"
+    write_file(chain_file, chain, mode=_PUBLIC)
+    if key is None:
+        return chain_file, None
+    write_file(key_file, key)
+    return chain_file, key_file
+
+
+def key_pem(key: PrivateKey) -> bytes:
     """A private key as PKCS#8 PEM, not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 

@@ -15,10 +15,12 @@ from aiohttp import web
 from chainpilot.testpki.door import PATIENCE_SECONDS, PLACES, Door
 from chainpilot.wire.est.messages import HttpResponse
 
-__all__ = ["READ_SECONDS", "HttpServer", "Served", "Watch", "read_body", "serve", "to_web"]
+__all__ = ["READ_SECONDS", "SLOW_SECONDS", "HttpServer", "Served", "Watch", "read_body", "serve", "to_web"]
 
 READ_SECONDS: Final = 10.0
 """The time a body may take to arrive; a CSR is one packet."""
+SLOW_SECONDS: Final = 30.0
+"""How late a slow answer is; a client should have given up."""
 _SHUTDOWN_SECONDS: Final = 0.5
 
 
@@ -60,7 +62,7 @@ async def read_body(request: web.Request, limit: int, seconds: float = READ_SECO
 
 def to_web(response: HttpResponse) -> web.Response:
     """The answer for aiohttp, which keeps the case of header names and adds Date and Server."""
-    return web.Response(status=response.status, body=response.body, headers=dict(response.headers))
+    return web.Response(status=response.status, body=response.body, headers=response.headers)
 
 
 class HttpServer:

@@ -1,37 +1,49 @@
 """Makes the test PKI's certificates: every one is linted before its real signature. NEVER for production.
 
-Which CAs there are is `hierarchy`'s, remembering what was issued is `register`'s.
+Which CAs there are is `hierarchy`'s, remembering what was issued is `register`'s. Only what is twisted on purpose is
+not linted.
 """
 
-import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chainpilot.errors import PeerError
 from chainpilot.pki.certificate import Certificate, load_certificate
-from chainpilot.pki.extensions import TEST_EXTENSION_OID, KeyUsageBit
+from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.identity import DistinguishedName
-from chainpilot.pki.keys import PublicKey
-from chainpilot.pki.profiles import Finding, Profile, lint
+from chainpilot.pki.keys import PrivateKey, PublicKey
+from chainpilot.pki.profiles import OCSP_SIGNER, SUB_CA, Finding, Profile, lint
+from chainpilot.testpki.drafts import (
+    Draft,
+    ExtensionList,
+    access_to,
+    key_id,
+    key_usage,
+    leaf_constraints,
+    loaded,
+    names,
+    revocation_list_at,
+    signature_by,
+    usages,
+    with_signature,
+)
 from chainpilot.testpki.hierarchy import ORGANIZATION, Authority, LeafPlan, OcspSigner
 from chainpilot.testpki.material import Material
+from chainpilot.testpki.twists import Twist, twisted
 
-__all__ = ["BACKDATED", "IssueError", "Issuer", "make_root"]
+__all__ = ["BACKDATED", "CRL_PATH", "IssueError", "Issuer", "make_root", "stranger"]
 
 BACKDATED: Final = timedelta(hours=1)
 """notBefore lies so far in the past: stations' clocks run behind, and one certificate must serve them all."""
-_TEST_VALUE: Final = b"\x0c\x04TEST"
-"""A UTF8String, so that a certificate's dump says TEST to people."""
-_ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
-"""AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758 section 3.2)."""
+CRL_PATH: Final = "/crl/"
+"""Where the OCSP server keeps revocation lists."""
+_STRANGER: Final = Authority("stranger", None, "TEST Stranger Root CA", "V2G", None, timedelta(days=14600))
+_NOWHERE: Final = "http://attacker.test"
+"""The top-level domain test resolves to nothing (RFC 6761 section 6.2)."""
 _CA_USAGE: Final = frozenset({KeyUsageBit.KEY_CERT_SIGN, KeyUsageBit.CRL_SIGN, KeyUsageBit.DIGITAL_SIGNATURE})
 
 
@@ -45,39 +57,6 @@ class IssueError(PeerError):
         self.findings = tuple(findings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """Everything of a certificate but its signature."""
-
-    subject: x509.Name
-    issuer: x509.Name
-    public_key: PublicKey
-    authority_key: ec.EllipticCurvePublicKey
-    serial: int
-    not_before: datetime
-    not_after: datetime
-    extensions: tuple[tuple[x509.ExtensionType, bool], ...]
-
-    def signed(self, key: ec.EllipticCurvePrivateKey, *, deterministic: bool) -> x509.Certificate:
-        test = x509.UnrecognizedExtension(x509.ObjectIdentifier(TEST_EXTENSION_OID), _TEST_VALUE)
-        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.authority_key)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(self.subject)
-            .issuer_name(self.issuer)
-            .public_key(self.public_key)
-            .serial_number(self.serial)
-            .not_valid_before(self.not_before)
-            .not_valid_after(self.not_after)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.public_key), critical=False)
-            .add_extension(named, critical=False)
-            .add_extension(test, critical=False)
-        )
-        for extension, critical in self.extensions:
-            builder = builder.add_extension(extension, critical=critical)
-        return builder.sign(key, hashes.SHA256(), ecdsa_deterministic=deterministic or None)
-
-
 class Issuer:
     """One CA of the test PKI, with its key.
 
@@ -87,39 +66,63 @@ class Issuer:
         key: its private key.
         ocsp_url: where the responder answers for what it issues.
         material: where serial numbers come from.
+        above: the CA that signed its certificate; None for a root.
+        generation: how often it was rolled over before.
     """
 
     def __init__(
         self,
         plan: Authority,
         certificate: Certificate,
-        key: ec.EllipticCurvePrivateKey,
+        key: PrivateKey,
         *,
         ocsp_url: str,
         material: Material,
+        above: "Issuer | None" = None,
+        generation: int = 0,
     ) -> None:
         self.plan = plan
         self.certificate = certificate
         self.key = key
+        self.above = above
+        self.generation = generation
         self._name = x509.load_der_x509_certificate(certificate.der).subject
         self._ocsp_url = ocsp_url
         self._material = material
-        self._rehearsal_key = material.key("rehearsal")
 
-    def issue_authority(self, plan: Authority, key: ec.EllipticCurvePrivateKey, at: datetime) -> Certificate:
-        """The certificate of a sub-CA under this one. Raises IssueError."""
-        constraints = x509.BasicConstraints(ca=True, path_length=plan.path_length)
-        extensions = ((constraints, True), (_key_usage(_CA_USAGE), True))
-        serial = self._material.serial(plan.name.encode())
+    @property
+    def file_name(self) -> str:
+        """The stem of its files, its revocation list's too; generations that came later have their number in it."""
+        return self.plan.name if not self.generation else f"{self.plan.name}-{self.generation}"
+
+    @property
+    def path(self) -> tuple["Issuer", ...]:
+        """This CA and those above it, the root last."""
+        return (self, *(self.above.path if self.above is not None else ()))
+
+    def issue_authority(
+        self, plan: Authority, public_key: PublicKey, at: datetime, *, context: bytes = b"", end: datetime | None = None
+    ) -> Certificate:
+        """The certificate of a CA under this one, or of another generation of itself. Raises IssueError.
+
+        Args:
+            plan: its line in the hierarchy.
+            public_key: its key.
+            at: now (UTC).
+            context: what tells this issuance from others of that name, for a seed's serial number.
+            end: notAfter, when it isn't to be `at` plus the plan's lifetime.
+        """
+        extensions = _ca_extensions(plan)
         draft = self._draft(
             _name_of(plan),
-            key.public_key(),
-            serial=serial,
+            public_key,
+            serial=self._material.serial(plan.name.encode(), *((context,) if context else ())),
             begin=at,
-            lifetime=plan.lifetime,
+            end=end if end is not None else at + plan.lifetime,
             extensions=extensions,
+            key_id_octets=plan.key_id_octets,
         )
-        return self._signed(draft, plan.profile)
+        return self._signed(draft, SUB_CA)
 
     def issue_leaf(
         self,
@@ -130,60 +133,57 @@ class Issuer:
         *,
         hosts: Sequence[str] = (),
         context: bytes = b"",
+        twists: Collection[Twist] = (),
     ) -> Certificate:
         """A leaf for that subject and key.
 
         Args:
             subject: taken as it is.
             public_key: judged by the profile.
-            plan: use, key usage and lifetime; it ends with this CA at the latest.
+            plan: use, key usage and lifetime; it ends with this CA at the latest, unless that one has ended.
             at: now (UTC).
             hosts: DNS names and IP addresses for the subject alternative name; none means no such extension.
             context: what tells this issuance from others, for a seed's serial number.
+            twists: in what it is to be other than asked for.
 
         Raises:
             IssueError: the result would not fit the plan's profile.
         """
-        extensions: list[tuple[x509.ExtensionType, bool]] = [
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            (_key_usage(plan.key_usage), True),
-        ]
+        extensions = [leaf_constraints(written_out=plan.says_not_ca), key_usage(plan.usage_for(public_key))]
         if plan.extended_key_usage:
-            usages = [x509.ObjectIdentifier(usage.value) for usage in plan.extended_key_usage]
-            extensions.append((x509.ExtendedKeyUsage(usages), False))
+            extensions.append(usages(plan.extended_key_usage))
         if hosts:
-            extensions.append((x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False))
-        serial = self._material.serial(self.plan.name.encode(), context)
+            extensions.append(names(hosts))
         draft = self._draft(
             subject,
             public_key,
-            serial=serial,
+            serial=self._material.serial(self.plan.name.encode(), context),
             begin=at,
-            lifetime=plan.lifetime,
+            end=at + plan.lifetime,
             extensions=tuple(extensions),
         )
-        return self._signed(draft, plan.profile)
+        if twists:
+            return self._twisted(draft, twists)
+        return self._signed(draft, plan.use.profile_for(public_key))
 
-    def issue_ocsp_signer(self, key: ec.EllipticCurvePrivateKey, at: datetime) -> Certificate:
+    def issue_ocsp_signer(self, key: PrivateKey, at: datetime) -> Certificate:
         """A delegate that may sign OCSP answers for this CA as long as it lives (RFC 6960 section 4.2.2.2)."""
         extensions = (
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            (_key_usage(frozenset({KeyUsageBit.DIGITAL_SIGNATURE})), True),
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False),
+            leaf_constraints(),
+            key_usage(frozenset({KeyUsageBit.DIGITAL_SIGNATURE})),
+            usages([ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string]),
             (x509.OCSPNoCheck(), False),
         )
-        name = DistinguishedName("DE", ORGANIZATION, f"{self.plan.common_name} OCSP").to_name()
-        serial = self._material.serial(self.plan.name.encode(), b"ocsp")
         draft = self._draft(
-            name,
+            DistinguishedName("DE", ORGANIZATION, f"{self.plan.common_name} OCSP").to_name(),
             key.public_key(),
-            serial=serial,
+            serial=self._material.serial(self.plan.name.encode(), b"ocsp"),
             begin=at,
-            lifetime=self.certificate.not_after - at,
+            end=max(self.certificate.not_after, at + BACKDATED),
             extensions=extensions,
             with_ocsp=False,
         )
-        return _loaded(draft.signed(self.key, deterministic=self._material.is_deterministic))
+        return self._signed(draft, OCSP_SIGNER)
 
     def _draft(
         self,
@@ -192,94 +192,91 @@ class Issuer:
         *,
         serial: int,
         begin: datetime,
-        lifetime: timedelta,
-        extensions: tuple[tuple[x509.ExtensionType, bool], ...],
+        end: datetime,
+        extensions: ExtensionList,
         with_ocsp: bool = True,
-    ) -> _Draft:
-        access = self._access() if with_ocsp and self.plan.ocsp is not OcspSigner.NOBODY else ()
-        return _Draft(
+        key_id_octets: int = 20,
+    ) -> Draft:
+        own = self.certificate
+        has_ended = own.not_after <= begin
+        return Draft(
             subject,
             self._name,
             public_key,
-            self.key.public_key(),
+            key_id(public_key, key_id_octets),
+            own.extensions.subject_key_id or key_id(self.key.public_key()),
             serial,
-            max(begin - BACKDATED, self.certificate.not_before),
-            min(begin + lifetime, self.certificate.not_after),
-            (*extensions, *access),
+            max(begin - BACKDATED, own.not_before),
+            end if has_ended else min(end, own.not_after),
+            (*extensions, *(self._pointers() if with_ocsp else ())),
         )
 
-    def _access(self) -> tuple[tuple[x509.ExtensionType, bool], ...]:
-        location = x509.UniformResourceIdentifier(self._ocsp_url)
-        described = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, location)
-        return ((x509.AuthorityInformationAccess([described]), False),)
+    def _pointers(self) -> ExtensionList:
+        """Where the status of what it issues is told."""
+        ocsp = (access_to(self._ocsp_url),) if self.plan.ocsp is not OcspSigner.NOBODY else ()
+        crl = (revocation_list_at(f"{self._ocsp_url}{CRL_PATH}{self.file_name}.crl"),) if self.plan.names_crl else ()
+        return (*ocsp, *crl)
 
-    def _signed(self, draft: _Draft, profile: Profile) -> Certificate:
+    def _signed(self, draft: Draft, profile: Profile) -> Certificate:
         """Lint what a throw-away key has signed, then sign those very bytes with the real one (house style 9)."""
-        rehearsed = draft.signed(self._rehearsal_key, deterministic=True)
-        findings = lint(_loaded(rehearsed), profile)
+        rehearsed = draft.signed(self._material.rehearsal_key(self.plan.key), deterministic=True)
+        findings = lint(loaded(rehearsed), profile)
         if findings:
             raise IssueError(profile, findings)
-        scheme = ec.ECDSA(hashes.SHA256(), deterministic_signing=self._material.is_deterministic)
-        return load_certificate(_with_signature(rehearsed, self.key.sign(rehearsed.tbs_certificate_bytes, scheme)))
+        content = rehearsed.tbs_certificate_bytes
+        signature = signature_by(self.key, content, deterministic=self._material.is_deterministic)
+        return load_certificate(with_signature(rehearsed, signature))
+
+    def _twisted(self, draft: Draft, twists: Collection[Twist]) -> Certificate:
+        foreign = Twist.FOREIGN_ISSUER in twists
+        key = self._material.key("stranger", self.plan.key) if foreign else self.key
+        changed = twisted(draft, twists, self._material)
+        return loaded(changed.signed(key, deterministic=self._material.is_deterministic))
 
 
-def make_root(plan: Authority, key: ec.EllipticCurvePrivateKey, at: datetime, material: Material) -> Certificate:
-    """A self-signed root; it is rehearsed as the root of a throw-away key. Raises IssueError."""
-    findings = lint(_root(plan, material.key("rehearsal"), at, material), plan.profile)
+def make_root(
+    plan: Authority,
+    key: PrivateKey,
+    at: datetime,
+    material: Material,
+    *,
+    context: bytes = b"",
+    end: datetime | None = None,
+) -> Certificate:
+    """A self-signed root; it is rehearsed as the root of a throw-away key. Raises IssueError.
+
+    `context` and `end` are those of `Issuer.issue_authority`.
+    """
+    until = end if end is not None else at + plan.lifetime
+    serial = material.serial(plan.name.encode(), *((context,) if context else ()))
+    rehearsed = _root(plan, material.rehearsal_key(plan.key), serial, at, until, deterministic=True)
+    findings = lint(rehearsed, plan.profile)
     if findings:
         raise IssueError(plan.profile, findings)
-    return _root(plan, key, at, material)
+    return _root(plan, key, serial, at, until, deterministic=material.is_deterministic)
 
 
-def _root(plan: Authority, key: ec.EllipticCurvePrivateKey, at: datetime, material: Material) -> Certificate:
+def stranger(material: Material, at: datetime) -> Issuer:
+    """A root that is in no hierarchy, for faults."""
+    key = material.key(_STRANGER.name)
+    root = make_root(_STRANGER, key, at, material, context=at.isoformat().encode())
+    return Issuer(_STRANGER, root, key, ocsp_url=_NOWHERE, material=material)
+
+
+def _root(
+    plan: Authority, key: PrivateKey, serial: int, at: datetime, end: datetime, *, deterministic: bool
+) -> Certificate:
     name, public_key = _name_of(plan), key.public_key()
-    constraints = x509.BasicConstraints(ca=True, path_length=plan.path_length)
-    extensions = ((constraints, True), (_key_usage(_CA_USAGE), True))
-    serial = material.serial(plan.name.encode())
-    begin, end = at - BACKDATED, at + plan.lifetime
-    draft = _Draft(name, name, public_key, public_key, serial, begin, end, extensions)
-    return _loaded(draft.signed(key, deterministic=material.is_deterministic))
+    own_id = key_id(public_key, plan.key_id_octets)
+    draft = Draft(name, name, public_key, own_id, own_id, serial, at - BACKDATED, end, _ca_extensions(plan))
+    return loaded(draft.signed(key, deterministic=deterministic))
 
 
-def _loaded(certificate: x509.Certificate) -> Certificate:
-    return load_certificate(certificate.public_bytes(Encoding.DER))
-
-
-def _with_signature(certificate: x509.Certificate, signature: bytes) -> bytes:
-    """The DER of a P-256 certificate with another key's signature over the same content (RFC 5280 section 4.1)."""
-    content = certificate.tbs_certificate_bytes + _ECDSA_SHA256 + _der(0x03, b"\x00" + signature)
-    return _der(0x30, content)
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    """One DER value (X.690 section 8.1.3)."""
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+def _ca_extensions(plan: Authority) -> ExtensionList:
+    constraints = (x509.BasicConstraints(ca=True, path_length=plan.path_length), True)
+    extended = (usages([ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string]),) if plan.may_sign_ocsp else ()
+    return (constraints, key_usage(_CA_USAGE), *extended)
 
 
 def _name_of(plan: Authority) -> x509.Name:
     return DistinguishedName("DE", ORGANIZATION, plan.common_name, plan.domain).to_name()
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _key_usage(bits: frozenset[KeyUsageBit]) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=KeyUsageBit.DIGITAL_SIGNATURE in bits,
-        content_commitment=KeyUsageBit.NON_REPUDIATION in bits,
-        key_encipherment=KeyUsageBit.KEY_ENCIPHERMENT in bits,
-        data_encipherment=KeyUsageBit.DATA_ENCIPHERMENT in bits,
-        key_agreement=KeyUsageBit.KEY_AGREEMENT in bits,
-        key_cert_sign=KeyUsageBit.KEY_CERT_SIGN in bits,
-        crl_sign=KeyUsageBit.CRL_SIGN in bits,
-        encipher_only=KeyUsageBit.ENCIPHER_ONLY in bits,
-        decipher_only=KeyUsageBit.DECIPHER_ONLY in bits,
-    )

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
-from chainpilot.testpki.cabinet import CabinetError, telling
+from chainpilot.testpki.cabinet import CabinetError
+from chainpilot.testpki.lines import append_line, whole_lines
 
 __all__ = ["IssuedRecord", "Register", "csr_fingerprint"]
 
@@ -48,14 +49,15 @@ class Register:
         self._path = path
         self._records: list[IssuedRecord] = []
         self._by_request: dict[tuple[str, str], IssuedRecord] = {}
-        self._serials: set[tuple[bytes, int]] = set()
-        with telling(path):
-            lines = _whole_lines(path)
-        for number, line in enumerate(lines, start=1):
+        self._by_serial: dict[tuple[bytes, int], list[Certificate]] = {}
+        for number, line in enumerate(whole_lines(path), start=1):
             try:
                 self._take(_parse(line))
             except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, CertificateError) as error:
                 raise CabinetError(path, f"line {number} is no record of an issued certificate ({error})") from error
+
+    def __len__(self) -> int:
+        return len(self._records)
 
     @property
     def records(self) -> tuple[IssuedRecord, ...]:
@@ -66,40 +68,37 @@ class Register:
         """The newest certificate issued under `label` for that request."""
         return self._by_request.get((label, fingerprint))
 
-    def knows(self, issuer_der: bytes, serial: int) -> bool:
-        """Whether the CA with that DER name has issued that serial number."""
-        return (issuer_der, serial) in self._serials
+    def knows(self, issuer: Certificate, serial: int) -> bool:
+        """Whether that CA, by that key, has issued that serial number."""
+        found = self._by_serial.get((issuer.subject_der, serial), ())
+        return any(certificate.was_signed_by(issuer) for certificate in found)
+
+    def with_serial(self, serial: int) -> tuple[IssuedRecord, ...]:
+        """Everything that has that serial number, oldest first."""
+        return tuple(record for record in self._records if record.certificate.serial_number == serial)
+
+    def for_name(self, common_name: str) -> IssuedRecord | None:
+        """The newest certificate for that common name."""
+        named = (each for each in reversed(self._records) if each.certificate.subject.common_name == common_name)
+        return next(named, None)
 
     def add(self, record: IssuedRecord) -> None:
         """Write a record down; it is in the file when this returns."""
         der = base64.b64encode(record.certificate.der).decode("ascii")
-        line = _ENCODER.encode(_Line(record.label, record.csr_fingerprint, der))
-        with telling(self._path), self._path.open("ab") as file:
-            file.write(line + b"\n")
+        append_line(self._path, _ENCODER.encode(_Line(record.label, record.csr_fingerprint, der)))
         self._take(record)
 
     def _take(self, record: IssuedRecord) -> None:
         self._records.append(record)
         if record.csr_fingerprint:
             self._by_request[record.label, record.csr_fingerprint] = record
-        self._serials.add((record.certificate.issuer_der, record.certificate.serial_number))
+        key = record.certificate.issuer_der, record.certificate.serial_number
+        self._by_serial.setdefault(key, []).append(record.certificate)
 
 
 def csr_fingerprint(der: bytes) -> str:
     """By what a request is recognised when it is posted again: lower-case hex SHA-256 of its DER."""
     return hashlib.sha256(der).hexdigest()
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    """The lines that end; one cut off by a kill was never answered and is cut away."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    if end != len(content):
-        with path.open("r+b") as file:
-            file.truncate(end)
-    return content[:end].splitlines()
 
 
 def _parse(line: bytes) -> IssuedRecord:

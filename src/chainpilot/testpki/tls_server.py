@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.keys import PrivateKey
 from chainpilot.testpki.cabinet import key_pem, telling, write_file
 from chainpilot.testpki.hierarchy import ORGANIZATION, TLS_SERVER
 from chainpilot.testpki.issuer import Issuer
@@ -26,7 +26,7 @@ class TlsServer:
     """A server's certificates, leaf first and without the root, and its key."""
 
     certificates: tuple[Certificate, ...]
-    key: ec.EllipticCurvePrivateKey
+    key: PrivateKey
 
     @property
     def leaf(self) -> Certificate:
@@ -44,7 +44,7 @@ class TlsServer:
         return chain_file, key_file
 
 
-def issue_tls_server(issuer: Issuer, names: Sequence[str], key: ec.EllipticCurvePrivateKey, at: datetime) -> TlsServer:
+def issue_tls_server(issuer: Issuer, names: Sequence[str], key: PrivateKey, at: datetime) -> TlsServer:
     """A certificate for DNS names or IP addresses; the first is also its common name, which has 64 characters at most.
 
     Raises:
@@ -58,5 +58,5 @@ def issue_tls_server(issuer: Issuer, names: Sequence[str], key: ec.EllipticCurve
     )
     context = f"{at.isoformat()} {' '.join(names)}".encode()
     leaf = issuer.issue_leaf(subject, key.public_key(), TLS_SERVER, at, hosts=names, context=context)
-    above = () if issuer.certificate.is_self_signed else (issuer.certificate,)
+    above = (each.certificate for each in issuer.path if not each.certificate.is_self_signed)
     return TlsServer((leaf, *above), key)

@@ -39,6 +39,7 @@ from chainpilot.testpki.app import EST_USER, TestPki
 from chainpilot.testpki.est_app import tls_server_context
 from chainpilot.wire.est import client as est_client
 from chainpilot.wire.est.client import MAX_ANSWER
+from chainpilot.wire.est.paths import RFC7030
 from clocks import SetClock
 from forge import forge
 from rawserver import Played, Script, ServerIdentity, answering, http_answer, make_identity, raw_server
@@ -58,8 +59,7 @@ def config_for(url: str, anchors: Path | None, *, password: str = PASSWORD, time
     return PkiConfig(
         name="played",
         url=url,
-        preset="rfc7030",
-        label="cpo",
+        paths=RFC7030.fill(label="cpo"),
         username=EST_USER,
         password=password,
         tls_anchors=TrustAnchors.admit(given, allow_test_pki=True) if given else None,
@@ -464,7 +464,6 @@ async def test_the_password_shows_nowhere(identity: ServerIdentity, caplog: pyte
         ({"url": "https://"}, "https"),
         ({"url": f"https://cpms:{PASSWORD}@pki.example"}, "login"),
         ({"url": "https://pki.example/?a=b"}, "query"),
-        ({"preset": "else"}, "preset"),
         ({"username": "a:b"}, "colon"),
         ({"tls_anchors": TrustAnchors()}, "tls_ca"),
     ],
@@ -480,7 +479,7 @@ def test_a_configuration_that_can_not_work_is_told_at_the_start(
 
 
 def test_tls_is_1_2_or_later_with_name_and_chain_checked(identity: ServerIdentity) -> None:
-    context = client_context(config_for("https://pki.example", identity.anchors))
+    context = client_context("played", config_for("https://pki.example", identity.anchors).tls_anchors)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -506,6 +505,7 @@ async def test_a_request_may_have_arrived_unless_the_connection_was_still_being_
     steps: tuple[str, ...], *, sent: bool
 ) -> None:
     progress = Progress()
+    progress.begin()
     for step in steps:
         await progress.note(step, {})
     assert progress.may_have_arrived(TimeoutError()) is sent

@@ -19,13 +19,14 @@ from websockets.asyncio.client import ClientConnection
 from backoffice import KEY, OPERATOR, BackOffice, open_back_office, write_server_files
 from chainpilot.cpms.adapters.gateway import ListenerSetupError
 from chainpilot.cpms.app import Cpms
-from chainpilot.cpms.config import ServerCertificate
+from chainpilot.cpms.config import ClientCertificate, PkiConfig, ServerCertificate
 from chainpilot.cpms.model import StationRecord
 from chainpilot.cpms.passwords import hash_password
 from chainpilot.pki.certificate import load_certificate, load_certificates
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.keys import KeySpec, generate_private_key
-from forge import NOON, Forged
+from chainpilot.wire.est.paths import RFC7030
+from forge import NOON, Forged, forge
 from programs import program
 from sims import csms_ladder, private_key_pem
 
@@ -349,3 +350,20 @@ async def test_a_certificate_of_the_future_is_warned_of(tmp_path: Path, caplog: 
         office.clock.set(NOON - timedelta(days=300))
         assert await office.cpms.reload() == ()
         assert warned(caplog) == ["it is not valid before 2026-01-01 00:00 UTC"]
+
+
+async def test_what_is_shown_to_a_pki_is_read_again_too_and_kept_where_it_is_broken(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        config = office.cpms.config
+    root = forge("Client Root", ca=True)
+    files = ClientCertificate(tmp_path / "client.pem", tmp_path / "client.key")
+    shown = forge("us", root)
+    files.file.write_text(shown.certificate.to_pem())
+    files.key.write_bytes(private_key_pem(shown.key))
+    pki = PkiConfig("own", "https://127.0.0.1:1", RFC7030.fill(label=""), client=files)
+    async with Cpms(replace(config, pkis={"own": pki})) as cpms:
+        assert await cpms.reload() == ()
+        files.key.write_text("broken")
+        (failed,) = await cpms.reload()
+        assert failed.name == "own"
+        assert "client.key" in failed.why

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from chainpilot.cpms.model import Reason, Step, StepTaken
-from chainpilot.cpms.ocsp import KnownIssuers, StatusDesk, Targets
+from chainpilot.cpms.ocsp import StatusDesk, Targets
 from chainpilot.cpms.ocsp.desk import LOOK_AGAIN_SECONDS, QUESTIONS_AN_HOUR
 from chainpilot.cpms.ocsp.shelf import FAILURE_SECONDS, MAX_FLIGHTS
 from chainpilot.cpms.ports import ResponderSilent
@@ -23,6 +23,7 @@ from chainpilot.wire.pnc.words import GetCertificateStatusStatus
 from clocks import SetClock
 from derwriter import sequence, tlv
 from forge import NOON, Forged, Hierarchy, v2g_hierarchy
+from issuers import ShownIssuers
 from ocsp_answers import NEXT, SINCE, answer, cert_id, delegate, single
 
 __all__: list[str] = []
@@ -83,7 +84,7 @@ class Bench:
         self.steps: list[StepTaken] = []
         self.looks = 0
         self.finds: tuple[Certificate, ...] = ()
-        issuers = KnownIssuers(lambda: (V2G.root.certificate,), lambda: tuple(self.shown))
+        issuers = ShownIssuers((V2G.root.certificate,), lambda: tuple(self.shown))
         targets = Targets(allowed=frozenset({("ocsp.example.org", 80)}))
         self.desk = StatusDesk(
             issuers, self.responder, targets, self.clock, self.steps.append, look_again=self._look_again

@@ -16,6 +16,7 @@ from agents_configuration import (
     set_variable,
 )
 from agents_memory import PlainMemory
+from chainpilot.station.agent.itinerary import Itinerary
 from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.settings.networks import LAST_SLOT
 from chainpilot.station.agent.settings.refusals import StepRefused
@@ -295,6 +296,39 @@ async def test_the_active_network_may_stay_in_the_priority_whatever_is_missing_n
     configuration = await open_configuration(networked(2), facts=facts)
     facts.root = False
     assert (await set_variable(configuration, PRIORITY, "0")).attribute_status is SetVariableStatus.ACCEPTED
+
+
+async def test_the_active_network_stays_the_last_way_although_the_priority_names_it_no_more() -> None:
+    memory = PlainMemory()
+    configuration = await open_configuration(networked(2), memory)
+    await configuration.set_network_profile(profile_in_slot(1, 2))
+    assert (await set_variable(configuration, PRIORITY, "1")).attribute_status is SetVariableStatus.ACCEPTED
+    assert (await get_variable(configuration, PRIORITY)).attribute_value == "1"
+    assert _slots(configuration) == [1, 0]
+    assert _slots(await open_configuration(networked(2), memory)) == [1, 0]
+    await configuration.accepted_over(1)
+    assert _slots(configuration) == [1], "another one works now"
+
+
+async def test_the_active_network_is_no_way_any_more_below_a_profile_that_worked() -> None:
+    configuration = await open_configuration(networked(2))
+    await configuration.set_network_profile(profile_in_slot(1, 3))
+    await set_variable(configuration, PRIORITY, "1")
+    await configuration.accepted_over(1)
+    assert _slots(configuration) == [1]
+
+
+async def test_a_mistyped_network_gives_way_to_the_active_one_and_has_its_turn_again() -> None:
+    configuration = await open_configuration(networked(2))
+    await configuration.set_network_profile(profile_in_slot(1, 2, ocpp_csms_url="wss://mistyped.example"))
+    await set_variable(configuration, PRIORITY, "1")
+    itinerary, tried = Itinerary(), []
+    for _ in range(5):
+        chosen = itinerary.next(configuration.candidates())
+        assert chosen is not None
+        tried.append(chosen[0])
+        itinerary.failed(configuration.candidates(), 2)
+    assert tried == [1, 1, 0, 0, 1]
 
 
 @pytest.mark.parametrize("slot", [-1, LAST_SLOT + 1, 2**31])

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -35,6 +35,7 @@ from chainpilot.wire.pnc.dialects import Dialect, MessageRow
 from chainpilot.wire.pnc.fields import InexpressibleError, Quirk
 from chainpilot.wire.pnc.tables import DIALECTS, NATIVE
 from chainpilot.wire.version import OcppVersion
+from examples import examples
 from ocpp20 import breach
 
 FOLDERS = {OcppVersion.V16: "v16", OcppVersion.V201: "v201", OcppVersion.V21: "v21"}
@@ -192,6 +193,7 @@ def request_schema(version: OcppVersion, action: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("dialect", "message"), MATRIX)
 @given(data=st.data())
+@settings(max_examples=examples(100, least=25))
 def test_a_request_is_valid_and_read_back_as_it_was_meant(
     dialect: Dialect, message: MessageRow, data: st.DataObject
 ) -> None:
@@ -211,6 +213,7 @@ def test_a_request_is_valid_and_read_back_as_it_was_meant(
 
 @pytest.mark.parametrize(("dialect", "message"), MATRIX)
 @given(data=st.data())
+@settings(max_examples=examples(100, least=25))
 def test_an_answer_is_valid_and_read_back_as_it_was_meant(
     dialect: Dialect, message: MessageRow, data: st.DataObject
 ) -> None:
@@ -266,6 +269,7 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize(("dialect", "message"), MATRIX)
 @given(payload=JSON)
+@settings(max_examples=examples(100, least=25))
 def test_whatever_comes_is_a_message_or_a_refusal(dialect: Dialect, message: MessageRow, payload: object) -> None:
     row = DIALECTS[dialect]
     outer = {"vendorId": row.vendor_id, "messageId": message.action, "data": payload}

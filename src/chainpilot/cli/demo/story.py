@@ -212,7 +212,7 @@ def _proven(facts: _Facts) -> _Told:
 
 
 def _installed(facts: _Facts) -> _Told:
-    proof = {"read-back": "read back", "unproven": "unproven until it is used or read back"}
+    proof = {"read-back": "read back", "unproven": "unproven until it is used or read back", "connected": "in use"}
     shown = proof.get(facts.get("proof", ""), facts.get("proof", ""))
     return "recorded", WORKER, f"wrote Installed ({shown})", "SQLite, on disk", True
 

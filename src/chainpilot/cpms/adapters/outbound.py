@@ -42,7 +42,7 @@ def judge_address(address: Address, allowed: Sequence[Network] = ()) -> str | No
         if any(one.version == network.version and one in network for network in allowed):
             continue
         if one.is_multicast or not one.is_global:
-            return f"{address} is no public address; [ocsp] allow_networks would allow it"
+            return f"{address} is no public address; allow_networks would allow it"
     return None
 
 

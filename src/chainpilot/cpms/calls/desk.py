@@ -89,7 +89,7 @@ class CallDesk:
             raise DemandRefused(station_id, "there is no such station; add_station writes its record")
         named = demand.enrolment_id if isinstance(demand, d.SendCertificate) else None
         enrolment = await office.ledger.enrolment(named) if named is not None else None
-        why = judge(demand, station, enrolment, at, allow_test_pki=office.allow_test_pki)
+        why = judge(demand, station, enrolment, at, allow_test_pki=office.allow_test_pki, roots=office.roots)
         if why is not None:
             raise DemandRefused(station_id, why)
         shown = without_secrets(demand)
@@ -173,8 +173,9 @@ class CallDesk:
         """It may have waited for days: certificates end, profiles rise. Raises Hopeless, LedgerFailed."""
         if isinstance(demand, d.SendCertificate):
             return  # its delivery judges the chain
-        at, allow_test_pki = self._office.clock.now(), self._office.allow_test_pki
-        why = judge(demand, await talk.station(), None, at, allow_test_pki=allow_test_pki)
+        office, station = self._office, await talk.station()
+        at, allow_test_pki = office.clock.now(), office.allow_test_pki
+        why = judge(demand, station, None, at, allow_test_pki=allow_test_pki, roots=office.roots)
         if why is not None:
             raise Hopeless(Reason.CALL_UNFIT, why)
 

@@ -26,16 +26,24 @@ from chainpilot.cpms.model.demands import (
     TriggerMessage,
     VariableValue,
 )
+from chainpilot.cpms.ports import RootStanding
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.identity import StationId
 from chainpilot.pki.profiles import ROOT_CA, lint
+from chainpilot.pki.trust import TrustDomain
 from chainpilot.wire.pnc.words import CertificateUse
 from chainpilot.wire.schema import UnwritableMessageError, write_message
 
 __all__ = ["DemandRefused", "judge"]
 
+_DOMAINS: Final = {
+    CertificateUse.V2G_ROOT_CERTIFICATE: TrustDomain.V2G,
+    CertificateUse.MO_ROOT_CERTIFICATE: TrustDomain.MO,
+    CertificateUse.CSMS_ROOT_CERTIFICATE: TrustDomain.CSMS,
+    CertificateUse.MANUFACTURER_ROOT_CERTIFICATE: TrustDomain.MF,
+}
 _ROOTS: Final = frozenset(
     {
         CertificateUse.V2G_ROOT_CERTIFICATE,
@@ -65,6 +73,7 @@ def judge(
     at: datetime,
     *,
     allow_test_pki: bool = False,
+    roots: RootStanding | None = None,
 ) -> str | None:
     """Why it is refused, as a sentence; None if it is not.
 
@@ -74,10 +83,11 @@ def judge(
         enrolment: the one that the demand names, if it names one and it exists.
         at: the present moment, UTC.
         allow_test_pki: roots that anybody may hold the keys of are wanted, too.
+        roots: what was decided about roots; None: nothing.
     """
     match demand:
         case InstallCertificate():
-            return _judge_root(demand, at, allow_test_pki=allow_test_pki)
+            return _judge_root(demand, at, allow_test_pki=allow_test_pki, roots=roots)
         case DeleteCertificate():
             return _judge_deletion(demand)
         case SendCertificate():
@@ -91,7 +101,9 @@ def judge(
             return _judge_setting(demand, station) or _judge_writing(demand) or _judge_files(demand, at)
 
 
-def _judge_root(demand: InstallCertificate, at: datetime, *, allow_test_pki: bool) -> str | None:
+def _judge_root(
+    demand: InstallCertificate, at: datetime, *, allow_test_pki: bool, roots: RootStanding | None
+) -> str | None:
     if demand.certificate_type not in _ROOTS:
         return f"InstallCertificate installs roots, and {demand.certificate_type.value} is none"
     certificate = _only(demand.certificate)
@@ -104,6 +116,9 @@ def _judge_root(demand: InstallCertificate, at: datetime, *, allow_test_pki: boo
         return (
             "the certificate belongs to a test PKI, whose keys anybody may hold; only [trust] allow_test_pki admits it"
         )
+    domain = _DOMAINS.get(demand.certificate_type)
+    if roots is not None and domain is not None and (why := roots.objection_to_root(certificate, domain)) is not None:
+        return f"the certificate is no anchor of ours: {why}"
     return _judge_times(certificate, at)
 
 

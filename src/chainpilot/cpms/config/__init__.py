@@ -2,25 +2,37 @@
 
 from chainpilot.cpms.config.loader import config_from, load_config
 from chainpilot.cpms.config.settings import (
+    ClientCertificate,
     ConfigError,
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
+    LocalCaConfig,
+    OAuthConfig,
     OcspConfig,
     PkiConfig,
+    RevocationConfig,
+    RootPoolConfig,
     ServerCertificate,
     ServerConfig,
+    WebhookConfig,
 )
 
 __all__ = [
+    "ClientCertificate",
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "LocalCaConfig",
+    "OAuthConfig",
     "OcspConfig",
     "PkiConfig",
+    "RevocationConfig",
+    "RootPoolConfig",
     "ServerCertificate",
     "ServerConfig",
+    "WebhookConfig",
     "config_from",
     "load_config",
 ]

@@ -2,21 +2,33 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
+from chainpilot.cpms.trust import MAX_URLS, ListPolicy
+
 __all__ = [
+    "CaInput",
     "Document",
     "IssueInput",
     "ListenerInput",
+    "OAuthInput",
     "OcspInput",
+    "PathsInput",
     "PkiInput",
     "PolicyInput",
+    "RevocationInput",
+    "RootsInput",
     "ServerInput",
     "TrustInput",
+    "WebhookInput",
 ]
+
+_HTTPS: Final = r"^https://[^\s/]+(/\S*)?$"
+_PATH: Final = r"^/[^\s#]*$"
 
 
 class _Section(BaseModel):
@@ -81,22 +93,62 @@ class DatabaseInput(_Section):
     file: Path
 
 
+class PathsInput(_Section):
+    """[pki.NAME.paths]: the operations' paths, where no preset has them."""
+
+    cacerts: str = Field(pattern=_PATH)
+    simpleenroll: str = Field(pattern=_PATH)
+    simplereenroll: str | None = Field(default=None, pattern=_PATH)
+    csrattrs: str | None = Field(default=None, pattern=_PATH)
+
+
+class OAuthInput(_Section):
+    """[pki.NAME.oauth]: where the PKI's tokens come from."""
+
+    never_inline: ClassVar[Mapping[str, str]] = {
+        "client_secret": "a secret is never written here: name its file in client_secret_file, "
+        "or set the environment variable CHAINPILOT_PKI_<NAME>_CLIENT_SECRET",
+    }
+
+    url: str = Field(pattern=_HTTPS)
+    client_id: str = Field(min_length=1)
+    client_secret_file: Path | None = None
+    audience: str = ""
+    scope: str = ""
+    body: Literal["json", "form"] = "json"
+    tls_ca: Path | None = None
+
+
 class PkiInput(_Section):
     """[pki.NAME]: one PKI reached over EST."""
 
     never_inline: ClassVar[Mapping[str, str]] = {
         "password": "a password is never written here: name its file in password_file, "
         "or set the environment variable CHAINPILOT_PKI_<NAME>_PASSWORD",
+        "token": "a token is never written here: name its file in token_file, "
+        "or set the environment variable CHAINPILOT_PKI_<NAME>_TOKEN",
+        "client_secret": "it belongs into [pki.NAME.oauth], as the file client_secret_file",
+        "caDomain": "it is called ca here; the preset opnc sends it as caDomain",
+        "iso15118Version": "it is called iso here; the preset opnc sends it as iso15118Version",
     }
 
-    url: str = Field(pattern=r"^https://[^\s/]+(/\S*)?$")
-    preset: Literal["rfc7030"] = "rfc7030"
-    label: str = ""
+    url: str = Field(pattern=_HTTPS)
+    preset: Literal["rfc7030", "opcp", "opcp-short", "opnc"] | None = None
+    paths: PathsInput | None = None
+    label: str | None = None
+    ca: str | None = Field(default=None, pattern=r"^([A-Za-z0-9_]+-)?(mo|cpo|oem|cps|veh)$")
+    iso: Literal["ISO15118-2", "ISO15118-20"] | None = None
+    algorithm: Literal["secp256r1", "secp521r1", "ed448"] | None = None
     username: str = ""
     password_file: Path | None = None
+    token_file: Path | None = None
+    oauth: OAuthInput | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
     tls_ca: Path | None = None
     repost_safe: bool = False
     timeout: float = Field(default=30.0, gt=0, le=300)
+    csr_profile: Literal["evseid", "seccid", "any"] = "any"
 
 
 class IssueInput(_Section):
@@ -107,13 +159,66 @@ class IssueInput(_Section):
 
 
 class TrustInput(_Section):
-    """[trust]: files of anchors per domain."""
+    """[trust]: files of anchors per domain, and what approves others."""
 
     v2g: list[Path] = []
     mo: list[Path] = []
     csms: list[Path] = []
     mf: list[Path] = []
     allow_test_pki: StrictBool = False
+    approve_cross_signed: StrictBool = False
+    withdraw_reported: StrictBool = False
+
+
+class RevocationInput(_Section):
+    """[revocation]: what revocation lists are to judgements."""
+
+    policy: ListPolicy = ListPolicy.CHECK
+    urls: list[str] = Field(default=[], max_length=MAX_URLS)
+    allow_networks: list[IPv4Network | IPv6Network] = []
+
+
+class RootsInput(_Section):
+    """[roots]: a pool of roots that is asked for proposals (OPCP)."""
+
+    never_inline: ClassVar[Mapping[str, str]] = {
+        "token": "a token is never written here: name its file in token_file, "
+        "or set the environment variable CHAINPILOT_ROOTS_TOKEN",
+    }
+
+    url: str = Field(pattern=_HTTPS)
+    types: list[Literal["V2G", "MO"]] = Field(default=["V2G", "MO"], min_length=1)
+    token_file: Path | None = None
+    tls_ca: Path | None = None
+    hours: int = Field(default=24, ge=1, le=24 * 30)
+    timeout: float = Field(default=30.0, gt=0, le=300)
+
+
+class WebhookInput(_Section):
+    """[webhook]: where a root pool tells what changed."""
+
+    never_inline: ClassVar[Mapping[str, str]] = {
+        "secret": "a secret is never written here: name its file in secret_file, "
+        "or set the environment variable CHAINPILOT_WEBHOOK_SECRET",
+    }
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8090, ge=0, le=65535)
+    path: str = Field(default="/events", pattern=r"^/[A-Za-z0-9/_.~-]*$", max_length=200)
+    secret_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class CaInput(_Section):
+    """[ca.NAME]: a CA of the operator's own, for stations' client certificates."""
+
+    certificate: Path
+    key: Path
+    days: int = Field(default=365, ge=1, le=3650)
+    crl_file: Path | None = None
+    crl_days: int = Field(default=7, ge=1, le=90)
+    crl_url: str = Field(default="", max_length=2000)
 
 
 class PolicyInput(_Section):
@@ -153,7 +258,11 @@ class Document(_Section):
     database: DatabaseInput
     pki: dict[str, PkiInput] = {}
     issue: IssueInput = IssueInput()
+    ca: dict[str, CaInput] = {}
     trust: TrustInput = TrustInput()
+    revocation: RevocationInput = RevocationInput()
+    roots: RootsInput | None = None
+    webhook: WebhookInput | None = None
     policy: PolicyInput = PolicyInput()
     ocsp: OcspInput = OcspInput()
     tokens: TokensInput = TokensInput()

@@ -1,4 +1,4 @@
-"""From an operator's document to the validated configuration; files are read here, complaints are sentences."""
+"""From an operator's document to the validated configuration; complaints are sentences."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,27 +7,26 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chainpilot.cpms.config.document import Document, ListenerInput, PkiInput, TrustInput
+from chainpilot.cpms.config.document import Document, ListenerInput, TrustInput
+from chainpilot.cpms.config.material import Material, admit, read_text
 from chainpilot.cpms.config.outward import ocsp_of
+from chainpilot.cpms.config.pkis import pki_from
 from chainpilot.cpms.config.settings import (
     ConfigError,
     CpmsConfig,
     DatabaseConfig,
     ListenerConfig,
-    PkiConfig,
     ServerCertificate,
     ServerConfig,
 )
+from chainpilot.cpms.config.trusting import local_cas, revocation, root_pool, webhook
 from chainpilot.cpms.enrolment import Policy
 from chainpilot.cpms.model import SecurityProfile
-from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
-from chainpilot.pki.encoding import EncodingError
+from chainpilot.cpms.trust import TrustPolicy
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 
 __all__ = ["config_from", "load_config"]
 
-_MAX_SECRET: Final = 4096
-"""Bytes of a password file; a longer one is not a password."""
 _WITHOUT_TLS: Final = {
     SecurityProfile.UNSECURED: "security profile 0 is insecure: without TLS and password anybody can pose as a station",
     SecurityProfile.BASIC: "security profile 1 is insecure: without TLS anybody on the way can read the passwords",
@@ -37,7 +36,7 @@ _WITHOUT_TLS: Final = {
 def load_config(path: Path, environ: Mapping[str, str]) -> CpmsConfig:
     """Read a TOML file; relative paths in it start at its folder. Raises ConfigError."""
     try:
-        document = tomllib.loads(_read_text(path, ""))
+        document = tomllib.loads(read_text(path, ""))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("", f"{path} is not TOML: {error}") from error
     return config_from(document, path.parent, environ)
@@ -46,7 +45,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> CpmsConfig:
 def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[str, str]) -> CpmsConfig:
     """Validate a document whose relative paths start at `folder`.
 
-    A PKI's password comes from its password_file or from CHAINPILOT_PKI_<NAME>_PASSWORD in `environ`, which wins.
+    A PKI's secrets come from the files that it names or from variables in `environ`, which win.
     Raises ConfigError.
     """
     try:
@@ -56,13 +55,21 @@ def config_from(document: Mapping[str, object], folder: Path, environ: Mapping[s
     return CpmsConfig(
         listeners=_listeners(given, folder),
         database=DatabaseConfig(folder / given.database.file),
-        pkis={name: _pki(name, pki, given.trust, folder, environ) for name, pki in given.pki.items()},
+        pkis={name: pki_from(name, pki, given.trust, Material(folder, environ)) for name, pki in given.pki.items()},
         issue=_issue(given),
         anchors=_anchors(given.trust, folder),
         server=ServerConfig(**given.server.model_dump()),
         policy=Policy(**given.policy.model_dump()),
         ocsp=ocsp_of(given.ocsp),
         allow_test_pki=given.trust.allow_test_pki,
+        cas=local_cas(given, folder),
+        trust=TrustPolicy(
+            approve_cross_signed=given.trust.approve_cross_signed,
+            withdraw_reported=given.trust.withdraw_reported,
+        ),
+        revocation=revocation(given),
+        roots=root_pool(given, Material(folder, environ)),
+        webhook=webhook(given, Material(folder, environ)),
     )
 
 
@@ -100,7 +107,7 @@ def _listener(given: ListenerInput, trust: TrustInput, folder: Path) -> Listener
             for certificate, key in zip(given.certificate, given.key, strict=True)
         ),
         static_rsa=given.static_rsa,
-        client_anchors=_admit(key, files, folder, allow_test_pki=trust.allow_test_pki),
+        client_anchors=admit(key, files, folder, allow_test_pki=trust.allow_test_pki),
     )
 
 
@@ -125,42 +132,14 @@ def _judge_secrecy(given: ListenerInput, profile: SecurityProfile) -> None:
         raise ConfigError(f"{listener}.{named}", f"security profile {profile.value} has no TLS, which it would be for")
 
 
-def _pki(name: str, given: PkiInput, trust: TrustInput, folder: Path, environ: Mapping[str, str]) -> PkiConfig:
-    password = environ.get(f"CHAINPILOT_PKI_{name.upper().replace('-', '_')}_PASSWORD", "")
-    if not password and given.password_file is not None:
-        key = f"pki.{name}.password_file"
-        password = _read_text(folder / given.password_file, key).strip("\r\n")
-        if not password or len(password) > _MAX_SECRET:
-            raise ConfigError(key, f"the file holds {len(password)} characters; no password has that many")
-    if given.username and not password:
-        raise ConfigError(f"pki.{name}.username", "a user name without a password; name its file in password_file")
-    return PkiConfig(
-        name=name,
-        url=given.url,
-        preset=given.preset,
-        label=given.label,
-        username=given.username,
-        password=password,
-        tls_anchors=_tls_anchors(f"pki.{name}.tls_ca", given.tls_ca, trust, folder),
-        repost_safe=given.repost_safe,
-        timeout=given.timeout,
-    )
-
-
-def _tls_anchors(key: str, file: Path | None, trust: TrustInput, folder: Path) -> TrustAnchors | None:
-    if file is None:
-        return None
-    anchors = _admit(key, [file], folder, allow_test_pki=trust.allow_test_pki)
-    if not len(anchors):
-        raise ConfigError(key, f"{file} holds no certificate")
-    return anchors
-
-
 def _issue(given: Document) -> dict[LeafUse, str]:
     chosen = {LeafUse.V2G: given.issue.v2g, LeafUse.CSMS: given.issue.csms}
     for use, name in chosen.items():
-        if name is not None and name not in given.pki:
-            raise ConfigError(f"issue.{use.name.lower()}", f"there is no [pki.{name}]")
+        key = f"issue.{use.name.lower()}"
+        if use is LeafUse.V2G and name in given.ca:
+            raise ConfigError(key, f"[ca.{name}] is for stations' client certificates; SECC leaves come from a V2G PKI")
+        if name is not None and name not in given.pki and name not in given.ca:
+            raise ConfigError(key, f"there is no [pki.{name}]" + ("" if use is LeafUse.V2G else f" and no [ca.{name}]"))
     return {use: name for use, name in chosen.items() if name is not None}
 
 
@@ -172,28 +151,6 @@ def _anchors(given: TrustInput, folder: Path) -> dict[TrustDomain, TrustAnchors]
         TrustDomain.MF: given.mf,
     }
     return {
-        domain: _admit(f"trust.{domain.name.lower()}", paths, folder, allow_test_pki=given.allow_test_pki)
+        domain: admit(f"trust.{domain.name.lower()}", paths, folder, allow_test_pki=given.allow_test_pki)
         for domain, paths in files.items()
     }
-
-
-def _admit(key: str, files: list[Path], folder: Path, *, allow_test_pki: bool) -> TrustAnchors:
-    """An anchor that is refused stops the start: an operator who lists it believes that it counts."""
-    found: list[Certificate] = []
-    for file in files:
-        try:
-            found.extend(load_certificates(_read_text(folder / file, key)))
-        except (EncodingError, CertificateError) as error:
-            raise ConfigError(key, f"{file} holds no readable certificates: {error.why}") from error
-    anchors = TrustAnchors.admit(found, allow_test_pki=allow_test_pki)
-    if anchors.refused:
-        certificate, why = anchors.refused[0]
-        raise ConfigError(key, f"{certificate.subject} is not admitted: {why}")
-    return anchors
-
-
-def _read_text(path: Path, key: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(key, f"{path} can't be read: {error}") from error

@@ -5,21 +5,30 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from chainpilot.cpms.enrolment import Policy
+from chainpilot.cpms.enrolment import CsrProfile, Policy
 from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ocsp import Targets
+from chainpilot.cpms.trust import ListPolicy, TrustPolicy
 from chainpilot.errors import OwnError
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+from chainpilot.wire.est.oauth import ClientCredentials, TokenBody
+from chainpilot.wire.est.paths import EstPaths
 
 __all__ = [
+    "ClientCertificate",
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
     "ListenerConfig",
+    "LocalCaConfig",
+    "OAuthConfig",
     "OcspConfig",
     "PkiConfig",
+    "RevocationConfig",
+    "RootPoolConfig",
     "ServerCertificate",
     "ServerConfig",
+    "WebhookConfig",
 ]
 
 
@@ -82,20 +91,98 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """Where the certificate is that we show a PKI, and its key."""
+
+    file: Path
+    """PEM stack, leaf first."""
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthConfig:
+    """Where the tokens for a PKI come from (OAuth2 client credentials)."""
+
+    url: str
+    credentials: ClientCredentials
+    body: TokenBody = TokenBody.JSON
+    tls_anchors: TrustAnchors | None = None
+    """What the token service's TLS certificate must lead to; None: the system's."""
+
+
+@dataclass(frozen=True, slots=True)
 class PkiConfig:
-    """One PKI reached over EST."""
+    """One PKI reached over EST. Of the logins `username`, `token` and `oauth` one at most is set."""
 
     name: str
     url: str
-    preset: str
-    label: str
-    username: str
-    password: str = field(repr=False)
-    tls_anchors: TrustAnchors | None
+    paths: EstPaths
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    """Sent as Bearer (RFC 6750)."""
+    oauth: OAuthConfig | None = None
+    client: ClientCertificate | None = None
+    """Shown in the TLS handshake, beside whatever login."""
+    tls_anchors: TrustAnchors | None = None
     """What the PKI's own TLS certificate must lead to; None: the system's."""
     repost_safe: bool = False
     timeout: float = 30.0
     """Seconds for one request, connecting included."""
+    csr_profile: CsrProfile = CsrProfile.ANY
+    """What the common name of a SECC's request must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationConfig:
+    """What revocation lists are to judgements, and where more of them are."""
+
+    policy: ListPolicy = ListPolicy.CHECK
+    urls: tuple[str, ...] = ()
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that lists may be fetched from although they are not public."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootPoolConfig:
+    """A pool of roots that is asked for proposals."""
+
+    url: str
+    token: str = field(repr=False)
+    types: tuple[TrustDomain, ...]
+    tls_anchors: TrustAnchors | None
+    """What its TLS certificate must lead to; None: the system's."""
+    hours: int = 24
+    timeout: float = 30.0
+    """Seconds for one request, connecting included."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Where a root pool tells what changed."""
+
+    host: str
+    port: int
+    """0: any free one."""
+    path: str
+    secret: str = field(repr=False)
+    certificate: ServerCertificate | None = None
+    """None: without TLS, on the loopback for a proxy of the operator's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCaConfig:
+    """A CA of the operator's own."""
+
+    name: str
+    certificate: Path
+    """PEM stack: the issuing CA first, then the CAs above it."""
+    key: Path
+    days: int = 365
+    crl_file: Path | None = None
+    crl_days: int = 7
+    crl_url: str = ""
+    """Written into what it issues; empty: nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +203,16 @@ class CpmsConfig:
     listeners: tuple[ListenerConfig, ...]
     database: DatabaseConfig
     pkis: Mapping[str, PkiConfig] = field(default_factory=dict)
+    cas: Mapping[str, LocalCaConfig] = field(default_factory=dict)
     issue: Mapping[LeafUse, str] = field(default_factory=dict)
-    """Which PKI signs which use."""
+    """Which PKI or CA of the operator's own signs which use."""
     anchors: Mapping[TrustDomain, TrustAnchors] = field(default_factory=dict)
     server: ServerConfig = field(default_factory=ServerConfig)
     policy: Policy = field(default_factory=Policy)
     ocsp: OcspConfig = field(default_factory=OcspConfig)
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations; those among the anchors were admitted before."""
+    trust: TrustPolicy = field(default_factory=TrustPolicy)
+    revocation: RevocationConfig = field(default_factory=RevocationConfig)
+    roots: RootPoolConfig | None = None
+    webhook: WebhookConfig | None = None

@@ -103,7 +103,7 @@ async def _accept_in_turn(
 async def _accept_once(
     office: Office, station: StationRecord, request: SignCertificateRequest, at: datetime
 ) -> SignCertificateResponse:
-    judged = judge_request(station, request, office.issue_at.keys())
+    judged = judge_request(station, request, office.issue_at.keys(), office.csr_profile)
     if isinstance(judged, Objection):
         return await _refuse(office, station, request, judged, at)
     known = await office.ledger.enrolment_by_key(judged.csr.spki_hash)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from chainpilot.cpms.enrolment.rights import excess
 from chainpilot.cpms.model import Reason, Slot
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_bag
@@ -14,11 +15,14 @@ from chainpilot.pki.identity import Name
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
 from chainpilot.pki.trust import LeafUse, TrustAnchors
 from chainpilot.pki.verify import Reason as VerifyReason
-from chainpilot.pki.verify import Refusal, VerifiedChain, verify
+from chainpilot.pki.verify import Refusal, Rules, VerifiedChain, verify
 
 __all__ = ["Unfit", "check_issued", "check_path"]
 
 _PROFILES: Final[dict[LeafUse, Profile]] = {LeafUse.V2G: SECC_LEAF, LeafUse.CSMS: CSMS_CLIENT_LEAF}
+_NO_LISTS: Final = Rules()
+_MAX_STRANGERS: Final = 2
+"""Roots named in a sentence; a PKI shows one, or two while it rolls over."""
 _WORDS: Final = {"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU", "0.9.2342.19200300.100.1.25": "DC"}
 
 
@@ -43,14 +47,15 @@ def check_issued(
     anchors: TrustAnchors,
     *,
     at: datetime,
+    rules: Rules = _NO_LISTS,
 ) -> VerifiedChain | Unfit:
     """Judge what a CA answered to a request.
 
     1. one certificate has the request's key
     2. its subject is as asked, with nothing left out or added
     3. it is not a CA
-    4. its chain, ordered by signature, leads to an anchor of the domain, all of it valid
-    5. it fits the profile of its use
+    4. its chain, ordered by signature, leads to an anchor of the domain, all of it valid and, by the rules, not revoked
+    5. it fits the profile of its use, and gives no right or name beyond that, whatever else the CA put in
 
     Args:
         csr: the request.
@@ -59,7 +64,9 @@ def check_issued(
         cacerts: the CA's own certificates, in any order.
         anchors: those of the use's domain.
         at: the time to judge at; a leaf that begins later is judged at its begin.
+        rules: the revocation lists that count.
     """
+    answer, cacerts = tuple(answer), tuple(cacerts)
     chain = _assemble(csr, answer, cacerts)  # 1
     if isinstance(chain, Unfit):
         return chain
@@ -69,22 +76,37 @@ def check_issued(
         return Unfit(Reason.LEAF_SUBJECT_MISMATCH, f"asked for {asked}; the certificate says {given}")
     if leaf.is_ca:  # 3
         return Unfit(Reason.LEAF_IS_CA, f"the certificate for {leaf.subject} is a CA's")
-    judged = check_path(chain, anchors, at)  # 4
+    judged = check_path(chain, anchors, at, rules)  # 4
     if isinstance(judged, Unfit):
-        return judged
-    findings = lint(leaf, _PROFILES[slot.use])  # 5
+        return _with_hint(judged, (*answer, *cacerts), anchors)
+    misfit = _misfit(leaf, slot.use)  # 5
+    return Unfit(Reason.LEAF_PROFILE_MISMATCH, misfit) if misfit is not None else judged
+
+
+def _misfit(leaf: Certificate, use: LeafUse) -> str | None:
+    findings = lint(leaf, _PROFILES[use])
     if findings:
-        detail = "; ".join(f"{finding.rule}: {finding.detail}" for finding in findings)
-        return Unfit(Reason.LEAF_PROFILE_MISMATCH, detail)
-    return judged
+        return "; ".join(f"{finding.rule}: {finding.detail}" for finding in findings)
+    beyond = excess(leaf.extensions, use)
+    return f"the certificate has {beyond}" if beyond is not None else None
 
 
-def check_path(chain: Chain, anchors: TrustAnchors, at: datetime) -> VerifiedChain | Unfit:
+def check_path(chain: Chain, anchors: TrustAnchors, at: datetime, rules: Rules = _NO_LISTS) -> VerifiedChain | Unfit:
     """Does the chain lead to an anchor at `at`, or at its leaf's begin if that is later?"""
-    judged = verify(chain, anchors, max(at, chain.leaf.not_before))
+    judged = verify(chain, anchors, max(at, chain.leaf.not_before), rules)
     if isinstance(judged, VerifiedChain):
         return judged
     return Unfit(_reason_of(judged), f"{chain.leaf.issuer}: {judged.detail}")
+
+
+def _with_hint(unfit: Unfit, shown: Iterable[Certificate], anchors: TrustAnchors) -> Unfit:
+    """Name the roots that the PKI shows and we don't trust, so that a person can ask their owner about them."""
+    strangers = [one for one in dict.fromkeys(shown) if one.is_ca and one.is_self_signed and one not in anchors.anchors]
+    if unfit.reason is not Reason.CHAIN_NOT_TRUSTED or not strangers:
+        return unfit
+    named = ", ".join(f"{one.subject} (SHA-256 {one.fingerprint})" for one in strangers[:_MAX_STRANGERS])
+    hint = f"the PKI shows {named}, which is no anchor of ours: approve it only after checking that fingerprint"
+    return Unfit(unfit.reason, f"{unfit.detail}; {hint}")
 
 
 def _attributes(name: Name) -> Counter[tuple[str, str]]:
@@ -123,6 +145,12 @@ def _with_signers(leaves: Iterable[Certificate], others: Iterable[Certificate]) 
 
 
 def _reason_of(refusal: Refusal) -> Reason:
-    if refusal.reason is not VerifyReason.EXPIRED:
-        return Reason.CHAIN_NOT_TRUSTED
-    return Reason.SUB_CA_EXPIRED if refusal.depth else Reason.LEAF_EXPIRED
+    match refusal.reason:
+        case VerifyReason.EXPIRED:
+            return Reason.SUB_CA_EXPIRED if refusal.depth else Reason.LEAF_EXPIRED
+        case VerifyReason.REVOKED:
+            return Reason.CHAIN_REVOKED
+        case VerifyReason.REVOCATION_UNKNOWN:
+            return Reason.REVOCATION_UNKNOWN
+        case _:
+            return Reason.CHAIN_NOT_TRUSTED

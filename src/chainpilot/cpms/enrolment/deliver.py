@@ -5,6 +5,7 @@ no list type exists, is proved by the first mutual-TLS connection made with it.
 """
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -45,6 +46,9 @@ __all__ = ["confirm_by_connection", "deliver"]
 
 _TRIES: Final = 5
 """A delivery records three changes (sent, accepted, its end); more meetings than that are a bug."""
+_BEHIND: Final = timedelta(minutes=5)
+"""What a station's clock may be behind ours: it lists a leaf once that is in force by its own clock, and a PKI may date
+one by the moment it signs it."""
 
 
 class _Reading(Enum):
@@ -65,8 +69,11 @@ async def deliver(office: Office, job: Job) -> None:
     if enrolment is None or enrolment.state not in {EnrolmentState.ISSUED, EnrolmentState.DELIVERED}:
         await office.ledger.commit(Entry(closes=((job.kind, job.enrolment_id),)))
         return
-    verified = check_path(_chain_of(enrolment), office.anchors[enrolment.slot.use], office.clock.now())
+    verified = await _check(office, enrolment)
     if isinstance(verified, Unfit):
+        if verified.reason is Reason.REVOCATION_UNKNOWN and job.attempts < office.policy.issue_attempts:
+            await _put_off(office, enrolment, job, f"before delivery: {verified.detail}")
+            return
         retry = RetryClass.NEVER if verified.reason is Reason.LEAF_EXPIRED else RetryClass.AFTER_A_CHANGE
         await fail(office, enrolment, job, Failure(verified.reason, f"before delivery: {verified.detail}", retry))
         return
@@ -89,6 +96,16 @@ async def deliver(office: Office, job: Job) -> None:
 
 def _chain_of(enrolment: Enrolment) -> Chain:
     return chain_from_stack(load_certificates(enrolment.chain or ""))
+
+
+async def _check(office: Office, enrolment: Enrolment) -> VerifiedChain | Unfit:
+    """Does the chain hold now, an anchor or a CA of it perhaps withdrawn or revoked since it was issued?"""
+    chain, use, at = _chain_of(enrolment), enrolment.slot.use, office.clock.now()
+    verified = check_path(chain, office.anchors[use], at)
+    if isinstance(verified, Unfit):
+        return verified
+    await office.lists.ready(verified.chain.certificates)
+    return check_path(chain, office.anchors[use], at, office.lists.rules())
 
 
 async def _is_there(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> bool:
@@ -154,6 +171,10 @@ async def _prove(office: Office, enrolment: Enrolment, job: Job, verified: Verif
             return
         reading = _Reading.NO_LIST
     if reading is _Reading.MISSING:
+        in_force = verified.chain.leaf.not_before + _BEHIND
+        if office.clock.now() < in_force:
+            await _put_off(office, enrolment, job, "it may not list the leaf yet, by its own clock", in_force)
+            return
         detail = "It accepted the certificate and does not list it"
         await fail(office, enrolment, job, Failure(Reason.STATION_LEAF_MISSING, detail, RetryClass.AFTER_A_CHANGE))
         return
@@ -219,12 +240,15 @@ async def confirm_by_connection(office: Office, station_id: StationId, fingerpri
 
 
 async def _confirm_once(office: Office, station_id: StationId, fingerprint: str) -> None:
+    """A connection that comes before the answer was recorded is the enrolment's end, and told as one."""
     enrolment = await office.ledger.enrolment_by_fingerprint(station_id, fingerprint)
     if enrolment is None or enrolment.proof is Proof.CONNECTED:
         return
     proven = replace(enrolment.after(EnrolmentEvent.CONFIRM, office.clock.now()), proof=Proof.CONNECTED)
     closes = ((JobKind.DELIVER, enrolment.enrolment_id),)
     await office.ledger.commit(Entry(enrolments=(proven,), closes=closes))
+    if proven.state is EnrolmentState.INSTALLED is not enrolment.state:
+        office.tell(Step.INSTALL_RECORDED, proven, proof=Proof.CONNECTED.value)
     office.tell(Step.CLIENT_CERTIFICATE_SEEN, proven, fingerprint=fingerprint)
 
 
@@ -249,7 +273,7 @@ async def _try_later(office: Office, job: Job, doubt: StationUndecided) -> None:
     if not office.links.connected(job.station_id):
         await _wait_for_station(office, enrolment, job)
     elif job.attempts < office.policy.deliver_attempts:
-        await _put_off(office, enrolment, job, doubt)
+        await _put_off(office, enrolment, job, doubt.why)
     else:
         detail = f"connected, but without a usable answer {job.attempts} times: {doubt.why}"
         await fail(office, enrolment, job, Failure(Reason.STATION_SILENT, detail, RetryClass.AFTER_A_CHANGE))
@@ -258,12 +282,12 @@ async def _try_later(office: Office, job: Job, doubt: StationUndecided) -> None:
 async def _ask_later(office: Office, enrolment: Enrolment, job: Job, doubt: StationUndecided) -> None:
     """Tries that reached the station count on when its connection ends: the question itself may have ended it."""
     if office.links.connected(job.station_id):
-        await _put_off(office, enrolment, job, doubt)
+        await _put_off(office, enrolment, job, doubt.why)
     else:
         await _wait_for_station(office, enrolment, job, job.attempts if doubt.sent else job.attempts - 1)
 
 
-async def _put_off(office: Office, enrolment: Enrolment, job: Job, doubt: StationUndecided) -> None:
-    order = put_off(job, office.clock.now())
+async def _put_off(office: Office, enrolment: Enrolment, job: Job, why: str, until: datetime | None = None) -> None:
+    order = put_off(job, office.clock.now(), until)
     await office.ledger.commit(Entry(orders=(order,)))
-    office.tell(Step.PUT_OFF, enrolment, detail=doubt.why, retry_at=order.due.isoformat() if order.due else "")
+    office.tell(Step.PUT_OFF, enrolment, detail=why, retry_at=order.due.isoformat() if order.due else "")

@@ -35,7 +35,7 @@ from chainpilot.cpms.ports import (
 )
 from chainpilot.pki.certificate import Certificate, load_certificates
 from chainpilot.pki.csr import inspect_csr
-from chainpilot.pki.verify import VerifiedChain
+from chainpilot.pki.verify import Rules, VerifiedChain
 
 __all__ = ["issue"]
 
@@ -51,6 +51,7 @@ _ISSUABLE: Final = frozenset(
 _AFTER_A_CHANGE: Final = frozenset(
     {
         Reason.CHAIN_NOT_TRUSTED,
+        Reason.REVOCATION_UNKNOWN,
         Reason.SUB_CA_EXPIRED,
         Reason.LEAF_PROFILE_MISMATCH,
         Reason.PKI_ANSWER_UNREADABLE,
@@ -58,6 +59,7 @@ _AFTER_A_CHANGE: Final = frozenset(
 )
 """What other cacerts, another anchor or a newer version of ours could cure while the certificate stays as it is."""
 
+_NO_LISTS: Final = Rules()
 _MOST_POSTPONEMENTS: Final = 500
 """202s to one CSR before a person must look; with waits that grow to an hour that is three weeks, longer than any
 approval by hand takes."""
@@ -166,19 +168,33 @@ async def _judge(office: Office, authority: CertificateAuthority, enrolment: Enr
     except CaUndecided as doubt:
         await _try_later(office, enrolment, job, doubt, EnrolmentEvent.PUT_OFF)
         return
+    if isinstance(judged, VerifiedChain):
+        # only what leads to an anchor may say where revocation lists are
+        await office.lists.ready(judged.chain.certificates)
+        judged = _check(office, enrolment, cacerts, office.lists.rules())
     if isinstance(judged, Unfit):
-        retry = RetryClass.AFTER_A_CHANGE if judged.reason in _AFTER_A_CHANGE else RetryClass.NEVER
-        await fail(office, enrolment, job, Failure(judged.reason, judged.detail, retry))
+        await fail(office, enrolment, job, _failure_of(office, job, judged))
         return
     office.tell(Step.CHAIN_CHECKED, enrolment, anchor=str(judged.anchor.subject))
     await _record(office, enrolment, job, judged)
 
 
-def _check(office: Office, enrolment: Enrolment, cacerts: tuple[Certificate, ...]) -> VerifiedChain | Unfit:
+def _failure_of(office: Office, job: Job, unfit: Unfit) -> Failure:
+    """A revocation list that can't be had is tried again by itself, until the attempts are used up."""
+    if unfit.reason is Reason.REVOCATION_UNKNOWN and job.attempts < office.policy.issue_attempts:
+        due = put_off(job, office.clock.now()).due
+        return Failure(unfit.reason, unfit.detail, RetryClass.BY_ITSELF, due)
+    retry = RetryClass.AFTER_A_CHANGE if unfit.reason in _AFTER_A_CHANGE else RetryClass.NEVER
+    return Failure(unfit.reason, unfit.detail, retry)
+
+
+def _check(
+    office: Office, enrolment: Enrolment, cacerts: tuple[Certificate, ...], rules: Rules = _NO_LISTS
+) -> VerifiedChain | Unfit:
     slot = enrolment.slot
     answer = load_certificates(enrolment.answer) if enrolment.answer else ()
     csr = inspect_csr(enrolment.csr)
-    return check_issued(csr, slot, answer, cacerts, office.anchors[slot.use], at=office.clock.now())
+    return check_issued(csr, slot, answer, cacerts, office.anchors[slot.use], at=office.clock.now(), rules=rules)
 
 
 async def _record(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:

@@ -1,18 +1,28 @@
 """What the use cases work with: the ports, the rules, the anchors, and whoever watches the steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from chainpilot.clock import Clock
+from chainpilot.cpms.enrolment.request import CsrProfile
 from chainpilot.cpms.enrolment.turnstile import Turnstile
 from chainpilot.cpms.model import Enrolment, Job, JobOrder, Slot, Step, StepTaken
-from chainpilot.cpms.ports import CertificateAuthority, Ledger, StationLink
+from chainpilot.cpms.ports import (
+    CertificateAuthority,
+    ClientStanding,
+    Learner,
+    Ledger,
+    RevocationLists,
+    RootStanding,
+    StationLink,
+)
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
+from chainpilot.pki.verify import Rules
 
-__all__ = ["CacertsShelf", "Office", "Policy", "put_off", "wait_after"]
+__all__ = ["CacertsShelf", "NoDecisions", "NoLists", "Office", "Policy", "put_off", "wait_after"]
 
 _FIRST_WAIT: Final = timedelta(seconds=5)
 _LONGEST_WAIT: Final = timedelta(hours=1)
@@ -46,26 +56,49 @@ class Policy:
     """A station once seen on a profile is refused on lower listeners from then on (A05.09)."""
 
 
+class NoLists:
+    """`RevocationLists` where none are asked for."""
+
+    def rules(self) -> Rules:
+        """No list, and none needed."""
+        return Rules()
+
+    async def ready(self, certificates: Iterable[Certificate]) -> None:
+        """Nothing is fetched."""
+
+
+class NoDecisions:
+    """`RootStanding` and `ClientStanding` where nobody decides anything."""
+
+    def objection_to_root(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """None."""
+
+    async def revoked(self, certificate: Certificate) -> str | None:
+        """None."""
+
+
 class CacertsShelf:
-    """The last cacerts answer of each PKI; fetched again when a leaf does not chain (Sub2 rollover)."""
+    """The last cacerts answer of each PKI; fetched again when a leaf does not chain (Sub2 rollover).
 
-    __slots__ = ("_kept",)
+    `learner` is told of each answer: what is new in it is proposed to the operator, and trusted by nobody for that.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_kept", "_learner")
+
+    def __init__(self, learner: Learner | None = None) -> None:
         self._kept: dict[str, tuple[Certificate, ...]] = {}
+        self._learner = learner
 
     def kept(self, pki: str) -> tuple[Certificate, ...] | None:
         """The answer fetched last, None before the first."""
         return self._kept.get(pki)
 
-    def all_kept(self) -> tuple[Certificate, ...]:
-        """What all PKIs showed last."""
-        return tuple(one for some in self._kept.values() for one in some)
-
     async def fetch(self, pki: str, authority: CertificateAuthority) -> tuple[Certificate, ...]:
-        """Ask the PKI and keep the answer. Raises CaRefused, CaUndecided."""
-        self._kept[pki] = await authority.cacerts()
-        return self._kept[pki]
+        """Ask the PKI and keep the answer. Raises CaRefused, CaUndecided, LedgerFailed."""
+        answered = self._kept[pki] = await authority.cacerts()
+        if self._learner is not None:
+            await self._learner.learn(pki, answered)
+        return answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +111,7 @@ class Office:
     issue_at: Mapping[LeafUse, str]
     """Which PKI signs which use."""
     anchors: Mapping[LeafUse, TrustAnchors]
+    """Looked up once for each judgement: it may be a view of what an operator changes meanwhile."""
     policy: Policy
     clock: Clock
     watch: Callable[[StepTaken], None]
@@ -86,6 +120,11 @@ class Office:
     """Tells the worker that a job became due."""
     allow_test_pki: bool = False
     """Roots of a test PKI may be put into stations."""
+    lists: RevocationLists = field(default_factory=NoLists)
+    roots: RootStanding = field(default_factory=NoDecisions)
+    clients: ClientStanding = field(default_factory=NoDecisions)
+    csr_profile: CsrProfile = CsrProfile.ANY
+    """What the PKI that signs SECC certificates takes as a name."""
     shelf: CacertsShelf = field(default_factory=CacertsShelf)
     turnstile: Turnstile = field(default_factory=Turnstile)
 

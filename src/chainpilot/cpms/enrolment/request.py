@@ -1,22 +1,23 @@
 """Is this certificate request one that this station may make? Numbered checks, no I/O."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from chainpilot.cpms.enrolment.rights import excess
 from chainpilot.cpms.model import Reason, Slot, StationRecord
 from chainpilot.pki.csr import Csr, CsrDefect, CsrError, inspect_csr
 from chainpilot.pki.encoding import EncodingError, PemLabel, TextEncoding, recognise
-from chainpilot.pki.extensions import EkuOid, Extensions, KeyUsageBit
 from chainpilot.pki.identity import is_evseid, is_seccid, normal_evseid
 from chainpilot.pki.trust import LeafUse
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.messages import SignCertificateRequest
 
-__all__ = ["Objection", "Wanted", "csr_digest", "judge_request", "with_use"]
+__all__ = ["CsrProfile", "Objection", "Wanted", "csr_digest", "judge_request", "with_use"]
 
 _TOLD_BY_NAME: Final = frozenset({Dialect.H, Dialect.O})
 """Dialects in which a request that gives no use means the one its common name tells (pnc-messages.md section 4)."""
@@ -35,12 +36,21 @@ _BY_DEFECT: Final = {
 
 _ATTRIBUTES: Final = frozenset({"2.5.4.6", "2.5.4.10", "2.5.4.3", "0.9.2342.19200300.100.1.25"})
 """C, O, CN and DC: what the profiles of both uses have in a subject, and what a CA is known to copy."""
-_PURPOSES: Final[Mapping[LeafUse, frozenset[str]]] = {
-    LeafUse.V2G: frozenset({EkuOid.CLIENT_AUTH.value, EkuOid.SERVER_AUTH.value}),
-    LeafUse.CSMS: frozenset({EkuOid.CLIENT_AUTH.value}),
-}
-"""Extended key usages that may be asked for: an SECC is the vehicle's server; a client must not pose as the CSMS."""
-_SIGNING: Final = frozenset({KeyUsageBit.KEY_CERT_SIGN, KeyUsageBit.CRL_SIGN})
+
+
+class CsrProfile(Enum):
+    """What a PKI takes as the common name of a SECC's request; values as configurations have them."""
+
+    EVSEID = "evseid"
+    SECCID = "seccid"
+    ANY = "any"
+    """Either of them."""
+
+    def admits(self, name: str) -> bool:
+        """Whether the PKI would take that name."""
+        if self is CsrProfile.EVSEID:
+            return is_evseid(name)
+        return is_seccid(name) or (self is CsrProfile.ANY and is_evseid(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,10 @@ def with_use(request: SignCertificateRequest, dialect: Dialect) -> SignCertifica
 
 
 def judge_request(
-    station: StationRecord, request: SignCertificateRequest, uses: Collection[LeafUse]
+    station: StationRecord,
+    request: SignCertificateRequest,
+    uses: Collection[LeafUse],
+    profile: CsrProfile = CsrProfile.ANY,
 ) -> Wanted | Objection:
     """Judge a request against the record of the station that sent it.
 
@@ -93,12 +106,13 @@ def judge_request(
     5. the rest of the subject is the profile's, with this station's operator, and holds nothing else
     6. the key is of the profile's kind
     7. no name, right or purpose is asked for beyond those of the use
-    8. a PKI is configured for the use
+    8. a PKI is configured for the use, and takes names of this kind
 
     Args:
         station: the record of the authenticated connection's station.
         request: as it came.
         uses: those for which a PKI is configured.
+        profile: what the PKI that signs SECC certificates takes as a name.
     """
     read = _read(request)
     if isinstance(read, Objection):
@@ -115,6 +129,9 @@ def judge_request(
         return Objection(reason, detail, use, name, encoding)
     if use not in uses:  # 8
         return Objection(Reason.NO_PKI_FOR_USE, f"[issue] names no PKI for {use.value}", use, name, encoding)
+    if use is LeafUse.V2G and not profile.admits(name):  # 8
+        detail = f"CSR asks for {name}, which is no {profile.value.upper()}, and the PKI takes nothing else"
+        return Objection(Reason.CSR_NAME_MISMATCH, detail, use, name, encoding)
     return Wanted(Slot.of(station.station_id, use, name), csr, encoding)
 
 
@@ -126,9 +143,9 @@ def _misfits(station: StationRecord, csr: Csr, use: LeafUse) -> Iterator[tuple[R
         yield Reason.CSR_NAME_MISMATCH, subject_misfit  # 5
     if use is LeafUse.V2G and not _is_p256(csr):
         yield Reason.CSR_KEY_KIND, "ISO 15118-2 wants a key on the curve P-256"  # 6
-    excess = _excess(csr.extensions, use)
-    if excess is not None:
-        yield Reason.CSR_EXTENSION_REFUSED, excess  # 7
+    beyond = excess(csr.extensions, use)
+    if beyond is not None:
+        yield Reason.CSR_EXTENSION_REFUSED, f"CSR asks for {beyond}"  # 7
 
 
 def _read(request: SignCertificateRequest) -> tuple[Csr, TextEncoding] | Objection:
@@ -194,12 +211,3 @@ def _subject_misfits(station: StationRecord, csr: Csr, use: LeafUse) -> Iterator
 
 def _is_p256(csr: Csr) -> bool:
     return isinstance(csr.public_key, ec.EllipticCurvePublicKey) and csr.public_key.curve.name == "secp256r1"
-
-
-def _excess(asked: Extensions, use: LeafUse) -> str | None:
-    if asked.has_alternative_names:
-        return "CSR asks for alternative names; a station has none"
-    if asked.is_ca or _SIGNING & (asked.key_usage or frozenset()):
-        return "CSR asks for the rights of a CA"
-    foreign = sorted((asked.extended_key_usage or frozenset()) - _PURPOSES[use])
-    return f"CSR asks for purposes that are not its use's: {', '.join(foreign)}" if foreign else None

@@ -38,12 +38,25 @@ from chainpilot.cpms.model.states import (
 )
 from chainpilot.cpms.model.stations import SecurityProfile, StationRecord
 from chainpilot.cpms.model.steps import Step, StepTaken
+from chainpilot.cpms.model.trust import (
+    TRUST_DECISIONS,
+    Fingerprint,
+    FingerprintError,
+    ImpossibleTrustDecision,
+    TrustChange,
+    TrustDecision,
+    TrustRecord,
+    TrustSource,
+    TrustState,
+    parse_fingerprint,
+)
 
 __all__ = [
     "CALL_TRANSITIONS",
     "OPEN_CALL_STATES",
     "OPEN_STATES",
     "TRANSITIONS",
+    "TRUST_DECISIONS",
     "CallEnd",
     "CallEvent",
     "CallId",
@@ -57,8 +70,11 @@ __all__ = [
     "Entry",
     "Exchange",
     "Failure",
+    "Fingerprint",
+    "FingerprintError",
     "ImpossibleCallTransition",
     "ImpossibleTransition",
+    "ImpossibleTrustDecision",
     "Job",
     "JobKind",
     "JobOrder",
@@ -74,6 +90,12 @@ __all__ = [
     "StationRecord",
     "Step",
     "StepTaken",
+    "TrustChange",
+    "TrustDecision",
+    "TrustRecord",
+    "TrustSource",
+    "TrustState",
     "new_enrolment_id",
     "next_state",
+    "parse_fingerprint",
 ]

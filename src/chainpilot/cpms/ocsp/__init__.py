@@ -4,14 +4,12 @@ Sockets are not handled here.
 """
 
 from chainpilot.cpms.ocsp.desk import StatusDesk
-from chainpilot.cpms.ocsp.known import KnownIssuers
 from chainpilot.cpms.ocsp.shelf import Answered, Unanswered
 from chainpilot.cpms.ocsp.targets import HostPort, Targets, UrlRefused, host_and_port, place_of
 
 __all__ = [
     "Answered",
     "HostPort",
-    "KnownIssuers",
     "StatusDesk",
     "Targets",
     "Unanswered",

@@ -10,11 +10,12 @@ from typing import Final
 import msgspec
 
 from chainpilot.pki.certificate import Certificate
+from chainpilot.pki.der import DerError, decode_oid, read_all
 from chainpilot.pki.pkcs7 import Pkcs7Error, read_certs_only
 from chainpilot.wire.est.bodies import BodyError, decode_body, encode_body
 from chainpilot.wire.est.complaints import read_complaint
 from chainpilot.wire.est.messages import HttpRequest, HttpResponse, header, media_type, retry_moment
-from chainpilot.wire.est.paths import EstPaths
+from chainpilot.wire.est.paths import PKCS7_MIME, EstPaths
 
 __all__ = [
     "DEFAULT_RETRY_AFTER",
@@ -25,16 +26,21 @@ __all__ = [
     "RefusalKind",
     "RetryClass",
     "cacerts_request",
+    "csrattrs_request",
     "judge_cacerts",
+    "judge_csrattrs",
     "judge_enroll",
     "simpleenroll_request",
+    "simplereenroll_request",
 ]
 
 MAX_ANSWER: Final = 256 * 1024
 """Bytes of an answer read at most: 64 certificates of 2 kB in base64; a real bag holds under ten."""
 DEFAULT_RETRY_AFTER: Final = timedelta(minutes=10)
 """The wait after a 202 that names none; RFC 7030 section 4.2.3 demands the field, some servers forget it."""
-_PKCS7: Final = "application/pkcs7-mime"
+_BAG_TYPES: Final = frozenset({PKCS7_MIME})
+_CSRATTRS: Final = "application/csrattrs"
+_SEQUENCE: Final = 0x30
 
 
 class RetryClass(Enum):
@@ -124,31 +130,73 @@ _HUNDREDS: Final[dict[int, tuple[RefusalKind, RetryClass]]] = {
 
 def cacerts_request(paths: EstPaths) -> HttpRequest:
     """Ask for the CA's certificates."""
-    return HttpRequest("GET", paths.cacerts, (("Accept", _PKCS7),))
+    return HttpRequest("GET", paths.cacerts, paths.cacerts_fields)
+
+
+def csrattrs_request(paths: EstPaths) -> HttpRequest:
+    """Ask what the CA wants in a CSR (RFC 7030 section 4.5); only where `paths` has it."""
+    return HttpRequest("GET", paths.csrattrs, (("Accept", _CSRATTRS),))
 
 
 def simpleenroll_request(paths: EstPaths, csr_der: bytes) -> HttpRequest:
     """Ask for a certificate; the body is written as the strictest server reads it."""
+    return _post(paths.simpleenroll, paths.enroll_accept, csr_der)
+
+
+def simplereenroll_request(paths: EstPaths, csr_der: bytes) -> HttpRequest:
+    """Ask for a certificate that follows the one which the TLS connection shows (RFC 7030 section 4.2.2).
+
+    Only where `paths` has it. The CSR's subject and alternative names are those of that certificate, letter for letter.
+    """
+    return _post(paths.simplereenroll, paths.enroll_accept, csr_der)
+
+
+def _post(path: str, accept: str, csr_der: bytes) -> HttpRequest:
     body = encode_body(csr_der)
     headers = (
-        ("Accept", _PKCS7),
+        ("Accept", accept),
         ("Content-Type", "application/pkcs10"),
         ("Content-Transfer-Encoding", "base64"),
         ("Content-Length", str(len(body))),
     )
-    return HttpRequest("POST", paths.simpleenroll, headers, body)
+    return HttpRequest("POST", path, headers, body)
 
 
-def judge_cacerts(response: HttpResponse, at: datetime) -> tuple[Certificate, ...] | EstRefusal:
-    """The certificates of a cacerts answer received at `at` (UTC), in no order; or why there are none."""
-    return _bag(response) if response.status == 200 else _refusal(response, at)
+def judge_cacerts(
+    response: HttpResponse, at: datetime, types: frozenset[str] = _BAG_TYPES
+) -> tuple[Certificate, ...] | EstRefusal:
+    """The certificates of a cacerts answer received at `at` (UTC), in no order; or why there are none.
+
+    `types` are the content types that it may have.
+    """
+    return _bag(response, types) if response.status == 200 else _refusal(response, at)
 
 
-def judge_enroll(response: HttpResponse, at: datetime) -> Issued | Pending | EstRefusal:
-    """What a simpleenroll answer received at `at` (UTC) gives. The leaf is not picked here."""
+def judge_csrattrs(response: HttpResponse, at: datetime) -> tuple[str, ...] | EstRefusal:
+    """The object identifiers that the CA asks for, dotted, attributes by their type; empty where it asks for nothing.
+
+    204 and 404 mean that (RFC 7030 section 4.5.2). What an attribute's values are is not read here.
+    """
+    if response.status in (204, 404):
+        return ()
+    if response.status != 200:
+        return _refusal(response, at)
+    kind, _ = media_type(header(response.headers, "Content-Type"))
+    if kind != _CSRATTRS:
+        return _other_type(response, _CSRATTRS)
+    try:
+        return _attribute_types(decode_body(response.body, limit=MAX_ANSWER))
+    except (BodyError, DerError) as error:
+        return _unreadable(response, str(error))
+
+
+def judge_enroll(
+    response: HttpResponse, at: datetime, types: frozenset[str] = _BAG_TYPES
+) -> Issued | Pending | EstRefusal:
+    """What a simpleenroll or simplereenroll answer received at `at` (UTC) gives. The leaf is not picked here."""
     match response.status:
         case 200:
-            bag = _bag(response)
+            bag = _bag(response, types)
             return bag if isinstance(bag, EstRefusal) else Issued(bag)
         case 202:
             moment = retry_moment(response.headers, at)
@@ -157,16 +205,34 @@ def judge_enroll(response: HttpResponse, at: datetime) -> Issued | Pending | Est
             return _refusal(response, at)
 
 
-def _bag(response: HttpResponse) -> tuple[Certificate, ...] | EstRefusal:
+def _bag(response: HttpResponse, types: frozenset[str]) -> tuple[Certificate, ...] | EstRefusal:
     kind, parameters = media_type(header(response.headers, "Content-Type"))
-    if kind != _PKCS7 or parameters.get("smime-type", "certs-only") != "certs-only":
-        shown = ascii(header(response.headers, "Content-Type"))[:100]
-        return _unreadable(response, f"the answer's content type is {shown}, not {_PKCS7}")
+    if kind not in types or parameters.get("smime-type", "certs-only") != "certs-only":
+        return _other_type(response, PKCS7_MIME)
     try:
         certificates = read_certs_only(decode_body(response.body, limit=MAX_ANSWER))
     except (BodyError, Pkcs7Error) as error:
         return _unreadable(response, str(error))
     return certificates or _unreadable(response, "the answer holds no certificate")
+
+
+def _attribute_types(der: bytes) -> tuple[str, ...]:
+    """CsrAttrs ::= SEQUENCE OF CHOICE { oid, Attribute { type, values } } (RFC 7030 section 4.5.2). Raises DerError."""
+    found: list[str] = []
+    for outer in read_all(der):
+        if outer.tag != _SEQUENCE:
+            raise DerError("CSR attributes are a SEQUENCE")
+        for one in outer.children():
+            element = next(iter(one.children()), None) if one.tag == _SEQUENCE else one
+            if element is None:
+                raise DerError("an attribute without a type")
+            found.append(decode_oid(element))
+    return tuple(dict.fromkeys(found))
+
+
+def _other_type(response: HttpResponse, wanted: str) -> EstRefusal:
+    shown = ascii(header(response.headers, "Content-Type"))[:100]
+    return _unreadable(response, f"the answer's content type is {shown}, not {wanted}")
 
 
 def _unreadable(response: HttpResponse, why: str) -> EstRefusal:

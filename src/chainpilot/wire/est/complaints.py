@@ -10,7 +10,7 @@ import msgspec
 
 from chainpilot.wire.est.messages import HttpResponse, header, media_type
 
-__all__ = ["MAX_MESSAGE", "MAX_TRACE", "Complaint", "read_complaint"]
+__all__ = ["MAX_MESSAGE", "MAX_TRACE", "Complaint", "printable", "read_complaint"]
 
 MAX_MESSAGE: Final = 1000
 """Characters of a server's words kept: enough for any real sentence, too few to flood a record or a log."""
@@ -37,7 +37,7 @@ def read_complaint(response: HttpResponse) -> Complaint:
             return complaint
     if kind == "text/html":
         return Complaint(f"HTTP {response.status} with a page of HTML")
-    return Complaint(_printable(body.decode("utf-8", "replace"), MAX_MESSAGE) or f"HTTP {response.status}")
+    return Complaint(printable(body.decode("utf-8", "replace"), MAX_MESSAGE) or f"HTTP {response.status}")
 
 
 def _from_json(body: bytes) -> Complaint | None:
@@ -49,14 +49,15 @@ def _from_json(body: bytes) -> Complaint | None:
         return None
     messages = found.get("errorMessages")
     words = messages if isinstance(messages, list) else [messages]
-    message = _printable("; ".join(word for word in words if isinstance(word, str)), MAX_MESSAGE)
+    message = printable("; ".join(word for word in words if isinstance(word, str)), MAX_MESSAGE)
     trace = found.get("traceId")
     if not message and not isinstance(trace, str):
         return None
-    shown = _printable(trace, MAX_TRACE) if isinstance(trace, str) else ""
+    shown = printable(trace, MAX_TRACE) if isinstance(trace, str) else ""
     return Complaint(message or "no message", shown or None)
 
 
-def _printable(text: str, limit: int) -> str:
+def printable(text: str, limit: int) -> str:
+    """The text in one line, at most `limit` characters, nothing in it that could steer a terminal."""
     clean = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * limit])
     return " ".join(clean.split())[:limit]

@@ -16,6 +16,7 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "header",
+    "http_moment",
     "media_type",
     "retry_moment",
 ]
@@ -27,7 +28,7 @@ MAX_RETRY_AFTER: Final = timedelta(days=30)
 MIN_RETRY_AFTER: Final = timedelta(seconds=1)
 """The shortest wait kept, so that `Retry-After: 0` or a date gone by doesn't spin."""
 _MAX_FIELD: Final = 64
-"""Characters of a Retry-After read at most; an RFC 850 date has 33."""
+"""Characters of such a field read at most; an RFC 850 date has 33."""
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
@@ -61,6 +62,15 @@ def media_type(field: str | None) -> tuple[str, dict[str, str]]:
         key, _, value = part.partition("=")
         parameters[key.strip().lower()] = value.strip().strip('"').lower()
     return kind.strip().lower(), parameters
+
+
+def http_moment(headers: Headers, name: str) -> datetime | None:
+    """The moment (UTC) in a field with an HTTP date, such as Date; None when it is absent or unreadable."""
+    field = header(headers, name)
+    if field is None or len(field) > _MAX_FIELD:
+        return None
+    moment = _http_date(field)
+    return moment.astimezone(UTC) if moment is not None else None
 
 
 def retry_moment(headers: Headers, at: datetime) -> datetime | None:

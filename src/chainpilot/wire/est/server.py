@@ -3,13 +3,14 @@
 Who is logged in, which CA signs and whether a name is registered are not handled here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.csr import Csr, CsrError, inspect_csr
+from chainpilot.pki.keys import KeySpec
 from chainpilot.pki.pkcs7 import write_certs_only
 from chainpilot.wire.est.bodies import BodyError, decode_body, encode_body
 from chainpilot.wire.est.messages import Headers, HttpResponse, media_type
@@ -18,9 +19,13 @@ from chainpilot.wire.est.paths import Operation, Route
 __all__ = [
     "MAX_REQUEST",
     "CacertsOperation",
+    "CsrAttrsOperation",
     "EnrollOperation",
+    "EstRequest",
+    "ReenrollOperation",
     "read_request",
     "write_cacerts",
+    "write_csrattrs",
     "write_issued",
     "write_pending",
     "write_refusal",
@@ -29,8 +34,31 @@ __all__ = [
 
 MAX_REQUEST: Final = 64 * 1024
 """Bytes of a request body read at most (est-opcp-ocsp.md section 1); a P-256 CSR takes about 700."""
-_METHODS: Final = {Operation.CACERTS: "GET", Operation.SIMPLEENROLL: "POST"}
+_METHODS: Final = {
+    Operation.CACERTS: "GET",
+    Operation.CSRATTRS: "GET",
+    Operation.SIMPLEENROLL: "POST",
+    Operation.SIMPLEREENROLL: "POST",
+}
 _PKCS10: Final = "application/pkcs10"
+_MAX_SHORT: Final = 127
+"""Bytes that a DER length of one octet counts (X.690 section 8.1.3.4)."""
+_CURVE_KEY: Final = "06072a8648ce3d0201"
+"""id-ecPublicKey (RFC 5480 section 2.1.1)."""
+_RSA_KEY: Final = "06092a864886f70d010101"
+_RSA_SHA256: Final = "06092a864886f70d01010b"
+_ATTRIBUTES: Final = {
+    KeySpec.P256: bytes.fromhex(f"3015{_CURVE_KEY}310a06082a8648ce3d030107" + "06082a8648ce3d040302"),
+    KeySpec.P384: bytes.fromhex(f"3012{_CURVE_KEY}310706052b81040022" + "06082a8648ce3d040303"),
+    KeySpec.P521: bytes.fromhex(f"3012{_CURVE_KEY}310706052b81040023" + "06082a8648ce3d040304"),
+    KeySpec.ED25519: bytes.fromhex("06032b6570"),
+    KeySpec.ED448: bytes.fromhex("06032b6571"),
+    KeySpec.RSA2048: bytes.fromhex(f"3011{_RSA_KEY}310402020800{_RSA_SHA256}"),
+    KeySpec.RSA3072: bytes.fromhex(f"3011{_RSA_KEY}310402020c00{_RSA_SHA256}"),
+    KeySpec.RSA4096: bytes.fromhex(f"3011{_RSA_KEY}310402021000{_RSA_SHA256}"),
+}
+"""How CSR attributes ask for a kind of key and its signature (RFC 9908 section 3.2): an Attribute with the curve or the
+RSA size and the signature's identifier; for Ed25519 and Ed448 one identifier means both (RFC 8410 section 3)."""
 
 
 class CacertsOperation(msgspec.Struct, frozen=True):
@@ -46,9 +74,32 @@ class EnrollOperation(msgspec.Struct, frozen=True):
     csr: Csr
 
 
+class ReenrollOperation(msgspec.Struct, frozen=True):
+    """Somebody who holds the key of `csr` asks the CA under `label` to renew or rekey a certificate it issued.
+
+    That the certificate is at hand and names the same is the server's to check (RFC 7030 section 4.2.2).
+    """
+
+    label: str
+    csr: Csr
+
+
+class CsrAttrsOperation(msgspec.Struct, frozen=True):
+    """Somebody asks what a request to the CA under `label` should hold."""
+
+    label: str
+
+
+_WITHOUT_BODY: Final[dict[Operation, type[CacertsOperation] | type[CsrAttrsOperation]]] = {
+    Operation.CACERTS: CacertsOperation,
+    Operation.CSRATTRS: CsrAttrsOperation,
+}
+EstRequest = EnrollOperation | ReenrollOperation | CacertsOperation | CsrAttrsOperation
+
+
 def read_request(
     method: str, path: str, content_type: str | None, body: bytes, routes: Mapping[str, Route]
-) -> EnrollOperation | CacertsOperation | HttpResponse:
+) -> EstRequest | HttpResponse:
     """What a request asks for, or the refusal to send.
 
     Args:
@@ -67,11 +118,11 @@ def read_request(
         return write_refusal(405, why, (("Allow", expected),))
     if len(body) > MAX_REQUEST:
         return write_refusal(413, f"a body has at most {MAX_REQUEST} bytes")
-    if route.operation is Operation.CACERTS:
-        return CacertsOperation(route.label)
+    if (operation := _WITHOUT_BODY.get(route.operation)) is not None:
+        return operation(route.label)
     if media_type(content_type)[0] != _PKCS10:
-        return write_refusal(415, f"the body of simpleenroll is {_PKCS10}")
-    return _read_enroll(route.label, body)
+        return write_refusal(415, f"the body of {route.operation.value} is {_PKCS10}")
+    return _read_enroll(route, body)
 
 
 def write_cacerts(certificates: Sequence[Certificate]) -> HttpResponse:
@@ -82,6 +133,14 @@ def write_cacerts(certificates: Sequence[Certificate]) -> HttpResponse:
 def write_issued(certificate: Certificate) -> HttpResponse:
     """The issued certificate, alone in its bag (RFC 7030 section 4.2.3)."""
     return _success("application/pkcs7-mime; smime-type=certs-only", (certificate,))
+
+
+def write_csrattrs(keys: Iterable[KeySpec]) -> HttpResponse:
+    """What a request should hold: one of these kinds of keys, signed as it signs (RFC 7030 section 4.5.2, RFC 9908)."""
+    inside = b"".join(_ATTRIBUTES[spec] for spec in keys)
+    if len(inside) > _MAX_SHORT:
+        raise ValueError("more kinds of keys than a length of one octet counts")
+    return _success_of("application/csrattrs", bytes((0x30, len(inside))) + inside)
 
 
 def write_pending(retry_after: int, why: str) -> HttpResponse:
@@ -96,20 +155,34 @@ def write_refusal(status: int, why: str, more: Headers = ()) -> HttpResponse:
     return HttpResponse(status, headers, body)
 
 
-def write_unauthorized(realm: str) -> HttpResponse:
-    """The login is missing or wrong; which of the two isn't told (RFC 7617 section 2)."""
-    return write_refusal(401, "log in with HTTP Basic", (("WWW-Authenticate", f'Basic realm="{realm}"'),))
+def write_unauthorized(realm: str, why: str = "") -> HttpResponse:
+    """The login is missing or wrong; which of the two isn't told (RFC 7617 section 2, RFC 6750 section 3).
+
+    Args:
+        realm: whose login is asked for.
+        why: what is wrong with a client certificate, whose holder has proved to have its key and may know.
+    """
+    challenges = tuple(("WWW-Authenticate", f'{scheme} realm="{realm}"') for scheme in ("Basic", "Bearer"))
+    asked = "log in with HTTP Basic, a bearer token or a client certificate"
+    return write_refusal(401, f"{why}; {asked}" if why else asked, challenges)
 
 
-def _read_enroll(label: str, body: bytes) -> EnrollOperation | HttpResponse:
+def _read_enroll(route: Route, body: bytes) -> EnrollOperation | ReenrollOperation | HttpResponse:
     try:
-        return EnrollOperation(label, inspect_csr(decode_body(body, limit=MAX_REQUEST)))
+        csr = inspect_csr(decode_body(body, limit=MAX_REQUEST))
     except (BodyError, CsrError) as error:
         return write_refusal(400, str(error))
+    if route.operation is Operation.SIMPLEREENROLL:
+        return ReenrollOperation(route.label, csr)
+    return EnrollOperation(route.label, csr)
 
 
 def _success(content_type: str, certificates: Sequence[Certificate]) -> HttpResponse:
-    body = encode_body(write_certs_only(certificates))
+    return _success_of(content_type, write_certs_only(certificates))
+
+
+def _success_of(content_type: str, der: bytes) -> HttpResponse:
+    body = encode_body(der)
     headers = (
         ("Content-Type", content_type),
         ("Content-Transfer-Encoding", "base64"),

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from chainpilot.cpms.model import SecurityProfile, StationRecord
 from chainpilot.cpms.passwords import PasswordChecker, PasswordVerdict
-from chainpilot.cpms.ports import Ledger
+from chainpilot.cpms.ports import ClientStanding, Ledger
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate
 from chainpilot.pki.identity import IdentityError, StationId, parse_station_id
 
@@ -89,8 +89,9 @@ def basic_credentials(header: str | None) -> tuple[str, str] | None:
 class Gatekeeper:
     """Judges attempts against the stations' records."""
 
-    def __init__(self, ledger: Ledger, passwords: PasswordChecker) -> None:
+    def __init__(self, ledger: Ledger, passwords: PasswordChecker, clients: ClientStanding | None = None) -> None:
         self._ledger = ledger
+        self._clients = clients
         self._passwords = passwords
 
     async def judge(self, attempt: Attempt) -> Admitted | TurnedAway:
@@ -98,7 +99,8 @@ class Gatekeeper:
 
         1. the path ends in a station id
         2. profiles 1 and 2: the basic user name is that id, and the password is right
-        3. profile 3: the certificate's CN is that id, its O the operator of the station's record
+        3. profile 3: the certificate's CN is that id, its O the operator of the station's record, and nobody says that
+           it was revoked
         4. the station is known, and has not reached a higher profile than this listener's
 
         An unknown station costs what a wrong password does, one scrypt, and gets the same answer. Raises LedgerFailed.
@@ -110,7 +112,7 @@ class Gatekeeper:
         record = await self._ledger.station(station_id)
         fingerprint = new_password_hash = None
         if attempt.profile is SecurityProfile.MUTUAL_TLS:
-            judged = _judge_certificate(attempt.certificate, station_id, record)  # 3
+            judged = await self._judge_certificate(attempt.certificate, station_id, record)  # 3
             if isinstance(judged, TurnedAway):
                 return judged
             fingerprint = judged.fingerprint
@@ -125,6 +127,17 @@ class Gatekeeper:
             why = f"security profile {attempt.profile.value}; the station has reached {record.minimum_profile.value}"
             return TurnedAway(401, why, station_id)
         return Admitted(record, attempt.profile, fingerprint, new_password_hash)
+
+    async def _judge_certificate(
+        self, der: bytes | None, station_id: StationId, record: StationRecord | None
+    ) -> Certificate | TurnedAway:
+        judged = _judge_certificate(der, station_id, record)
+        if isinstance(judged, TurnedAway) or self._clients is None:
+            return judged
+        revoked = await self._clients.revoked(judged)
+        if revoked is None:
+            return judged
+        return TurnedAway(401, f"the client certificate was revoked: {revoked}", station_id)
 
     async def _judge_password(
         self, attempt: Attempt, station_id: StationId, record: StationRecord | None

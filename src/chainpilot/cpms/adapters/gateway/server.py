@@ -67,7 +67,7 @@ class Gateway:
         self._office = office
         self._sessions = sessions
         self._server = server
-        self._gatekeeper = Gatekeeper(office.ledger, passwords)
+        self._gatekeeper = Gatekeeper(office.ledger, passwords, office.clients)
         self._calls = calls
         self._judges = judges
         self._transactions = TransactionNumbers.of_process_started(office.clock.now())

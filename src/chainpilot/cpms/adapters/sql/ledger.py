@@ -48,8 +48,8 @@ _T = TypeVar("_T")
 class SqlLedger:
     """The records of one process; made by `SqlLedger.open`, ended by `close`."""
 
-    def __init__(self, path: Path) -> None:
-        self._lock = lock(path)
+    def __init__(self, path: Path, *, is_owner: bool = True) -> None:
+        self._lock = lock(path) if is_owner else None
         self._writing = open_engine(path, writes=True)
         self._reading = open_engine(path, writes=False)
         self._writer = Writer(self._writing)
@@ -74,6 +74,17 @@ class SqlLedger:
             stack.pop_all()
         return ledger
 
+    @classmethod
+    async def open_beside(cls, path: Path) -> "SqlLedger":
+        """Open the database of another process that works with it, for the records that both may change.
+
+        Those are trust and what own CAs issued; jobs and leases are the owner's alone. Raises LedgerFailed, also when
+        the database is not there or of an older schema.
+        """
+        if not await asyncio.to_thread(path.is_file):  # SQLite would make it
+            raise LedgerFailed(f"{path} is no database yet")
+        return cls(path, is_owner=False)
+
     async def close(self) -> None:
         """Finish what is queued and let go of the file."""
         await asyncio.to_thread(self._writer.close)
@@ -82,7 +93,19 @@ class SqlLedger:
         self._reader.shutdown()
         self._writing.dispose()
         self._reading.dispose()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+
+    async def write(self, operation: Callable[[sa.Connection], _T]) -> _T:
+        """Run an operation of this room's other records in a transaction. Raises LedgerFailed, and what it raises."""
+        return await self._write(operation)
+
+    async def read(self, operation: Callable[[sa.Connection], _T]) -> _T:
+        """Run a query of this room's other records. Raises LedgerFailed."""
+        try:
+            return await self._read(operation)
+        except RuntimeError as error:  # the pool of threads takes no more
+            raise LedgerFailed("it is closed") from error
 
     async def _write(self, operation: Callable[[sa.Connection], _T]) -> _T:
         """Cancelling the caller does not undo the write."""

@@ -7,7 +7,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["UtcText", "calls", "certificates", "enrolments", "jobs", "metadata", "refusals", "stations"]
+__all__ = [
+    "UtcText",
+    "calls",
+    "certificates",
+    "enrolments",
+    "jobs",
+    "metadata",
+    "refusals",
+    "stations",
+]
 
 
 class UtcText(TypeDecorator[datetime]):
