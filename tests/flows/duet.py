@@ -80,6 +80,7 @@ label = "cpo"
 username = "{user}"
 password_file = "{password}"
 tls_ca = "pki/web_root.pem"
+timeout = {seconds}
 [pki.csms]
 url = "{url}"
 label = "csms"
@@ -280,7 +281,13 @@ async def _openssl(*words: str) -> str:
 
 @asynccontextmanager
 async def open_duet(
-    folder: Path, version: OcppVersion, dialects: tuple[Dialect, ...], profile: int, **more: Any
+    folder: Path,
+    version: OcppVersion,
+    dialects: tuple[Dialect, ...],
+    profile: int,
+    *,
+    pki_seconds: float = 30.0,
+    **more: Any,
 ) -> AsyncIterator[Duet]:
     """Everything runs but the station, whose store is empty but for the root that TLS needs.
 
@@ -289,13 +296,14 @@ async def open_duet(
         version: that the station offers.
         dialects: that the CPMS knows of the station.
         profile: that the station begins with; with profile 0 it has no password.
+        pki_seconds: for which the CPMS waits for the PKI of SECC certificates.
         more: of its StationConfig.
     """
     clock, pki_clock, password = SetClock(SYSTEM.now()), SetClock(SYSTEM.now()), new_key() if profile else ""
     async with AsyncExitStack() as stack:
         pki = await stack.enter_async_context(TestPki(folder / "pki", clock=pki_clock))
         pki.issue_tls_server(("localhost",), folder / "tls")
-        names = {"url": pki.est_url, "user": EST_USER, "password": pki.password_file}
+        names = {"url": pki.est_url, "user": EST_USER, "password": pki.password_file, "seconds": pki_seconds}
         (folder / "cpms.toml").write_text(_CONFIG.format(**names))
         steps = Steps()
         cpms = Cpms(load_config(folder / "cpms.toml", {}), clock=clock, watch=steps)
