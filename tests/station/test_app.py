@@ -1,6 +1,7 @@
 """The station as a whole: its settings, and how patiently it connects again."""
 
 import asyncio
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from certs import csms_pki, v2g_pki
 from chainpilot.pki.trust import LeafUse
 from chainpilot.station import StoreConfig
 from chainpilot.station.adapters.connection import Connection
+from chainpilot.station.adapters.memory import FloorFile
+from chainpilot.station.agent.ports import MemoryFault
 from chainpilot.station.app import CsrNotMade, Station, StationConfig, StationConfigError
 from chainpilot.station.model import CaCertificateType, LeafCertificateType, Secret
 from chainpilot.station.store.requests import KEPT_SUPERSEDED
@@ -155,3 +158,16 @@ async def test_a_station_keeps_house_when_it_starts(tmp_path: Path) -> None:
     async with running_station(tmp_path, NOWHERE, v2g_pki(), csms_pki(), password="p", clock=clock) as running:
         await running.until(ConnectFailed)
     assert len(list((tmp_path / "client/cso").glob("*.key"))) == KEPT_SUPERSEDED + 1
+
+
+def test_a_station_that_can_not_be_made_leaves_the_memory_to_the_next(tmp_path: Path) -> None:
+    floor = tmp_path / "agent/agent.floor"
+    FloorFile(floor.parent).keep(2)
+    kept = floor.read_bytes()
+    said = b"chainpilot-floor 9 2"
+    floor.write_bytes(b"%s %08x\n" % (said, zlib.crc32(said)))
+    for _ in range(2):
+        with pytest.raises(MemoryFault, match="newer program"):
+            Station(config(tmp_path / "certs", state_dir=floor.parent))
+    floor.write_bytes(kept)
+    assert Station(config(tmp_path / "certs", state_dir=floor.parent)).profile == 2

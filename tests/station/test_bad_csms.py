@@ -17,6 +17,7 @@ from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL
 from chainpilot.station.agent.settings.values import Settings
 from chainpilot.station.watch import Booted, Disconnected, SignCertificateAnswered
 from chainpilot.wire.ocppj.frames import MAX_FRAME, ErrorCode
+from chainpilot.wire.ocppj.rpc import DEFAULT_LIMITS
 from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
 from fastclock import FastClock
@@ -229,18 +230,23 @@ async def test_a_request_that_is_not_answered_is_sent_again_by_itself_with_the_s
 ) -> None:
     texts = [one.replace("'", '"') if isinstance(one, str) else one for one in said]
     asks = "SignCertificate" if version is V201 else "DataTransfer"
-    quick: dict[str, Any] = {"clock": FastClock(40.0), "settings": Settings(cert_signing_wait_minimum=1)}
-    async with met(tmp_path, v2g, back, version, **quick) as one:
+    clock, settings = SetClock(), Settings(cert_signing_wait_minimum=1)
+    async with met(tmp_path, v2g, back, version, clock=clock, settings=settings) as one:
         talk = await one.begin()
         one.csms.answers = first({asks: texts})
         assert await one.trigger() == "Accepted"
+        await talk.called(asks)
+        clock.advance(DEFAULT_LIMITS.answer_timeout)
         answered = await one.running.until(SignCertificateAnswered)
         assert not answered.accepted
+        assert answered.asks_again is not None
+        wait = (answered.asks_again - clock.now()).total_seconds()
+        await clock.until_somebody_sleeps(until=wait)
+        clock.advance(wait)
         again = await talk.called(asks, times=2)
         assert again[3] == talk.calls(asks)[0][3], "the same request"
         assert again[1] != talk.calls(asks)[0][1], "under another id"
-        await one.running.until(SignCertificateAnswered, accepted=True)
-        await one.assert_serves(v2g)
+        await one.assert_takes(await one.taken_request(), v2g)
 
 
 @VERSIONS

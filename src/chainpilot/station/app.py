@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 
 from chainpilot.clock import SYSTEM, Clock
 from chainpilot.link.watch import FrameSeen
@@ -68,24 +69,28 @@ class Station:
         self._starter = starter
         self._security = EvseSecurity(config.store, clock=clock)
         self._own_memory: SqliteMemory | None = None
-        if memory is None:
-            memory = self._own_memory = SqliteMemory.open(config.state_dir)
-        self._agent = Agent(
-            config,
-            security=self._security,
-            memory=memory,
-            host=self,
-            transfers=transfers or transfers_of(self._security),
-            clock=clock,
-            watch=self._tell,
-            installer=installer,
-            diagnostics=diagnostics,
-            local_list=local_list,
-            staging=config.state_dir,
-            floor=floor or floor_in(config.state_dir),
-            opened_anew=memory.opened_anew if isinstance(memory, SqliteMemory) else None,
-        )
-        self._connection = Connection(config, self._security, self._agent, clock=clock, watch=self._tell, jitter=jitter)
+        with ExitStack() as undo:  # another station may work with what is opened here, if this one isn't made
+            if memory is None:
+                memory = self._own_memory = undo.enter_context(closing(SqliteMemory.open(config.state_dir)))
+            self._agent = Agent(
+                config,
+                security=self._security,
+                memory=memory,
+                host=self,
+                transfers=transfers or transfers_of(self._security),
+                clock=clock,
+                watch=self._tell,
+                installer=installer,
+                diagnostics=diagnostics,
+                local_list=local_list,
+                staging=config.state_dir,
+                floor=floor or floor_in(config.state_dir),
+                opened_anew=memory.opened_anew if isinstance(memory, SqliteMemory) else None,
+            )
+            self._connection = Connection(
+                config, self._security, self._agent, clock=clock, watch=self._tell, jitter=jitter
+            )
+            undo.pop_all()
 
     @property
     def security(self) -> EvseSecurity:

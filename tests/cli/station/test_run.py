@@ -19,6 +19,7 @@ import pytest
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.cli.station.work.agent import tidying
 from chainpilot.station.adapters.memory import FloorFile, SqliteMemory
+from chainpilot.station.agent.settings.networks import MAX_URL
 from chainpilot.station.agent.settings.record import DOCUMENT, write_record
 from chainpilot.station.agent.settings.standing import Standing
 from chainpilot.station.agent.settings.values import Settings
@@ -138,10 +139,21 @@ def test_a_check_tells_of_a_lost_memory_and_leaves_that_to_the_agent_to_report(
 def test_a_check_tells_that_there_is_no_way_back_below_a_profile_that_worked(tmp_path: Path) -> None:
     with closing(SqliteMemory.open(tmp_path / "agent")) as memory:
         memory.write({DOCUMENT: write_record(Standing(settings=Settings(), floor=3))})
-    config = configured(tmp_path)
+    config = configured(tmp_path, more='profile_urls = { 3 = "wss://localhost:8/ocpp" }')
+    done = station(None, "--config", config, "run", "--check")
+    assert f"{STATION} would connect to wss://localhost:8/ocpp/{STATION}" in done.out
+    assert f"Note: security profile 2 of {config} isn't used: 3 worked before" in done.out
+    assert "set agent.security_profile = 3 and the URL that serves it" in done.out
+
+
+def test_a_check_tells_that_no_url_of_the_file_serves_a_profile_that_worked(tmp_path: Path) -> None:
+    FloorFile(tmp_path / "agent").keep(2)
+    url = "ws://localhost:9/" + "a" * (MAX_URL - len("ws://localhost:9/"))
+    config = configured(tmp_path, url, more="security_profile = 1\nallow_insecure = true")
+    SqliteMemory.open(tmp_path / "agent").close()
     done = station(None, "--config", config, "run", "--check")
     assert done.code == 1
-    assert f"there is no way back; set agent.security_profile = 3 and the URL that serves it in {config}" in done.out
+    assert f"there is no way back; set agent.security_profile = 2 and the URL that serves it in {config}" in done.out
 
 
 def test_a_check_tells_that_a_lost_memory_gives_no_way_below_what_worked(tmp_path: Path, v2g: Pki, back: Pki) -> None:
@@ -151,8 +163,9 @@ def test_a_check_tells_that_a_lost_memory_gives_no_way_below_what_worked(tmp_pat
     FloorFile(tmp_path / "agent").keep(3)
     done = station(None, "--config", configured(tmp_path), "run", "--check")
     assert done.code == 1
-    assert "would connect to nothing" in done.out
-    assert "a network of security profile 3" in done.out
+    assert f"would connect to {NOWHERE}/{STATION}" in done.out
+    assert "security profile  3" in done.out
+    assert "Missing: a client certificate, which security profile 3 needs" in done.out
 
 
 def test_a_check_of_a_station_that_lacks_nothing_says_how_to_go_on(tmp_path: Path, v2g: Pki, back: Pki) -> None:

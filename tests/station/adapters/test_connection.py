@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents_configuration import SetFloor
 from agents_memory import PlainMemory
 from certs import Pki, csms_pki, v2g_pki
 from chainpilot.link import websocket
@@ -20,12 +21,12 @@ from chainpilot.station.adapters.connection import (
     SHORT_SECONDS,
     STEP_UP_DELAY,
 )
-from chainpilot.station.agent.presence import MAX_INTERVAL, MAX_SILENT
+from chainpilot.station.agent.presence import DEFAULT_INTERVAL, MAX_INTERVAL, MAX_SILENT
 from chainpilot.station.agent.rerouting import SETTLE_SECONDS
 from chainpilot.station.agent.settings.record import DOCUMENT, write_record
 from chainpilot.station.agent.settings.standing import Standing
 from chainpilot.station.agent.settings.values import Network, Settings
-from chainpilot.station.watch import Booted, ConnectFailed, Disconnected
+from chainpilot.station.watch import Booted, Connected, ConnectFailed, Disconnected
 from chainpilot.wire.ocppj.rpc import DEFAULT_LIMITS
 from chainpilot.wire.version import OcppVersion
 from clocks import SetClock
@@ -265,3 +266,36 @@ async def test_the_only_network_is_no_step_up(tmp_path: Path, v2g: Pki, back: Pk
     async with at(tmp_path, NOWHERE, v2g, back, attempts=3, memory=memory) as (running, clock):
         await running.until(ConnectFailed)
         await waits(clock, FIRST_DELAY * 2)
+
+
+async def test_a_csms_that_opens_connections_and_never_says_a_word_makes_room_for_another_network(
+    tmp_path: Path, csms: ScriptedCsms, v2g: Pki, back: Pki
+) -> None:
+    csms.answers = lambda *_: []
+    memory = knowing(Network(csms.url, 2), Network(NOWHERE, 2))
+    async with at(tmp_path, csms.url, v2g, back, memory=memory) as (running, clock):
+        await csms.conversation()
+        for boot in range(1, MAX_SILENT + 1):
+            await clock.until_somebody_sleeps(until=DEFAULT_LIMITS.answer_timeout)
+            clock.advance(DEFAULT_LIMITS.answer_timeout)
+            if boot < MAX_SILENT:
+                await clock.until_somebody_sleeps(until=DEFAULT_INTERVAL)
+                clock.advance(DEFAULT_INTERVAL)
+        assert "unanswered" in (await running.until(Disconnected)).why
+        assert (await running.until(ConnectFailed)).url.startswith(NOWHERE)
+
+
+async def test_a_station_that_lost_its_memory_comes_back_over_the_profile_that_worked(
+    tmp_path: Path, csms: ScriptedCsms, v2g: Pki, back: Pki
+) -> None:
+    options: dict[str, Any] = {
+        "memory": PlainMemory(),
+        "parts": {"floor": SetFloor(2)},
+        "security_profile": 1,
+        "allow_insecure": True,
+        "profile_urls": {2: csms.url},
+    }
+    async with at(tmp_path, BELOW.url, v2g, back, **options) as (running, _):
+        assert (await running.until(Connected)).profile == 2
+        await running.until(Booted, accepted=True)
+        assert not any(isinstance(event, ConnectFailed) for event in running.events)

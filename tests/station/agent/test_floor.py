@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import zlib
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,9 @@ from agents_memory import PlainMemory
 from chainpilot.station.agent.ports import FloorUnreadable, MemoryFault
 from chainpilot.station.agent.settings.configuration import Configuration
 from chainpilot.station.agent.settings.floor import Judged, judge_floor, read_floor, write_floor
+from chainpilot.station.agent.settings.networks import MAX_URL
 from chainpilot.station.agent.settings.record import DOCUMENT
+from chainpilot.station.agent.settings.values import Network
 from chainpilot.wire.ocpp16 import ConfigurationStatus
 
 pytestmark = pytest.mark.anyio
@@ -122,17 +125,17 @@ async def test_a_floor_outlasts_a_memory_that_is_lost(caplog: pytest.LogCaptureF
     assert floor.profile == 2
     memory = PlainMemory()
     again = await open_configuration(networked(1), memory, floor=floor, why_lost=LOST)
-    assert (again.floor, tried(again)) == (2, [])
+    assert (again.floor, tried(again)) == (2, [2])
     assert "isn't tried: it isn't set, or below security profile 2" in caplog.text
     assert await change(again, "SecurityProfile", "1") is ConfigurationStatus.REJECTED
-    assert tried(await open_configuration(networked(1), memory)) == [], "it is in the memory again"
+    assert tried(await open_configuration(networked(1), memory)) == [2], "it is in the memory again"
 
 
 async def test_a_floor_outlasts_a_record_that_can_not_be_read() -> None:
     floor, memory = SetFloor(), PlainMemory()
     await accept(await stepped_up(memory, floor))
     memory.documents[DOCUMENT] = b"{"
-    assert tried(await open_configuration(networked(1), memory, floor=floor)) == []
+    assert tried(await open_configuration(networked(1), memory, floor=floor)) == [2]
 
 
 async def test_a_memory_that_was_replaced_by_an_older_one_lowers_nothing() -> None:
@@ -158,16 +161,16 @@ async def test_without_any_floor_profiles_without_tls_are_refused_from_then_on_a
 ) -> None:
     memory = PlainMemory()
     lost = await open_configuration(networked(1), memory, floor=place, why_lost=LOST)
-    assert tried(lost) == []
+    assert tried(lost) == [2]
     assert f"what worked before isn't known ({LOST}" in caplog.text
     assert "Set security_profile = 2" in caplog.text
     assert "removes its state_dir" in caplog.text
-    assert tried(await open_configuration(networked(1), memory, floor=place)) == [], "the next start knows it too"
+    assert tried(await open_configuration(networked(1), memory, floor=place)) == [2], "the next start knows it too"
     assert tried(await open_configuration(networked(2), memory, floor=place)) == [2]
 
 
 async def test_a_record_that_can_not_be_read_is_no_new_station_for_who_keeps_no_second_place() -> None:
-    assert tried(await open_configuration(networked(1), PlainMemory({DOCUMENT: b"{"}))) == []
+    assert tried(await open_configuration(networked(1), PlainMemory({DOCUMENT: b"{"}))) == [2]
 
 
 async def test_a_spoiled_second_place_is_mended_from_the_memory() -> None:
@@ -176,6 +179,52 @@ async def test_a_spoiled_second_place_is_mended_from_the_memory() -> None:
     floor.spoiled, floor.profile = True, None
     assert tried(await open_configuration(networked(2), memory, floor=floor)) == [2]
     assert floor.read() == 2
+
+
+# The way back to the CSMS, where the operator's file names less than the floor
+
+
+def dialled(configuration: Configuration) -> list[tuple[int, str]]:
+    return [(network.security_profile, network.url) for _, network in configuration.candidates()]
+
+
+@pytest.mark.parametrize("urls", [{2: "wss://csms.example/ocpp", 3: "wss://csms.example:8444/ocpp"}, {}])
+async def test_a_station_that_lost_its_memory_dials_the_operators_url_of_the_profile_that_worked(
+    urls: dict[int, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = await open_configuration(networked(2), floor=SetFloor(3), why_lost=LOST, url_by_profile=urls)
+    (way,) = dialled(lost)
+    assert way == (3, urls.get(3, "wss://csms.example/ocpp"))
+    assert f"instead {way[1]} is tried with security profile 3" in caplog.text
+
+
+async def test_where_the_floor_is_presumed_each_higher_profile_that_the_operator_names_is_tried_too() -> None:
+    urls = {0: "ws://a.example", 1: "ws://csms.example/ocpp", 3: "wss://csms.example:8444/ocpp"}
+    lost = await open_configuration(networked(1), why_lost=LOST, url_by_profile=urls)
+    assert dialled(lost) == [(2, "wss://csms.example/ocpp"), (3, urls[3])]
+
+
+async def test_networks_of_an_older_memory_that_are_all_below_the_floor_make_room_for_the_operators() -> None:
+    memory, floor = PlainMemory(), SetFloor()
+    await accept(await stepped_up(memory, floor))
+    floor.profile = 3
+    assert dialled(await open_configuration(networked(1), memory, floor=floor)) == [(3, "wss://csms.example/ocpp")]
+
+
+async def test_a_file_that_is_mended_holds_over_what_was_dialled_in_its_place() -> None:
+    memory, floor = PlainMemory(), SetFloor(3)
+    lost = await open_configuration(networked(2), memory, floor=floor, why_lost=LOST)
+    await lost.accepted_over(lost.candidates()[0][0])
+    assert lost.settings.security_profile == 3
+    mended = Network("wss://other.example/ocpp", 3)
+    settings = networked(networks=MappingProxyType({0: mended}), active_network=None)
+    assert dialled(await open_configuration(settings, memory, floor=floor)) == [(3, "wss://other.example/ocpp")]
+
+
+async def test_an_operators_url_that_fits_no_profile_above_the_floor_is_not_dialled() -> None:
+    long = Network("ws://csms.example/" + "a" * (MAX_URL - len("ws://csms.example/")), 1)
+    settings = networked(networks=MappingProxyType({0: long}))
+    assert tried(await open_configuration(settings, floor=SetFloor(2), why_lost=LOST)) == []
 
 
 # Power cuts and full disks
@@ -215,7 +264,7 @@ async def test_a_start_on_a_full_disk_goes_on_and_owes_the_floor() -> None:
     memory.full = True
     configuration = await open_configuration(networked(1), memory, floor=floor, why_lost=LOST)
     was_kept = configuration.is_kept
-    assert (tried(configuration), was_kept) == ([], False)
+    assert (tried(configuration), was_kept) == ([2], False)
     memory.full = False
     await configuration.change(lambda standing: standing)
     assert configuration.is_kept

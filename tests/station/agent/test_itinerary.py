@@ -34,6 +34,13 @@ def test_the_only_network_has_its_turn_for_ever() -> None:
         assert not itinerary.failed((A,), 1)
 
 
+def test_a_list_that_changed_begins_anew() -> None:
+    itinerary = Itinerary()
+    itinerary.next((A, B))
+    itinerary.failed((A, B), 1)
+    assert itinerary.next((C, A, B)) == C
+
+
 def test_without_networks_nothing_is_tried() -> None:
     itinerary = Itinerary()
     assert itinerary.next(()) is None

@@ -376,7 +376,7 @@ async def test_an_active_slot_that_the_operator_took_away_is_no_longer_active() 
 async def test_a_record_that_can_not_be_read_is_logged_and_counts_as_none(
     document: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    initial = networked()
+    initial = networked(2)
     caplog.set_level(logging.ERROR)
     configuration = await open_configuration(initial, PlainMemory({DOCUMENT: document}))
     assert configuration.settings == initial

@@ -401,10 +401,10 @@ async def test_a_profile_that_worked_is_a_floor_whatever_the_operators_file_says
     await (await open_configuration(networked(2), memory)).accepted_over(0)
     caplog.set_level(logging.WARNING)
     lowered = await open_configuration(networked(1), memory)
-    assert lowered.candidates() == ()
+    assert [network.security_profile for _, network in lowered.candidates()] == [2]
     assert "below security profile 2" in caplog.text
     await lowered.accepted_over(0)
-    assert lowered.candidates() == ()
+    assert [network.security_profile for _, network in lowered.candidates()] == [2]
 
 
 async def test_the_floor_holds_for_what_a_csms_sets_too() -> None:
@@ -413,8 +413,8 @@ async def test_the_floor_holds_for_what_a_csms_sets_too() -> None:
     network = Network(url="ws://a.example", security_profile=1)
     lowered = networked(networks=MappingProxyType({4: network}), priority=(4,), active_network=None)
     configuration = await open_configuration(lowered, memory)
-    assert configuration.settings.security_profile == 1
-    assert await _refusal(configuration, 1, 2) == "NoSecurityDowngrade"
+    assert configuration.settings.security_profile == 3
+    assert await _refusal(configuration, 2, 2) == "NoSecurityDowngrade"
     assert await change(configuration, "SecurityProfile", "3") is REJECTED
 
 

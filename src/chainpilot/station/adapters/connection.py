@@ -108,8 +108,10 @@ class Connection:
             self._end_upgrade(DialUndecided("the station stopped"))
 
     async def renew(self, why: str) -> None:
-        """End the connection, once what is asked over it is answered, and make a new one at once."""
-        self._itinerary.begin_anew()
+        """End the connection, once what is asked over it is answered, and make a new one at once.
+
+        Where the networks are still the same, one over which the CSMS didn't accept the station has had a try.
+        """
         self._hurry.set()
         link = self._link
         if link is not None:
@@ -161,7 +163,7 @@ class Connection:
         """Why there is nothing to dial, and what to do."""
         floor = self._configuration.floor
         why = (
-            f"no network is set for security profile {floor}, and there is no way back below it: the CSMS accepted "
+            f"no URL that is set serves security profile {floor}, and there is no way back below it: the CSMS accepted "
             f"this station over it, or what worked before was lost; set security_profile = {floor} and the URL that "
             "serves it"
         )

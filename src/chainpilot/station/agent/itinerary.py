@@ -1,6 +1,7 @@
 """Which way to the CSMS is tried next: network after network, and with which of several passwords, roots, certificates.
 
-Pure; dialling is the connection loop's. A connection that worked begins the list anew (OCPP B10).
+Pure; dialling is the connection loop's. A connection that worked begins the list anew (OCPP B10), and so does a list
+that has changed.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,13 @@ class Itinerary:
     def __init__(self) -> None:
         self._slot: int | None = None
         self._tries = 0
+        self._known: tuple[tuple[int, Network], ...] = ()
 
     def next(self, candidates: Sequence[tuple[int, Network]]) -> tuple[int, Network] | None:
         """The network to try now; None: there is none."""
+        if tuple(candidates) != self._known:
+            self._known = tuple(candidates)
+            self.begin_anew()
         here = next((one for one in candidates if one[0] == self._slot), None)
         chosen = here or next(iter(candidates), None)
         if chosen is not None and chosen[0] != self._slot:
@@ -38,7 +43,7 @@ class Itinerary:
         return is_over
 
     def begin_anew(self) -> None:
-        """A connection worked, or the list has changed: the first network is the next one."""
+        """A connection worked: the first network is the next one."""
         self._slot, self._tries = None, 0
 
 

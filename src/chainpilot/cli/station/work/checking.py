@@ -55,13 +55,7 @@ def tell_check(options: StoreOptions, config: StationConfig, *, takes_firmware: 
             _look_at_store(station, config, f"{program(options)} install-ca-certificate FILE", found)
         except (VaultError, VaultBusy) as fault:
             found.missing.append(f"a store that can be read: {fault}")
-        if not networks:
-            floor = configuration.floor
-            why = (
-                "the CSMS accepted the station over it before, or what worked before was lost, and there is no way back"
-            )
-            fix = f"set agent.security_profile = {floor} and the URL that serves it in {options.config}"
-            found.missing.append(f"a network of security profile {floor}: {why}; {fix}")
+        _look_at_floor(config, configuration.floor, str(options.config), found, has_network=bool(networks))
         if networks and networks[0][1].security_profile in (1, 2) and not settings.password.value:
             found.missing.append(f"a password, which that profile needs: agent.password_file in {options.config}")
     url = address(networks[0][1].url, config.station_id) if networks else None
@@ -88,6 +82,16 @@ def _tell_people(
         typer.echo(f"Missing: {plain(line)}")
     if not found.missing:
         typer.echo(f"Nothing is missing. Next: {program(options)} run")
+
+
+def _look_at_floor(config: StationConfig, floor: int, file: str, found: _Findings, *, has_network: bool) -> None:
+    fix = f"set agent.security_profile = {floor} and the URL that serves it"
+    if not has_network:
+        why = "the CSMS accepted the station over it before, or what worked before was lost, and there is no way back"
+        found.missing.append(f"a network of security profile {floor}: {why}; {fix} in {file}")
+    elif config.security_profile < floor:
+        why = f"{floor} worked before, or what did was lost, and there is no way back"
+        found.notes.append(f"security profile {config.security_profile} of {file} isn't used: {why}; {fix} there")
 
 
 def _look_at_store(station: Station, config: StationConfig, install: str, found: _Findings) -> None:

@@ -143,6 +143,7 @@ class KeptSettings:
             _log.error(_PRESUMED, judged.profile, judged.why_presumed, judged.profile)
         standing = dataclasses.replace(found or Standing(settings=initial), floor=judged.profile)
         _tell_unused(standing)
+        standing = _raised(standing, initial, url_by_profile)
         kept = cls(
             standing, memory, about=about, facts=facts, report=report, apart=apart, url_by_profile=url_by_profile
         )
@@ -307,6 +308,14 @@ def _tell_unused(standing: Standing) -> None:
                 slot,
                 standing.floor,
             )
+
+
+def _raised(standing: Standing, initial: Settings, url_by_profile: Mapping[int, str]) -> Standing:
+    raised = steps.raised_to_floor(standing, initial, url_by_profile)
+    if raised is not standing:
+        for _, network in steps.candidates(raised):
+            _log.warning("instead %s is tried with security profile %d", network.url, network.security_profile)
+    return raised
 
 
 def ask_store(ask: Callable[[], T]) -> T:

@@ -24,6 +24,7 @@ __all__ = [
     "gave_up",
     "password_proved",
     "passwords",
+    "raised_to_floor",
     "with_network",
     "with_password",
     "with_priority",
@@ -234,6 +235,32 @@ def candidates(standing: Standing) -> tuple[tuple[int, Network], ...]:
     order = dict.fromkeys((*standing.settings.priority, *((active,) if active is not None else ())))
     known = ((slot, networks[slot]) for slot in order if slot in networks)
     return tuple((slot, network) for slot, network in known if network.security_profile >= standing.floor)
+
+
+def raised_to_floor(standing: Standing, operators: Settings, url_by_profile: Mapping[int, str]) -> Standing:
+    """Where every network is below the floor: the operator's own one, with profiles that aren't.
+
+    A memory that was lost took the URL of what worked with it, and the operator's file may name what the station began
+    with. It is safe to dial what that file gives with the floor's profile, and then with each higher one that it names
+    a URL for: each proves more than what isn't dialled. Nothing of it is the CSMS's, so a file that is mended holds.
+    """
+    own = next((operators.networks[slot] for slot in operators.priority if slot in operators.networks), None)
+    if own is None or candidates(standing):
+        return standing
+    floor = standing.floor
+    urls = {floor: with_scheme(own.url, floor)} | {one: url for one, url in url_by_profile.items() if one >= floor}
+    usable = (Network(url, profile, own.version, own.message_timeout) for profile, url in sorted(urls.items()))
+    networks = MappingProxyType(dict(enumerate(filter(_can_be_dialled, usable), 1)))
+    settings = dataclasses.replace(standing.settings, networks=networks, priority=tuple(networks), active_network=None)
+    return dataclasses.replace(standing, settings=settings, own_networks=False, trial=None)
+
+
+def _can_be_dialled(network: Network) -> bool:
+    try:
+        check_url(network.url, network.security_profile)
+    except SettingRefused:
+        return False
+    return True
 
 
 def _with_networks(
