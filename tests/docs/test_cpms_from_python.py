@@ -8,6 +8,7 @@ import io
 import re
 import socket
 import ssl
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,9 +24,12 @@ from chainpilot.cpms.model import SecurityProfile, StationRecord
 from chainpilot.cpms.passwords import hash_password
 from chainpilot.pki.encoding import TextEncoding
 from chainpilot.pki.identity import parse_station_id
+from chainpilot.station.model import CaCertificateType, InstallCertificateResult
 from chainpilot.wire.pnc.dialects import Dialect
 from chainpilot.wire.pnc.fields import Quirk
+from clocks import SetClock
 from sims import csms_ladder
+from stores import open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +122,17 @@ async def test_what_a_record_keeps_when_it_is_written_again(page_folder: Path) -
     lowered = dataclasses.replace(silent, minimum_profile=SecurityProfile.TLS_BASIC)
     assert await write(page_folder, lowered) == silent
     assert await write(page_folder, lowered, reset_profile=True) == lowered
+
+
+def test_the_server_certificate_of_a_rehearsal_is_sound_and_a_store_takes_its_ca(tmp_path: Path) -> None:
+    [block] = blocks("sh")
+    subprocess.run(["sh", "-ec", block], cwd=tmp_path, check=True, capture_output=True)
+    tls = tmp_path / "tls"
+    judge = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_ip", "127.0.0.1"]
+    subprocess.run([*judge, "-CAfile", str(tls / "ca.pem"), str(tls / "server.pem")], check=True, capture_output=True)
+    store = open_store(tmp_path / "station", clock=SetClock(SYSTEM.now()))
+    told = store.install_ca_certificate((tls / "ca.pem").read_text(), CaCertificateType.CSMS)
+    assert told is InstallCertificateResult.ACCEPTED
 
 
 def test_every_field_of_the_record_is_on_the_page() -> None:
