@@ -80,7 +80,7 @@ class Terminal:
 @pytest.mark.parametrize("option", ["", " --pending-first", " --no-repost-safe"])
 def test_every_step_of_the_page_runs_as_it_stands(option: str, tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
-    start, request, enrol, unpack, verify, status = commands()
+    start, request, enrol, unpack, verify, status, renew = commands()
     server = terminal.command("exec " + start.rstrip() + option)
     with subprocess.Popen(server, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -100,6 +100,10 @@ def test_every_step_of_the_page_runs_as_it_stands(option: str, tmp_path: Path) -
             assert "leaf.pem: good" in told
             chain = (tmp_path / "chain.pem").read_text()
             assert chain.count("BEGIN CERTIFICATE") == 3
+            terminal.run(renew)
+            if option == " --pending-first":
+                terminal.run(renew[renew.index("curl") :])
+            assert (tmp_path / "answer2.b64").read_text().startswith("MII")
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
