@@ -76,6 +76,14 @@ def anchors(desk: TrustDesk) -> tuple[Certificate, ...]:
     return desk.pool.anchors_of(TrustDomain.V2G).anchors
 
 
+async def test_where_a_root_came_from_is_not_told_as_the_reason_of_who_approved_it(tmp_path: Path) -> None:
+    new = root().certificate
+    async with trust_desk(tmp_path) as desk:
+        await proposed(desk, new)
+        await desk.approve(new.fingerprint, by=OPERATOR)
+        assert [change.why for change in await desk.history()] == ["a file", ""]
+
+
 async def test_a_proposed_root_is_no_anchor_until_its_whole_fingerprint_is_approved(tmp_path: Path) -> None:
     told: list[TrustChange] = []
     new = root().certificate

@@ -191,7 +191,7 @@ def _tell_change(change: TrustChange) -> None:
         fingerprint=change.fingerprint,
         kind=change.domain.value,
         state=change.after.value,
-        detail=f"by {change.by}: {change.why}",
+        detail=f"by {change.by}: {change.why}" if change.why else f"by {change.by}",
     )
 
 

@@ -117,9 +117,8 @@ def show_history(path: Path, fingerprint: str | None, *, as_json: bool) -> Exit:
             return Exit.DONE
         for one in changes:
             before = one.before.value if one.before is not None else "unknown"
-            typer.echo(
-                plain(f"{iso(one.at)}  {one.domain.value}  {before} > {one.after.value}  by {one.by}: {one.why}")
-            )
+            why = f": {one.why}" if one.why else ""
+            typer.echo(plain(f"{iso(one.at)}  {one.domain.value}  {before} > {one.after.value}  by {one.by}{why}"))
             typer.echo(f"  {one.fingerprint}")
         if not changes:
             typer.echo("Nothing yet.")

@@ -386,5 +386,6 @@ def _told(record: TrustRecord, before: TrustState | None, source: TrustSource) -
         source=source,
         at=record.changed_at,
         by=record.changed_by,
-        why=record.why or record.seen_from,
+        # Where it came from explains a proposal. It is no reason of a person who gave none.
+        why=record.why or (record.seen_from if source is not TrustSource.OPERATOR else ""),
     )
