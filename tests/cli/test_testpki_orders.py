@@ -54,7 +54,7 @@ def test_a_stopped_pki_issues_revokes_rolls_over_and_tells(folder: Path) -> None
     assert "new key and certificate" in ordered(folder, "rollover", "v2g_root")
     told = ordered(folder, "status")
     assert told.startswith("stopped\n")
-    assert "rolled over 1 times" in told
+    assert "rollovers: 1" in told
     assert "1 issued, 1 revoked" in told
 
 
@@ -82,7 +82,9 @@ async def test_a_running_pki_is_told_the_same(folder: Path) -> None:
         chain, _ = files_in(await asyncio.to_thread(ordered, folder, "issue", "mo", EMAID))
         assert load_certificates(chain.read_bytes())[0] == pki.issued[0].certificate
         told = await asyncio.to_thread(ordered, folder, "fault", "busy", "--times", "2", "--only", "cacerts")
-        assert told == "busy is on: the test PKI answers 503 with Retry-After: 1\n"
+        how = "answers 503 with Retry-After: 1, for cacerts alone, answers left: 2"
+        assert told == f"busy is on: the test PKI {how}\n"
+        assert f"fault busy: it {how}\n" in await asyncio.to_thread(ordered, folder, "status")
         assert list(pki.faults.active) == [Fault.BUSY]
         await asyncio.to_thread(ordered, folder, "fault", "busy", "--off")
         assert list(pki.faults.active) == []
@@ -103,6 +105,20 @@ def test_mistakes_are_told(folder: Path) -> None:
     assert (code, said.startswith("chainpilot: 'boredom' is no reason; there are unspecified, ")) == (2, True)
     code, said = refused(folder, "fault", "busy", "--only", "everything")
     assert (code, "--only" in said) == (2, True)
+
+
+@pytest.mark.parametrize("options", [["--off"], ["--times", "2"], ["--only", "cacerts"]])
+def test_switching_a_fault_without_its_name_is_refused(options: list[str], folder: Path) -> None:
+    assert refused(folder, "fault", *options) == (
+        2,
+        "chainpilot: name the fault; `testpki status` tells which are on\n",
+    )
+
+
+def test_status_says_that_a_ca_has_ended(folder: Path) -> None:
+    ordered(folder, "expire", "cpo_sub2")
+    line = next(line for line in ordered(folder, "status").splitlines() if line.startswith("cpo_sub2:"))
+    assert ", has ended on " in line
 
 
 def test_a_folder_that_is_no_test_pki_s_is_left_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import functools
 import re
 import tomllib
 from datetime import timedelta
+from enum import Enum
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -76,6 +77,10 @@ class _FileForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     csms_server: str | None = None
     authority: dict[str, Any]
     label: dict[str, Any]
+
+
+_WORDS: Final[dict[str, type[Enum]]] = {"ocsp": OcspSigner, "key": KeySpec, "keys": KeySpec, "use": Use}
+"""The keys that take one word, or a list, out of a few."""
 
 
 @functools.cache
@@ -185,4 +190,15 @@ def _converted(table: object, form: type[_Form], key: str) -> _Form:
         return msgspec.convert(table, form)
     except msgspec.ValidationError as error:
         why, _, path = str(error).partition(" - at `$")
-        raise HierarchyError(f"{key}{path.rstrip('`')}".lstrip("."), why) from error
+        path = path.rstrip("`")
+        raise HierarchyError(f"{key}{path}".lstrip("."), f"{why}{_choice(why, path, form)}") from error
+
+
+def _choice(why: str, path: str, form: type[msgspec.Struct]) -> str:
+    """What could have been written in place of a word that isn't known."""
+    words = _WORDS.get(path.rpartition(".")[2].partition("[")[0])
+    if "enum value" in why and words is not None:
+        return f"; there are {', '.join(word.value for word in words)}"
+    if "unknown field" in why:
+        return f"; there are {', '.join(form.__struct_fields__)}"
+    return ""

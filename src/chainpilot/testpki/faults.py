@@ -114,6 +114,13 @@ class Faults:
         """What is on, in the order it was switched on."""
         return tuple(self._on)
 
+    def told(self, fault: Fault) -> str:
+        """What it does, and what `only` and `times` leave of it, in words."""
+        switched = self._on.get(fault)
+        only = f", for {switched.only.value} alone" if switched is not None and switched.only is not None else ""
+        left = f", answers left: {switched.left}" if switched is not None and switched.left is not None else ""
+        return f"{fault.meaning}{only}{left}"
+
     def on(self, fault: Fault | str, *, only: Operation | str | None = None, times: int | None = None) -> None:
         """Switch a fault on.
 

@@ -125,7 +125,7 @@ def carry_out(order: Order, office: Office, faults: Faults | None, at: datetime)
             said = f"{ended.subject.common_name}, {name}, has ended on {ended.not_after:%Y-%m-%d %H:%M} UTC"
             return Answer((said,), name="" if ended.is_ca else name, stack=ended.to_pem())
         case StatusOrder():
-            return _status(office, faults)
+            return _status(office, faults, at)
         case FaultOrder():
             return _switch(order, faults)
 
@@ -148,16 +148,18 @@ def _told(issued: Issued) -> str:
     return f"issued {leaf.subject.common_name}, {leaf.serial_number:x}, until {leaf.not_after:%Y-%m-%d %H:%M} UTC"
 
 
-def _status(office: Office, faults: Faults | None) -> Answer:
+def _status(office: Office, faults: Faults | None, at: datetime) -> Answer:
     said = ["running" if faults is not None else "stopped"]
     ports = office.cabinet.ports()
     said += [f"EST {ports.est_url}, OCSP {ports.ocsp_url}"] if ports.est_url else []
     for standing in office.standing():
-        times = f", rolled over {standing.generation} times" if standing.generation else ""
+        times = f", rollovers: {standing.generation}" if standing.generation else ""
         revoked = f", revoked {standing.revoked:%Y-%m-%d %H:%M}" if standing.revoked is not None else ""
-        said.append(f"{standing.name}: {standing.serial_number:x}, until {standing.ends:%Y-%m-%d}{times}{revoked}")
+        until = "has ended on" if standing.ends <= at else "until"
+        said.append(f"{standing.name}: {standing.serial_number:x}, {until} {standing.ends:%Y-%m-%d}{times}{revoked}")
     said.append(f"{len(office.register)} issued, {len(office.revocations)} revoked")
-    said += [f"fault {fault.word}: it {fault.meaning}" for fault in (faults.active if faults is not None else ())]
+    if faults is not None:
+        said += [f"fault {fault.word}: it {faults.told(fault)}" for fault in faults.active]
     return Answer(tuple(said))
 
 
@@ -169,4 +171,4 @@ def _switch(order: FaultOrder, faults: Faults | None) -> Answer:
         faults.off(fault)
         return Answer((f"{fault.word} is off",))
     faults.on(fault, only=order.only, times=order.times)
-    return Answer((f"{fault.word} is on: the test PKI {fault.meaning}",))
+    return Answer((f"{fault.word} is on: the test PKI {faults.told(fault)}",))

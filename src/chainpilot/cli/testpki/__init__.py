@@ -190,6 +190,9 @@ def fault(
     """Switch a fault on or off in a running test PKI, or list all of them."""
     from chainpilot.cli.testpki import ordering  # noqa: PLC0415 - a command's packages load when it runs
 
+    if not name and (off or times is not None or only is not None):
+        typer.echo("chainpilot: name the fault; `testpki status` tells which are on", err=True)
+        raise typer.Exit(Exit.USAGE)
     if not name:
         raise typer.Exit(ordering.list_faults())
     if directory is None:
