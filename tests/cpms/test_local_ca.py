@@ -7,14 +7,15 @@ import signal
 import stat
 import subprocess
 import sys
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from chainpilot.cpms.adapters.ca_material import CaSetupError, FileKey, read_ca
-from chainpilot.cpms.adapters.sql import SqlIssuingRecords
+from chainpilot.cpms.adapters.ca_material import CaSetupError, FileKey, read_ca, write_list
+from chainpilot.cpms.adapters.sql import SqlIssuingRecords, SqlLedger
 from chainpilot.cpms.issuing import (
     CaPlan,
     DraftRefused,
@@ -23,6 +24,7 @@ from chainpilot.cpms.issuing import (
     RevocationRefused,
     SignatureBroken,
     sign_client_leaf,
+    sign_list,
 )
 from chainpilot.cpms.model import Reason, RetryClass
 from chainpilot.cpms.ports import CaRefused, CaUndecided, IssuedBag
@@ -31,7 +33,7 @@ from chainpilot.pki.chain import Chain
 from chainpilot.pki.crl import RevocationReason, Revoked, load_crl, revocation
 from chainpilot.pki.csr import Csr, inspect_csr
 from chainpilot.pki.encoding import PemLabel, recognise
-from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.pki.keys import KeySpec, SpkiHash, generate_private_key
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, examine
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain, verify
@@ -225,6 +227,45 @@ async def test_a_revoked_certificate_is_on_the_list_at_once_and_given_out_no_mor
         again = await ca.publish()
         assert again is not None
         assert (set(again.revoked), again.number) == ({leaf.serial_number}, 2)
+
+
+class InterruptedRecords(SqlIssuingRecords):
+    """Another process revokes and writes its list when this one is about to take a list's number."""
+
+    def __init__(self, ledger: SqlLedger, other: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(ledger)
+        self._other = other
+
+    async def next_list_number(self, ca_key: SpkiHash) -> int:
+        """As ever, after the other."""
+        await self._other()
+        return await super().next_list_number(ca_key)
+
+
+async def test_what_another_process_revokes_meanwhile_stays_on_the_list(tmp_path: Path) -> None:
+    async with local_ca(tmp_path, CA) as (ca, clock):
+        leaf = await issue(ca, csr_of())
+        other = LocalCa(ca.plan, ca.chain, ca._key, records=ca._records, clock=clock, publish=ca._publish)
+        serial = f"{leaf.serial_number:x}"
+        assert isinstance(ca._records, SqlIssuingRecords)
+        ca._records = InterruptedRecords(
+            ca._records._ledger, lambda: other.revoke(serial, RevocationReason.SUPERSEDED, by="Ada")
+        )
+        await ca.publish()
+        assert set(load_crl((tmp_path / LIST).read_bytes()).revoked) == {leaf.serial_number}
+
+
+@pytest.mark.parametrize(("there", "ago", "stays"), [(2, 0, True), (2, 3600, False), (1, 0, False)])
+def test_a_list_takes_no_later_one_s_place_unless_its_numbers_began_anew(
+    tmp_path: Path, there: int, ago: int, stays: bool
+) -> None:
+    def numbered(number: int, begin: datetime) -> bytes:
+        return sign_list(CA.issuing, CA.issuing_key, (), number=number, begin=begin, end=NOON + timedelta(days=7)).der
+
+    path = tmp_path / LIST
+    write_list(path, numbered(there, NOON - timedelta(seconds=ago)))
+    write_list(path, numbered(1, NOON))
+    assert (load_crl(path.read_bytes()).number == 2) is stays
 
 
 @pytest.mark.parametrize(

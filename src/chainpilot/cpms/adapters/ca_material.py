@@ -3,20 +3,23 @@
 A key that anybody but its owner can read is refused: whoever has it can be any station.
 """
 
+import fcntl
 import itertools
 import os
 import stat
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from chainpilot.cpms.issuing import Founding, found_ca
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
+from chainpilot.pki.crl import MAX_CRL_BYTES, Crl, CrlError, load_crl
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.keys import (
@@ -34,6 +37,8 @@ __all__ = ["CaMaterial", "CaSetupError", "FileKey", "read_ca", "write_founded", 
 
 _MAX_KEY: Final = 64 * 1024
 _MAX_STACK: Final = 256 * 1024
+_MEANWHILE: Final = timedelta(minutes=1)
+"""Between two processes' looks at the clock for lists that they write at the same time."""
 _READABLE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -117,12 +122,39 @@ def read_ca(name: str, certificate: Path, key: Path, *, signs_lists: bool, allow
 
 
 def write_list(path: Path, der: bytes) -> None:
-    """Put a list in the place of the former one at once, on disk and for everybody to read. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    _write(fresh, der, 0o644)
-    fresh.replace(path)
-    _sync_folder(path.parent)
+    """Put a list in the place of the former one at once, on disk and for everybody to read. Raises OSError.
+
+    A later one of the same CA stays: a command may have revoked and written while the back office was about to.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # for the moment of a write; a process that ends lets go of it
+        if _is_overtaken(path, der):
+            return
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        _write(fresh, der, 0o644)
+        fresh.replace(path)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _is_overtaken(path: Path, der: bytes) -> bool:
+    """By a list of greater number that isn't older: the records may be restored ones, which count from less."""
+    try:
+        there, own = load_crl(_read("", path, MAX_CRL_BYTES)), load_crl(der)
+    except (CaSetupError, CrlError):
+        return False  # nothing is there, or nothing that could be kept
+    is_greater = there.number is not None and own.number is not None and there.number > own.number
+    return is_greater and _signer_of(there) == _signer_of(own) and there.this_update > own.this_update - _MEANWHILE
+
+
+def _signer_of(crl: Crl) -> bytes | None:
+    try:
+        return crl.openssl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return None
 
 
 def write_new(path: Path, content: bytes, *, mode: int) -> None:

@@ -191,8 +191,9 @@ class LocalCa:
         async with self._turn:  # lists leave in the order of their numbers
             ca_key, at = self.certificate.spki_hash, self._clock.now()
             life = timedelta(days=self.plan.crl_days)
-            revoked = await self._records.revoked(ca_key, at - life - _KEPT_BEYOND)
+            # the number first: of two processes' lists, the one with the greater knows all that the other does
             number = await self._records.next_list_number(ca_key)
+            revoked = await self._records.revoked(ca_key, at - life - _KEPT_BEYOND)
             try:
                 crl = await asyncio.to_thread(self._write, revoked, number, at, at + life)
             except (OSError, SignatureBroken) as error:
