@@ -110,7 +110,7 @@ class TrustOffice:
             for name, work in works.items():
                 stack.push_async_callback(_end, asyncio.create_task(work, name=name))
             if config.webhook is not None:
-                webhook = Webhook(config.webhook, office.pool_watch.take)
+                webhook = Webhook(config.webhook, office.pool_watch.take, clock=clock)
                 office.listeners = {"webhook": await webhook.start()}
                 stack.push_async_callback(webhook.stop)
             yield office
