@@ -9,6 +9,7 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.cpms.adapters.ca_material import read_ca, write_list
 from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlIssuingRecords, SqlLedger
+from chainpilot.cpms.background import keep_going
 from chainpilot.cpms.config import CpmsConfig, LocalCaConfig
 from chainpilot.cpms.issuing import CaPlan, LocalCa
 from chainpilot.cpms.journal import journal
@@ -27,7 +28,7 @@ async def open_cas(config: CpmsConfig, ledger: SqlLedger, clock: Clock) -> Async
     }
     async with AsyncExitStack() as stack:
         for name, ca in cas.items():
-            stack.push_async_callback(_end, asyncio.create_task(ca.run(), name=f"list of {name}"))
+            keep_going(stack, f"list-of-{name}", ca.run())
         yield cas
 
 
@@ -65,8 +66,3 @@ def ca_from(config: LocalCaConfig, ledger: SqlLedger, clock: Clock, *, allow_tes
 
 def _tell(name: str, detail: str) -> None:
     _log.info("revocation_list_written", pki=name, detail=detail)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

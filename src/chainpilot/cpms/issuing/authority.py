@@ -28,7 +28,7 @@ from chainpilot.cpms.ports import (
 )
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.crl import Crl, RevocationReason
+from chainpilot.pki.crl import Crl, CrlError, RevocationReason
 from chainpilot.pki.csr import Csr
 from chainpilot.pki.hashdata import normal_hex
 
@@ -196,7 +196,7 @@ class LocalCa:
             revoked = await self._records.revoked(ca_key, at - life - _KEPT_BEYOND)
             try:
                 crl = await asyncio.to_thread(self._write, revoked, number, at, at + life)
-            except (OSError, SignatureBroken) as error:
+            except (OSError, SignatureBroken, CrlError) as error:
                 raise ListUnpublished(self.plan.name, str(error)) from error
         self._tell(f"list {number} with {len(crl.revoked)} revoked is in force until {crl.next_update.isoformat()}")
         return crl
