@@ -43,6 +43,7 @@ ChainpilotError
 │   ├── SourceError  (cli.source)
 │   ├── NotCarriedOut  (cli.station.work.material)
 │   ├── CaSetupError  (cpms.adapters.ca_material)
+│   ├── OutcomeUnknown  (cpms.adapters.est_renewal)
 │   ├── RenewalFileError  (cpms.adapters.est_renewal)
 │   ├── EstSetupError  (cpms.adapters.est_transport)
 │   ├── ListenerSetupError  (cpms.adapters.gateway.keyring)
