@@ -60,6 +60,7 @@ ChainpilotError
 │   ├── FingerprintError  (cpms.model.trust)
 │   ├── ImpossibleTrustDecision  (cpms.model.trust)
 │   ├── PasswordFormatError  (cpms.passwords)
+│   ├── KeyUnavailable  (cpms.ports.issuing)
 │   ├── LedgerConflict  (cpms.ports.ledger)
 │   ├── LedgerFailed  (cpms.ports.ledger)
 │   ├── QuotaSpent  (cpms.ports.ledger)
