@@ -1,11 +1,9 @@
 """The operator's own CA: on record before it leaves, once for a request, revoked for good, and openssl agrees."""
 
 import asyncio
-import base64
 import os
 import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -14,7 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from chainpilot.cpms.adapters.ca_material import CaSetupError, FileKey, read_ca, write_list
+from chainpilot.cpms.adapters.ca_keys import FileKey
+from chainpilot.cpms.adapters.ca_material import CaSetupError, read_ca, write_list
 from chainpilot.cpms.adapters.sql import SqlIssuingRecords, SqlLedger
 from chainpilot.cpms.issuing import (
     CaPlan,
@@ -38,7 +37,7 @@ from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, examine
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain, verify
 from forge import NOON, forge
-from localcas import LIST, csr_of, founded, local_ca, write_ca
+from localcas import LIST, csr_of, founded, local_ca, openssl, openssl_verdicts, write_ca
 from sims import odd_csr_text
 
 __all__: list[str] = []
@@ -56,11 +55,6 @@ async def issue(ca: LocalCa, csr: Csr) -> Certificate:
     return certificate
 
 
-def openssl(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run it."""
-    return subprocess.run(["openssl", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("spec", [KeySpec.P256, KeySpec.P384, KeySpec.ED25519, KeySpec.RSA2048])
 async def test_openssl_verifies_what_it_issues_and_what_it_revokes(tmp_path: Path, spec: KeySpec) -> None:
     founded_now = founded(spec=spec)
@@ -68,19 +62,10 @@ async def test_openssl_verifies_what_it_issues_and_what_it_revokes(tmp_path: Pat
     async with local_ca(tmp_path, founded_now, plan=plan) as (ca, _):
         good, bad = await issue(ca, csr_of("CS-0001")), await issue(ca, csr_of("CS-0002"))
         await ca.revoke(f"{bad.serial_number:X}", RevocationReason.KEY_COMPROMISE, by="Ada")
-    (tmp_path / "root.pem").write_text(founded_now.root.to_pem())
-    (tmp_path / "sub.pem").write_text(founded_now.issuing.to_pem())
-    body = base64.encodebytes((tmp_path / LIST).read_bytes()).decode()
-    (tmp_path / "list.pem").write_text(f"-----BEGIN X509 CRL-----\n{body}-----END X509 CRL-----\n")
-    common = ("verify", "-x509_strict", "-attime", str(int(NOON.timestamp())), "-purpose", "sslclient")
-    trusted = ("-CAfile", "root.pem", "-untrusted", "sub.pem", "-CRLfile", "list.pem", "-crl_check")
-    verdicts = []
-    for name, certificate in (("good", good), ("bad", bad)):
-        (tmp_path / f"{name}.pem").write_text(certificate.to_pem())
-        verdicts.append(openssl(*common, *trusted, f"{name}.pem", cwd=tmp_path))
+    verdicts = openssl_verdicts(tmp_path, founded_now, good, bad)
     assert verdicts[0].returncode == 0, verdicts[0].stderr
     assert "certificate revoked" in verdicts[1].stderr
-    shown = openssl("x509", "-in", "good.pem", "-noout", "-text", cwd=tmp_path).stdout
+    shown = openssl("x509", "-in", "0.pem", "-noout", "-text", cwd=tmp_path).stdout
     for words in ("CA:FALSE", "Digital Signature", "TLS Web Client Authentication", "http://lists.example/own.crl"):
         assert words in shown
     listed = openssl("crl", "-inform", "DER", "-in", LIST, "-noout", "-text", cwd=tmp_path).stdout

@@ -20,6 +20,7 @@ from chainpilot.cpms.ports import (
     Issuance,
     IssuedBag,
     IssuingRecords,
+    KeyUnavailable,
     LedgerFailed,
     Reason,
     RetryClass,
@@ -55,7 +56,7 @@ class RevocationRefused(OwnError):
 
 
 class ListUnpublished(OwnError):
-    """The revocation list could not be written; it is tried again by itself. Fields: `ca`, `why`."""
+    """The revocation list could not be signed or written; it is tried again by itself. Fields: `ca`, `why`."""
 
     def __init__(self, ca: str, why: str) -> None:
         self.ca = ca
@@ -138,6 +139,8 @@ class LocalCa:
             raise CaUndecided(
                 f"[ca.{self.plan.name}] can't write down what it issues: {error.why}", sent=True
             ) from error
+        except KeyUnavailable as error:
+            raise CaUndecided(f"[ca.{self.plan.name}] can't sign now: {error.why}", sent=False) from error
         if known.revocation is not None:
             detail = f"the certificate for this request was revoked {known.revocation.at.isoformat()}"
             raise CaRefused(Reason.PKI_REFUSED, detail, RetryClass.NEVER)
@@ -196,7 +199,7 @@ class LocalCa:
             revoked = await self._records.revoked(ca_key, at - life - _KEPT_BEYOND)
             try:
                 crl = await asyncio.to_thread(self._write, revoked, number, at, at + life)
-            except (OSError, SignatureBroken, CrlError) as error:
+            except (OSError, SignatureBroken, CrlError, KeyUnavailable) as error:
                 raise ListUnpublished(self.plan.name, str(error)) from error
         self._tell(f"list {number} with {len(crl.revoked)} revoked is in force until {crl.next_update.isoformat()}")
         return crl
@@ -212,8 +215,12 @@ class LocalCa:
                 wait = _AFTER_A_FAULT
             await self._clock.sleep_until(self._clock.monotonic() + wait.total_seconds())
 
+    def close(self) -> None:
+        """Let go of its key; it may wait for a token."""
+        self._key.close()
+
     def _issue(self, csr: Csr, digest: str, at: datetime) -> Issuance:
-        """Raises CaRefused."""
+        """Raises CaRefused, KeyUnavailable."""
         end = min(one.not_after for one in self.chain)
         if not self.certificate.not_before <= at <= end - _LEAST_LIFE:  # 2
             detail = f"the CA {self.certificate.subject} can't issue now: it is in force until {end.isoformat()}"
