@@ -40,6 +40,19 @@ class SoftTokens:
         """Delete a token with everything on it, as pulling it does for whoever has it open."""
         self._run("--delete-token", "--token", label)
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """All tokens are pulled, and put back with everything on them."""
+        shelf = self.directory / "shelf"
+        (self.directory / "tokens").rename(shelf)
+        (self.directory / "tokens").mkdir()
+        self.reset()
+        try:
+            yield
+        finally:
+            (self.directory / "tokens").rmdir()
+            shelf.rename(self.directory / "tokens")
+
     def settings(self, token: str = "station", **changes: object) -> TokenSettings:
         """What opens the token; `changes` are fields of TokenSettings."""
         fields: dict[str, object] = {"module": self.module, "token": token, "pin": Secret(PIN)}

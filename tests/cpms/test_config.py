@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from chainpilot.cpms.config import ConfigError, ServerCertificate, config_from, load_config
+from chainpilot.cpms.config import ConfigError, KeyOnToken, ServerCertificate, config_from, load_config
 from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.trust import ListPolicy
+from chainpilot.pkcs11.reference import KeyReference
+from chainpilot.pkcs11.settings import TokenSettings
 from chainpilot.pki.trust import LeafUse, TrustDomain
 from forge import BEGIN, forge
 from sims import v2g_ladder
@@ -338,6 +340,13 @@ def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
     assert "token-1" not in repr(config)
 
 
+def on_token(**changes: str | None) -> dict[str, Any]:
+    """A CA whose key is on a token; None takes a key of it away."""
+    key = "pkcs11:token=hsm;id=%01;object=ca%20key"
+    whole = {"certificate": "ca.pem", "key": key, "pkcs11_module": "hsm.so", "pin_file": "pin", **changes}
+    return {"ca": {"own": {name: value for name, value in whole.items() if value is not None}}}
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -352,8 +361,24 @@ def test_trust_is_configured_beyond_the_anchors_files(tmp_path: Path) -> None:
         ({"ca": {"own": {"certificate": "a", "key": "b"}}, "issue": {"v2g": "own"}}, "SECC leaves come from a V2G PKI"),
         ({"issue": {"csms": "own"}}, r"no \[ca.own\]"),
         ({"ca": {"x": {"certificate": "a", "key": "b"}}, "pki": {"x": {"url": "https://h"}}}, "tell them apart"),
+        (on_token(key="pkcs11:token=hsm"), "ca.own.key: it names a token and no key on it"),
+        (on_token(key="pkcs11:object=ca"), "ca.own.key: the URI names no token"),
+        (on_token(key="pkcs11:token=hsm;object=ca;object=x"), "ca.own.key: .*stands twice"),
+        (on_token(key="PKCS11:token=hsm;object=ca?pin-value=1234"), "ca.own.key: only token, id and object"),
+        (on_token(key="pkcs11:token=hsm;object=ca;pin-value=1234"), "ca.own.key: only token, id and object"),
+        (on_token(pkcs11_module=None), "ca.own.pkcs11_module: .*the vendor's library"),
+        (on_token(key="own.key"), "ca.own.key: pkcs11_module and pin_file go with"),
+        (on_token(pin="1234"), "a PIN is never written here"),
     ],
 )
 def test_what_can_not_be_meant_about_trust_is_refused(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
     (tmp_path / "secret").write_text("0123456789abcdef\n")
-    assert re.search(why, complaint(tmp_path, **changes))
+    said = complaint(tmp_path, **changes)
+    assert re.search(why, said)
+    assert "1234" not in said
+
+
+def test_a_ca_s_key_may_be_on_a_token(tmp_path: Path) -> None:
+    config = config_from(document(**on_token(), issue={"csms": "own"}), tmp_path, {})
+    settings = TokenSettings(tmp_path / "hsm.so", "hsm", tmp_path / "pin")
+    assert config.cas["own"].key == KeyOnToken(settings, KeyReference("hsm", b"\x01", "ca key"))

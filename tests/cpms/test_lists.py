@@ -109,6 +109,31 @@ async def test_an_older_list_does_not_take_a_newer_one_s_place(tmp_path: Path) -
         assert "older than the one in hand" in fault
 
 
+async def test_a_list_by_another_ca_than_the_address_belongs_to_pushes_nothing_out(tmp_path: Path) -> None:
+    sub, other = with_list_at(ROOT, URL).certificate, LADDER.subs[0]
+    real = revocation_list(ROOT, entry(sub.serial_number))
+    source = PlayedSource({URL: real})
+    known = (ROOT.certificate, other.certificate, sub)
+    async with list_desk(tmp_path, source, known=known, urls=()) as desk:
+        await desk.refresh()
+        source.bodies[URL] = revocation_list(other)
+        desk._clock.advance(86400)  # type: ignore[attr-defined]  # - the clock is set by the test
+        await desk.refresh()
+        assert [crl.der for crl in desk.rules().crls] == [real]
+
+
+async def test_an_older_list_does_not_come_back_by_way_of_another_ca_s(tmp_path: Path) -> None:
+    other = LADDER.subs[0]
+    source = PlayedSource({URL: revocation_list(ROOT, entry(7))})
+    async with list_desk(tmp_path, source, known=(ROOT.certificate, other.certificate)) as desk:
+        older = revocation_list(ROOT, since=SINCE - timedelta(hours=1))
+        for body in (source.bodies[URL], revocation_list(other), older):
+            source.bodies[URL] = body
+            await desk.refresh()
+            desk._clock.advance(86400)  # type: ignore[attr-defined]  # - the clock is set by the test
+        assert older not in [crl.der for crl in desk.rules().crls]
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\x30\x03\x02\x01\x01"])
 async def test_what_is_no_list_leaves_the_one_in_hand(tmp_path: Path, body: bytes) -> None:
     source = PlayedSource({URL: revocation_list(ROOT)})

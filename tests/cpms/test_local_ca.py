@@ -1,20 +1,20 @@
 """The operator's own CA: on record before it leaves, once for a request, revoked for good, and openssl agrees."""
 
 import asyncio
-import base64
 import os
 import signal
 import stat
-import subprocess
 import sys
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from chainpilot.cpms.adapters.ca_material import CaSetupError, FileKey, read_ca
-from chainpilot.cpms.adapters.sql import SqlIssuingRecords
+from chainpilot.cpms.adapters.ca_keys import FileKey
+from chainpilot.cpms.adapters.ca_material import CaSetupError, read_ca, write_list
+from chainpilot.cpms.adapters.sql import SqlIssuingRecords, SqlLedger
 from chainpilot.cpms.issuing import (
     CaPlan,
     DraftRefused,
@@ -23,6 +23,7 @@ from chainpilot.cpms.issuing import (
     RevocationRefused,
     SignatureBroken,
     sign_client_leaf,
+    sign_list,
 )
 from chainpilot.cpms.model import Reason, RetryClass
 from chainpilot.cpms.ports import CaRefused, CaUndecided, IssuedBag
@@ -31,12 +32,12 @@ from chainpilot.pki.chain import Chain
 from chainpilot.pki.crl import RevocationReason, Revoked, load_crl, revocation
 from chainpilot.pki.csr import Csr, inspect_csr
 from chainpilot.pki.encoding import PemLabel, recognise
-from chainpilot.pki.keys import KeySpec, generate_private_key
+from chainpilot.pki.keys import KeySpec, SpkiHash, generate_private_key
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, examine
 from chainpilot.pki.trust import TrustAnchors
 from chainpilot.pki.verify import VerifiedChain, verify
 from forge import NOON, forge
-from localcas import LIST, csr_of, founded, local_ca, write_ca
+from localcas import LIST, csr_of, founded, local_ca, openssl, openssl_verdicts, write_ca
 from sims import odd_csr_text
 
 __all__: list[str] = []
@@ -54,11 +55,6 @@ async def issue(ca: LocalCa, csr: Csr) -> Certificate:
     return certificate
 
 
-def openssl(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run it."""
-    return subprocess.run(["openssl", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("spec", [KeySpec.P256, KeySpec.P384, KeySpec.ED25519, KeySpec.RSA2048])
 async def test_openssl_verifies_what_it_issues_and_what_it_revokes(tmp_path: Path, spec: KeySpec) -> None:
     founded_now = founded(spec=spec)
@@ -66,19 +62,10 @@ async def test_openssl_verifies_what_it_issues_and_what_it_revokes(tmp_path: Pat
     async with local_ca(tmp_path, founded_now, plan=plan) as (ca, _):
         good, bad = await issue(ca, csr_of("CS-0001")), await issue(ca, csr_of("CS-0002"))
         await ca.revoke(f"{bad.serial_number:X}", RevocationReason.KEY_COMPROMISE, by="Ada")
-    (tmp_path / "root.pem").write_text(founded_now.root.to_pem())
-    (tmp_path / "sub.pem").write_text(founded_now.issuing.to_pem())
-    body = base64.encodebytes((tmp_path / LIST).read_bytes()).decode()
-    (tmp_path / "list.pem").write_text(f"-----BEGIN X509 CRL-----\n{body}-----END X509 CRL-----\n")
-    common = ("verify", "-x509_strict", "-attime", str(int(NOON.timestamp())), "-purpose", "sslclient")
-    trusted = ("-CAfile", "root.pem", "-untrusted", "sub.pem", "-CRLfile", "list.pem", "-crl_check")
-    verdicts = []
-    for name, certificate in (("good", good), ("bad", bad)):
-        (tmp_path / f"{name}.pem").write_text(certificate.to_pem())
-        verdicts.append(openssl(*common, *trusted, f"{name}.pem", cwd=tmp_path))
+    verdicts = openssl_verdicts(tmp_path, founded_now, good, bad)
     assert verdicts[0].returncode == 0, verdicts[0].stderr
     assert "certificate revoked" in verdicts[1].stderr
-    shown = openssl("x509", "-in", "good.pem", "-noout", "-text", cwd=tmp_path).stdout
+    shown = openssl("x509", "-in", "0.pem", "-noout", "-text", cwd=tmp_path).stdout
     for words in ("CA:FALSE", "Digital Signature", "TLS Web Client Authentication", "http://lists.example/own.crl"):
         assert words in shown
     listed = openssl("crl", "-inform", "DER", "-in", LIST, "-noout", "-text", cwd=tmp_path).stdout
@@ -225,6 +212,45 @@ async def test_a_revoked_certificate_is_on_the_list_at_once_and_given_out_no_mor
         again = await ca.publish()
         assert again is not None
         assert (set(again.revoked), again.number) == ({leaf.serial_number}, 2)
+
+
+class InterruptedRecords(SqlIssuingRecords):
+    """Another process revokes and writes its list when this one is about to take a list's number."""
+
+    def __init__(self, ledger: SqlLedger, other: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(ledger)
+        self._other = other
+
+    async def next_list_number(self, ca_key: SpkiHash) -> int:
+        """As ever, after the other."""
+        await self._other()
+        return await super().next_list_number(ca_key)
+
+
+async def test_what_another_process_revokes_meanwhile_stays_on_the_list(tmp_path: Path) -> None:
+    async with local_ca(tmp_path, CA) as (ca, clock):
+        leaf = await issue(ca, csr_of())
+        other = LocalCa(ca.plan, ca.chain, ca._key, records=ca._records, clock=clock, publish=ca._publish)
+        serial = f"{leaf.serial_number:x}"
+        assert isinstance(ca._records, SqlIssuingRecords)
+        ca._records = InterruptedRecords(
+            ca._records._ledger, lambda: other.revoke(serial, RevocationReason.SUPERSEDED, by="Ada")
+        )
+        await ca.publish()
+        assert set(load_crl((tmp_path / LIST).read_bytes()).revoked) == {leaf.serial_number}
+
+
+@pytest.mark.parametrize(("there", "ago", "stays"), [(2, 0, True), (2, 3600, False), (1, 0, False)])
+def test_a_list_takes_no_later_one_s_place_unless_its_numbers_began_anew(
+    tmp_path: Path, there: int, ago: int, stays: bool
+) -> None:
+    def numbered(number: int, begin: datetime) -> bytes:
+        return sign_list(CA.issuing, CA.issuing_key, (), number=number, begin=begin, end=NOON + timedelta(days=7)).der
+
+    path = tmp_path / LIST
+    write_list(path, numbered(there, NOON - timedelta(seconds=ago)))
+    write_list(path, numbered(1, NOON))
+    assert (load_crl(path.read_bytes()).number == 2) is stays
 
 
 @pytest.mark.parametrize(

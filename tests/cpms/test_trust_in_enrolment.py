@@ -42,7 +42,9 @@ async def trusting_scene(
         )
         await desk.open()
         fetched = RevocationDesk(records, lists or PlayedSource(), policy, known=desk.known, clock=scene.clock)
-        scene.office = replace(scene.office, anchors=AnchorsInForce(desk), shelf=CacertsShelf(desk), lists=fetched)
+        scene.office = replace(
+            scene.office, anchors=AnchorsInForce(desk), shelf=CacertsShelf(desk), lists=fetched, roots=desk
+        )
         yield scene, desk
         await desk.close()
 
@@ -91,6 +93,30 @@ async def test_an_anchor_withdrawn_before_delivery_keeps_the_certificate_from_th
         assert failure is not None
         assert failure.reason is Reason.CHAIN_NOT_TRUSTED
         assert not scene.station.installed
+
+
+@pytest.mark.parametrize("moment", ["before the request", "before delivery"])
+async def test_a_sub_ca_that_was_rejected_leads_no_certificate_to_a_station(tmp_path: Path, moment: str) -> None:
+    ladder = v2g_ladder()
+    async with trusting_scene(tmp_path, ladder) as (scene, desk):
+        sub = ladder.issuing.certificate
+        await desk.propose([sub], TrustDomain.V2G, TrustSource.CACERTS, "cacerts of [pki.v2g]")
+        scene.station.online = moment == "before the request"
+        if moment == "before the request":
+            await desk.reject(sub.fingerprint, by="Ada", why="its key was stolen")
+        await scene.ask()
+        await scene.work()
+        if moment == "before delivery":
+            assert (await scene.only()).state is EnrolmentState.ISSUED
+            await desk.reject(sub.fingerprint, by="Ada", why="its key was stolen")
+            scene.station.online = True
+            await scene.ledger.wake((await scene.only()).slot.station_id, scene.clock.now())
+            await scene.work()
+        failure = (await scene.only()).failure
+        assert not scene.station.installed
+        assert failure is not None
+        assert failure.reason is Reason.CHAIN_NOT_TRUSTED
+        assert "its key was stolen" in failure.detail
 
 
 URL = "http://lists.example/sub2.crl"

@@ -165,6 +165,35 @@ async def test_a_client_certificate_on_a_known_ca_s_list_is_turned_away(tmp_path
         assert "lists it since" in said
 
 
+async def test_a_client_certificate_below_a_ca_that_was_decided_against_is_turned_away(tmp_path: Path) -> None:
+    async with open_back_office(tmp_path) as office:
+        desk, csms, client = office.cpms.trust.desk, office.csms, office.client()
+        await desk.propose([csms.issuing.certificate], TrustDomain.CSMS, TrustSource.FILE, "a file")
+        async with office.dial(profile=3, password=None, client=client):
+            pass
+        await desk.reject(csms.issuing.certificate.fingerprint, TrustDomain.CSMS, by="Ada", why="stolen")
+        with pytest.raises(InvalidStatus, match="401"):
+            async with office.dial(profile=3, password=None, client=client):
+                pass
+        said = await ClientRevocations(office.cpms.trust, {}, office.clock).revoked(client.certificate)
+        assert said is not None
+        assert "stolen" in said
+
+
+async def test_a_client_certificate_below_a_withdrawn_root_is_turned_away_unless_another_anchor_is_above(
+    tmp_path: Path,
+) -> None:
+    async with open_back_office(tmp_path) as office:
+        desk, csms = office.cpms.trust.desk, office.csms
+        client, sub = office.client().certificate, csms.issuing.certificate
+        standing = ClientRevocations(office.cpms.trust, {}, office.clock)
+        await desk.propose([sub], TrustDomain.CSMS, TrustSource.FILE, "a file")
+        await desk.withdraw(csms.root.certificate.fingerprint, TrustDomain.CSMS, by="Ada")
+        assert await standing.revoked(client) is not None
+        await desk.approve(sub.fingerprint, TrustDomain.CSMS, by="Ada")
+        assert await standing.revoked(client) is None
+
+
 @pytest.mark.parametrize("decision", ["none", "reject", "withdraw"])
 async def test_a_root_that_is_no_anchor_is_put_into_no_station(tmp_path: Path, decision: str) -> None:
     wanted = InstallCertificate(CertificateUse.V2G_ROOT_CERTIFICATE, ROOT.to_pem())

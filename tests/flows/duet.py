@@ -97,6 +97,7 @@ csms = ["pki/csms_root.pem"]
 allow_test_pki = true
 [ocsp]
 allow_networks = ["127.0.0.0/8"]
+timeout = {ocsp_seconds}
 """
 
 
@@ -287,6 +288,7 @@ async def open_duet(
     profile: int,
     *,
     pki_seconds: float = 30.0,
+    ocsp_seconds: float = 5.0,
     **more: Any,
 ) -> AsyncIterator[Duet]:
     """Everything runs but the station, whose store is empty but for the root that TLS needs.
@@ -297,13 +299,15 @@ async def open_duet(
         dialects: that the CPMS knows of the station.
         profile: that the station begins with; with profile 0 it has no password.
         pki_seconds: for which the CPMS waits for the PKI of SECC certificates.
+        ocsp_seconds: for which it waits for a responder.
         more: of its StationConfig.
     """
     clock, pki_clock, password = SetClock(SYSTEM.now()), SetClock(SYSTEM.now()), new_key() if profile else ""
     async with AsyncExitStack() as stack:
         pki = await stack.enter_async_context(TestPki(folder / "pki", clock=pki_clock))
         pki.issue_tls_server(("localhost",), folder / "tls")
-        names = {"url": pki.est_url, "user": EST_USER, "password": pki.password_file, "seconds": pki_seconds}
+        login = {"url": pki.est_url, "user": EST_USER, "password": pki.password_file}
+        names = {**login, "seconds": pki_seconds, "ocsp_seconds": ocsp_seconds}
         (folder / "cpms.toml").write_text(_CONFIG.format(**names))
         steps = Steps()
         cpms = Cpms(load_config(folder / "cpms.toml", {}), clock=clock, watch=steps)

@@ -97,7 +97,8 @@ async def test_an_enrolment_ends_as_the_fault_has_it(tmp_path: Path, fault: Faul
 @pytest.mark.parametrize("fault", OCSP, ids=lambda fault: fault.word)
 async def test_a_station_keeps_no_answer_while_the_responder_is_at_fault(tmp_path: Path, fault: Fault) -> None:
     step, word = OCSP[fault]
-    async with open_duet(tmp_path, OcppVersion.V201, (), 2) as duet:
+    seconds = 0.5 if fault is Fault.OCSP_SLOW else 5.0
+    async with open_duet(tmp_path, OcppVersion.V201, (), 2, ocsp_seconds=seconds) as duet:
         await started(duet, fault)
         await duet.station.enrol(LeafUse.V2G)
         key = "reason" if step is REFUSED else "answer"

@@ -1,10 +1,15 @@
 """Certificates as values: what is read of them, and that they can't be changed."""
 
+from typing import cast
+
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from chainpilot.pki.certificate import CertificateError, load_certificate
+from chainpilot.pki.der import read_parts
 from chainpilot.pki.extensions import EkuOid, KeyUsageBit
 from forge import forge, v2g_hierarchy
 
@@ -114,3 +119,19 @@ def test_whole_revocation_lists_are_found_and_partial_or_foreign_ones_passed_ove
 def test_points_that_can_not_be_read_name_nothing_and_refuse_nothing() -> None:
     broken = x509.UnrecognizedExtension(x509.CRLDistributionPoints.oid, b"\x30\x05\x00")
     assert forge("X", V2G.sub2, extensions=((broken, False),)).certificate.extensions.crl_urls == ()
+
+
+def test_under_another_signature_a_certificate_says_the_same_and_is_judged_by_the_new_one() -> None:
+    issuer, other = forge("Issuer", ca=True), forge("Issuer", ca=True)
+    before = forge("Leaf", issuer).certificate
+    content = read_parts(before.der)[0].encoding
+    key = cast("ec.EllipticCurvePrivateKey", other.key)
+    twin = before.signed_anew(key.sign(content, ec.ECDSA(hashes.SHA256())))
+    assert twin.was_signed_by(other.certificate)
+    assert not twin.was_signed_by(issuer.certificate)
+    assert before.was_signed_by(issuer.certificate)
+    assert twin != before
+    read_anew = load_certificate(twin.der)
+    differing = {"_checked", "_openssl", "_x509"}
+    assert all(getattr(twin, name) == getattr(read_anew, name) for name in set(twin.__slots__) - differing)
+    assert twin.openssl.digest("sha256") == read_anew.openssl.digest("sha256")

@@ -9,6 +9,7 @@ from typing import Final
 from chainpilot.clock import Clock
 from chainpilot.cpms.adapters.ca_material import read_ca, write_list
 from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlIssuingRecords, SqlLedger
+from chainpilot.cpms.background import keep_going
 from chainpilot.cpms.config import CpmsConfig, LocalCaConfig
 from chainpilot.cpms.issuing import CaPlan, LocalCa
 from chainpilot.cpms.journal import journal
@@ -21,13 +22,14 @@ _log: Final = journal("chainpilot.cpms.ca")
 @asynccontextmanager
 async def open_cas(config: CpmsConfig, ledger: SqlLedger, clock: Clock) -> AsyncIterator[Mapping[str, LocalCa]]:
     """The configured CAs by name; their lists are kept current until the context ends. Raises CaSetupError."""
-    cas = {
-        name: await asyncio.to_thread(ca_from, one, ledger, clock, allow_test_pki=config.allow_test_pki)
-        for name, one in config.cas.items()
-    }
+    cas: dict[str, LocalCa] = {}
     async with AsyncExitStack() as stack:
+        for name, one in config.cas.items():
+            ca = await asyncio.to_thread(ca_from, one, ledger, clock, allow_test_pki=config.allow_test_pki)
+            stack.push_async_callback(asyncio.to_thread, ca.close)
+            cas[name] = ca
         for name, ca in cas.items():
-            stack.push_async_callback(_end, asyncio.create_task(ca.run(), name=f"list of {name}"))
+            keep_going(stack, f"list-of-{name}", ca.run())
         yield cas
 
 
@@ -40,11 +42,13 @@ async def open_ca(config: CpmsConfig, name: str, clock: Clock) -> AsyncIterator[
         ledger = await SqlLedger.open_beside(config.database.file)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(ledger.close)
-        yield await asyncio.to_thread(ca_from, config.cas[name], ledger, clock, allow_test_pki=config.allow_test_pki)
+        ca = await asyncio.to_thread(ca_from, config.cas[name], ledger, clock, allow_test_pki=config.allow_test_pki)
+        stack.push_async_callback(asyncio.to_thread, ca.close)
+        yield ca
 
 
 def ca_from(config: LocalCaConfig, ledger: SqlLedger, clock: Clock, *, allow_test_pki: bool) -> LocalCa:
-    """One CA with its files read. Raises CaSetupError."""
+    """One CA with its files read and its key found. Raises CaSetupError."""
     material = read_ca(
         config.name,
         config.certificate,
@@ -65,8 +69,3 @@ def ca_from(config: LocalCaConfig, ledger: SqlLedger, clock: Clock, *, allow_tes
 
 def _tell(name: str, detail: str) -> None:
     _log.info("revocation_list_written", pki=name, detail=detail)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -17,6 +17,7 @@ from chainpilot.cpms.adapters.crl_http import CrlHttp
 from chainpilot.cpms.adapters.root_certs import RootCerts
 from chainpilot.cpms.adapters.sql import DatabaseInUseError, SqlLedger, SqlTrustRecords
 from chainpilot.cpms.adapters.webhook import Webhook
+from chainpilot.cpms.background import keep_going
 from chainpilot.cpms.config import CpmsConfig
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.model import TrustChange, TrustSource
@@ -108,9 +109,9 @@ class TrustOffice:
                 "trust-records": _follow(desk, clock),
             }
             for name, work in works.items():
-                stack.push_async_callback(_end, asyncio.create_task(work, name=name))
+                keep_going(stack, name, work)
             if config.webhook is not None:
-                webhook = Webhook(config.webhook, office.pool_watch.take)
+                webhook = Webhook(config.webhook, office.pool_watch.take, clock=clock)
                 office.listeners = {"webhook": await webhook.start()}
                 stack.push_async_callback(webhook.stop)
             yield office
@@ -207,8 +208,3 @@ async def _follow(desk: TrustDesk, clock: Clock) -> None:
             await desk.refresh()
         except LedgerFailed as error:
             _log.error("trust_unread", detail=error.why)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

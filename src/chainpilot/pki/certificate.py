@@ -7,7 +7,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NewType, final
+from typing import Final, NewType, cast, final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from OpenSSL import crypto
 
 from chainpilot.errors import PeerError
-from chainpilot.pki.der import DerError, Element, read_one, read_parts
+from chainpilot.pki.der import DerError, Element, encode_bit_string, encode_sequence, read_one, read_parts
 from chainpilot.pki.encoding import MAX_TEXT, PemLabel, pem_encode, recognise
 from chainpilot.pki.extensions import Extensions, read_extensions
 from chainpilot.pki.identity import DistinguishedName, Name, name_key, read_name
@@ -64,6 +64,7 @@ class Certificate:
     __slots__ = (
         "_checked",
         "_issuer_name",
+        "_openssl",
         "_weakness",
         "_x509",
         "der",
@@ -72,7 +73,6 @@ class Certificate:
         "issuer_key",
         "not_after",
         "not_before",
-        "openssl",
         "public_key",
         "serial_number",
         "signature_hash",
@@ -86,6 +86,7 @@ class Certificate:
 
     _checked: dict[SpkiHash, bool]
     _issuer_name: Name
+    _openssl: crypto.X509 | None
     _weakness: tuple[str | None] | None
     _x509: x509.Certificate
     der: bytes
@@ -102,8 +103,6 @@ class Certificate:
     signature_hash: str | None
     """Name of the digest the issuer signed, such as `sha256`; None for Ed25519 and Ed448."""
     extensions: Extensions
-    openssl: crypto.X509
-    """The same certificate for OpenSSL; kept because loading it costs more than judging it."""
     subject_name: Name
     """Every attribute of the subject, in order."""
     subject_key: Name
@@ -115,7 +114,6 @@ class Certificate:
         parsed = x509.load_der_x509_certificate(der)
         version, fields = _tbs_fields(der)
         issuer, subject = read_name(fields[2]), read_name(fields[4])
-        openssl = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         digest, key = parsed.signature_hash_algorithm, parsed.public_key()
         values: dict[str, object] = {
             "der": der,
@@ -124,7 +122,7 @@ class Certificate:
             "_weakness": None,
             "_x509": parsed,
             "version": version,
-            "openssl": openssl,
+            "_openssl": None,
             "issuer_der": fields[2].encoding,
             "subject_der": fields[4].encoding,
             "spki_der": fields[5].encoding,
@@ -153,6 +151,13 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"<Certificate {self.subject} serial {self.serial_number:x}>"
+
+    @property
+    def openssl(self) -> crypto.X509:
+        """The same certificate for OpenSSL; kept because loading it costs more than judging it."""
+        if self._openssl is None:
+            object.__setattr__(self, "_openssl", crypto.load_certificate(crypto.FILETYPE_ASN1, self.der))
+        return cast("crypto.X509", self._openssl)
 
     @property
     def subject(self) -> DistinguishedName:
@@ -215,6 +220,24 @@ class Certificate:
         """Whether notBefore <= at <= notAfter, inclusive (RFC 5280 section 4.1.2.5); `at` is timezone-aware."""
         return self.not_before <= at <= self.not_after
 
+    def signed_anew(self, signature: bytes) -> "Certificate":
+        """The same content and algorithm under another signature, which isn't checked.
+
+        For a CA that judges what it issues before its own key signs. What was read of the content isn't read again.
+        """
+        content, algorithm, _ = read_parts(self.der)
+        der = encode_sequence(content.encoding, algorithm.encoding, encode_bit_string(signature))
+        twin = object.__new__(Certificate)
+        own: dict[str, object] = {
+            "der": der,
+            "_checked": {},
+            "_openssl": None,
+            "_x509": x509.load_der_x509_certificate(der),
+        }
+        for name in self.__slots__:
+            object.__setattr__(twin, name, own[name] if name in own else getattr(self, name))
+        return twin
+
     def to_pem(self) -> str:
         """The certificate as one PEM block."""
         return pem_encode(self.der, PemLabel.CERTIFICATE)
@@ -233,11 +256,13 @@ def load_certificate(der: bytes) -> Certificate:
 
 def _parsed(der: bytes) -> Certificate:
     try:
-        return Certificate(der)
+        certificate = Certificate(der)
+        certificate.openssl  # noqa: B018 - loaded for its verdict on the bytes
     except DerError as error:
         raise CertificateError(error.why) from error
     except Exception as error:  # x509.md duty 7: whatever a parser raises is a verdict on the bytes
         raise CertificateError(f"{type(error).__name__}: {error}") from error
+    return certificate
 
 
 _kept: Final = functools.lru_cache(maxsize=_MAX_PARSED)(_parsed)

@@ -18,6 +18,7 @@ __all__ = [
     "Element",
     "decode_bit_string",
     "decode_oid",
+    "encode_bit_string",
     "encode_sequence",
     "read_all",
     "read_one",
@@ -31,6 +32,7 @@ MAX_OID: Final = 64
 """Octets of an object identifier; the longest in use have twenty, and decimal digits cost quadratic time."""
 _new: Final = tuple.__new__
 """Makes an Element without the detour over its constructor: a third of the reader's time."""
+_BIT_STRING: Final = 0x03
 _SEQUENCE: Final = 0x30
 _INDEFINITE: Final = 0x80
 _END_OF_CONTENTS: Final = b"\x00\x00"
@@ -122,12 +124,20 @@ def decode_bit_string(element: Element) -> bytes:
 
 def encode_sequence(*encodings: bytes) -> bytes:
     """A SEQUENCE of values that are encoded already."""
-    content = b"".join(encodings)
+    return _encode(_SEQUENCE, b"".join(encodings))
+
+
+def encode_bit_string(octets: bytes) -> bytes:
+    """A BIT STRING of whole octets."""
+    return _encode(_BIT_STRING, b"\x00" + octets)
+
+
+def _encode(tag: int, content: bytes) -> bytes:
     size = len(content)
     if size < _INDEFINITE:
-        return bytes((_SEQUENCE, size)) + content
+        return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((_SEQUENCE, _INDEFINITE | len(length))) + length + content
+    return bytes((tag, _INDEFINITE | len(length))) + length + content
 
 
 def read_signed(der: bytes) -> Element:

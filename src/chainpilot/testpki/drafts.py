@@ -13,10 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
 from chainpilot.pki.certificate import Certificate, load_certificate
-from chainpilot.pki.der import decode_bit_string, read_one, read_parts
+from chainpilot.pki.der import decode_bit_string, read_one
 from chainpilot.pki.extensions import TEST_EXTENSION_OID, KeyUsageBit
 from chainpilot.pki.keys import PrivateKey, PublicKey, signing_hash
-from chainpilot.testpki.derwriter import bit_string, sequence
 
 __all__ = [
     "Draft",
@@ -30,7 +29,6 @@ __all__ = [
     "revocation_list_at",
     "signature_by",
     "usages",
-    "with_signature",
 ]
 
 ExtensionList = tuple[tuple[x509.ExtensionType, bool], ...]
@@ -80,12 +78,6 @@ class Draft:
 def loaded(certificate: x509.Certificate) -> Certificate:
     """The same certificate as a value of ours."""
     return load_certificate(certificate.public_bytes(Encoding.DER))
-
-
-def with_signature(certificate: x509.Certificate, signature: bytes) -> bytes:
-    """The DER of a certificate with another key's signature of the same kind over the same content (RFC 5280 4.1)."""
-    content, algorithm, _ = read_parts(certificate.public_bytes(Encoding.DER))
-    return sequence(content.encoding, algorithm.encoding, bit_string(signature))
 
 
 def signature_by(key: PrivateKey, content: bytes, *, deterministic: bool) -> bytes:

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chainpilot.errors import PeerError
-from chainpilot.pki.certificate import Certificate, load_certificate
+from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import PrivateKey, PublicKey
@@ -29,7 +29,6 @@ from chainpilot.testpki.drafts import (
     revocation_list_at,
     signature_by,
     usages,
-    with_signature,
 )
 from chainpilot.testpki.hierarchy import ORGANIZATION, Authority, LeafPlan, OcspSigner
 from chainpilot.testpki.material import Material
@@ -220,12 +219,12 @@ class Issuer:
     def _signed(self, draft: Draft, profile: Profile) -> Certificate:
         """Lint what a throw-away key has signed, then sign those very bytes with the real one (house style 9)."""
         rehearsed = draft.signed(self._material.rehearsal_key(self.plan.key), deterministic=True)
-        findings = lint(loaded(rehearsed), profile)
+        judged = loaded(rehearsed)
+        findings = lint(judged, profile)
         if findings:
             raise IssueError(profile, findings)
         content = rehearsed.tbs_certificate_bytes
-        signature = signature_by(self.key, content, deterministic=self._material.is_deterministic)
-        return load_certificate(with_signature(rehearsed, signature))
+        return judged.signed_anew(signature_by(self.key, content, deterministic=self._material.is_deterministic))
 
     def _twisted(self, draft: Draft, twists: Collection[Twist]) -> Certificate:
         foreign = Twist.FOREIGN_ISSUER in twists

@@ -6,7 +6,7 @@ import ssl
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from chainpilot.clock import SYSTEM
 from chainpilot.cpms.adapters.est_renewal import (
     FORMER,
     NEXT,
+    OutcomeUnknown,
     RenewalFileError,
     SuccessorUnfit,
     renew_client_certificate,
@@ -188,8 +189,25 @@ async def test_202_keeps_the_request_which_is_sent_again_as_it_is(tmp_path: Path
 
 async def test_an_answer_that_is_lost_keeps_the_request_too(tmp_path: Path) -> None:
     async with scene(tmp_path, Desk([lost, good])) as on:
+        safe = replace(on.pki, repost_safe=True)
         with pytest.raises(CaUndecided):
+            await renew_client_certificate(safe, SYSTEM)
+        await renew_client_certificate(safe, SYSTEM)
+    first, second = on.desk.requests
+    assert first.der == second.der
+
+
+@pytest.mark.parametrize("answer", [lost, lambda csr: issued(successor(csr, ca=True))], ids=["lost", "unfit"])
+async def test_what_may_have_been_issued_is_asked_for_again_only_when_somebody_says_so(
+    answer: Answer, tmp_path: Path
+) -> None:
+    async with scene(tmp_path, Desk([answer, good])) as on:
+        with pytest.raises((CaUndecided, SuccessorUnfit)):
             await renew_client_certificate(on.pki, SYSTEM)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await renew_client_certificate(on.pki, SYSTEM)
+        assert len(on.desk.requests) == 1
+        unknown.value.sent.unlink()
         await renew_client_certificate(on.pki, SYSTEM)
     first, second = on.desk.requests
     assert first.der == second.der

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -123,6 +124,38 @@ async def test_a_connection_that_ends_is_no_answer() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         assert (await silence(f"http://127.0.0.1:{port}/")).reason is Reason.OCSP_UNREACHABLE
+
+
+class _DeadWay(httpx.AsyncBaseTransport):
+    """The way to the first address it is asked for is dead; the next answers."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As httpx's own, which waits for no longer than it is told."""
+        self.hosts.append(request.url.host)
+        if len(self.hosts) > 1:
+            return httpx.Response(200, headers={"Content-Type": OCSP}, stream=httpx.ByteStream(REQUEST))
+        async with asyncio.timeout(request.extensions["timeout"]["connect"]):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError as error:
+                raise httpx.ConnectTimeout("no answer") from error
+        raise AssertionError
+
+
+async def test_where_the_way_to_one_address_is_dead_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("8.8.8.8", 80))]
+
+    async def found(*_: object, **__: object) -> object:
+        return both
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+    way = _DeadWay()
+    async with OcspHttp(timeout=0.2, transport=way) as responders:
+        assert await responders.ask("http://ocsp.example/", REQUEST) == REQUEST
+    assert way.hosts == ["93.184.216.34", "8.8.8.8"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])

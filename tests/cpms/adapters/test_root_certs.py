@@ -18,7 +18,7 @@ from chainpilot.cpms.adapters.root_certs import RootCerts
 from chainpilot.cpms.adapters.sql import SqlLedger, SqlTrustRecords
 from chainpilot.cpms.config import RootPoolConfig
 from chainpilot.cpms.model import TrustSource, TrustState
-from chainpilot.cpms.ports import OfferedRoot, RootsMissing
+from chainpilot.cpms.ports import LedgerConflict, OfferedRoot, RootsMissing, TrustEntry
 from chainpilot.cpms.trust import PoolWatch, TrustDesk
 from chainpilot.pki.trust import TrustAnchors, TrustDomain
 from chainpilot.wire.opcp import MAX_COLLECTION, RootEvent, RootEventKind
@@ -133,6 +133,33 @@ async def test_the_pool_is_asked_at_once_and_again_when_an_event_says_that_somet
         assert desk.known() == ()
         await watch.take(RootEvent("e-1", RootEventKind.ADDED))
         assert await told.get() == "0 new, 2 known"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await desk.close()
+    await ledger.close()
+
+
+class TakenFirst(SqlTrustRecords):
+    """Other processes write what this one is about to, time and again."""
+
+    async def write(self, entry: TrustEntry) -> None:
+        """Never."""
+        del entry
+        raise LedgerConflict("the record of a root")
+
+
+async def test_the_pool_is_asked_again_where_other_processes_decided_first(tmp_path: Path) -> None:
+    ledger = await SqlLedger.open(tmp_path / "cpms.sqlite")
+    records, clock = TakenFirst(ledger), SetClock(NOON)
+    desk = TrustDesk(records, {}, clock=clock)
+    await desk.open()
+    told: asyncio.Queue[str] = asyncio.Queue()
+    async with pool(tmp_path) as played, source(played) as client:
+        watch = PoolWatch(desk, records, clock=clock, source=client, tell=told.put_nowait)
+        running = asyncio.create_task(watch.run())
+        async with asyncio.timeout(10):
+            assert "meanwhile" in await told.get()
+        assert not running.done()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     await desk.close()

@@ -35,7 +35,8 @@ ROOT = LADDER.root.certificate
 class Listening:
     """A webhook, the desk behind it, and a sender."""
 
-    def __init__(self, desk: TrustDesk, webhook: Webhook, client: httpx.AsyncClient) -> None:
+    def __init__(self, desk: TrustDesk, webhook: Webhook, client: httpx.AsyncClient, clock: SetClock) -> None:
+        self.clock = clock
         self.desk = desk
         self.webhook = webhook
         self.client = client
@@ -54,11 +55,13 @@ async def listening(folder: Path, *configured: Certificate) -> AsyncIterator[Lis
     records, clock = SqlTrustRecords(ledger), SetClock(NOON)
     desk = TrustDesk(records, {TrustDomain.V2G: TrustAnchors.admit(configured)}, clock=clock)
     await desk.open()
-    webhook = Webhook(WebhookConfig("127.0.0.1", 0, "/events", SECRET), PoolWatch(desk, records, clock=clock).take)
+    webhook = Webhook(
+        WebhookConfig("127.0.0.1", 0, "/events", SECRET), PoolWatch(desk, records, clock=clock).take, clock=clock
+    )
     host, port = await webhook.start()
     try:
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as client:
-            yield Listening(desk, webhook, client)
+            yield Listening(desk, webhook, client, clock)
     finally:
         await webhook.stop()
         await desk.close()
@@ -90,6 +93,16 @@ async def test_without_the_body_s_own_signature_nothing_is_done(tmp_path: Path, 
     async with listening(tmp_path) as there:
         assert await there.send(ADDED, signature=signature) == 401
         assert there.desk.records() == ()
+
+
+async def test_bodies_without_a_good_signature_fill_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with listening(tmp_path) as there:
+        for _ in range(30):
+            assert await there.send(b"{}", signature=None) == 401
+        assert caplog.text.count("event_unsigned") == 20
+        there.clock.advance(3601)
+        await there.send(b"{}", signature=None)
+        assert caplog.text.count("event_unsigned") == 21
 
 
 async def test_an_event_that_comes_again_does_nothing_whatever_has_happened_meanwhile(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from chainpilot.cpms.model import Reason, Step, StepTaken
 from chainpilot.cpms.ocsp import StatusDesk, Targets
 from chainpilot.cpms.ocsp.desk import LOOK_AGAIN_SECONDS, QUESTIONS_AN_HOUR
 from chainpilot.cpms.ocsp.shelf import FAILURE_SECONDS, MAX_FLIGHTS
-from chainpilot.cpms.ports import ResponderSilent
+from chainpilot.cpms.ports import LedgerFailed, ResponderSilent
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.hashdata import CertificateHashData, HashAlgorithm, hash_data
 from chainpilot.pki.identity import StationId
@@ -84,6 +84,10 @@ class Bench:
         self.steps: list[StepTaken] = []
         self.looks = 0
         self.finds: tuple[Certificate, ...] = ()
+        self.look_fails = False
+        self.looking = asyncio.Event()
+        self.may_find = asyncio.Event()
+        self.may_find.set()
         issuers = ShownIssuers((V2G.root.certificate,), lambda: tuple(self.shown))
         targets = Targets(allowed=frozenset({("ocsp.example.org", 80)}))
         self.desk = StatusDesk(
@@ -92,6 +96,10 @@ class Bench:
 
     async def _look_again(self) -> None:
         self.looks += 1
+        self.looking.set()
+        await self.may_find.wait()
+        if self.look_fails:
+            raise LedgerFailed("disk full")
         self.shown.extend(self.finds)
 
     async def ask(self, *questions: OcspRequestData) -> GetCertificateStatusResponse:
@@ -309,6 +317,41 @@ async def test_a_station_that_asks_without_end_is_told_to_stop() -> None:
     for _ in range(QUESTIONS_AN_HOUR):
         assert (await bench.ask()).status is ACCEPTED
     assert await bench.reason() == Reason.TOO_MANY_REQUESTS.value
+
+
+async def test_a_station_that_goes_on_all_the_same_is_told_of_once_until_it_has_credit_again() -> None:
+    bench = Bench()
+    answers = [await bench.ask() for _ in range(QUESTIONS_AN_HOUR + 50)]
+    assert (answers[-1].status, answers[-1].reason) == (FAILED, Reason.TOO_MANY_REQUESTS.value)
+    assert [one.step for one in bench.steps].count(Step.STATUS_REFUSED) == 1
+    bench.clock.advance(3600 / QUESTIONS_AN_HOUR + 0.1)
+    assert (await bench.ask()).status is ACCEPTED
+    await bench.ask()
+    assert [one.step for one in bench.steps].count(Step.STATUS_REFUSED) == 2
+
+
+async def test_a_station_that_hangs_up_ends_no_look_and_begins_no_other() -> None:
+    bench = Bench(shows=())
+    bench.finds = (V2G.sub1.certificate, V2G.sub2.certificate)
+    bench.may_find.clear()
+    first = asyncio.create_task(bench.ask())
+    async with asyncio.timeout(10):
+        await bench.looking.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    second = asyncio.create_task(bench.ask())
+    asyncio.get_running_loop().call_soon(bench.may_find.set)
+    assert (await second).status is ACCEPTED
+    assert bench.looks == 1
+
+
+async def test_a_look_that_fails_is_not_begun_anew_by_the_next_question() -> None:
+    bench = Bench(shows=())
+    bench.look_fails = True
+    with pytest.raises(LedgerFailed):
+        await bench.ask()
+    assert await bench.reason() == Reason.OCSP_ISSUER_UNKNOWN.value
+    assert bench.looks == 1
 
 
 async def test_for_an_unknown_ca_the_pkis_are_asked_once_in_a_while() -> None:

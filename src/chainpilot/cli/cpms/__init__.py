@@ -112,7 +112,8 @@ def renew_login(
     replaced only when the answer was found good; the former ones are kept beside. Call it when check-pki warns.
 
     Exit code: 0 renewed, 1 something needs a person, 2 this PKI shows no certificate or can't renew it, 3 no such PKI
-    or file, 4 the PKI refuses, 5 it isn't reached, 6 it wants to be asked again later.
+    or file, 4 the PKI refuses, 5 it isn't reached, 6 it wants to be asked again later, 7 it may
+    have issued before.
     """
     from chainpilot.cli.cpms import renewing  # noqa: PLC0415 - a command's packages load when it runs
 

@@ -10,7 +10,7 @@ from chainpilot.cli.cpms.opening import complain, open_config
 from chainpilot.cli.exits import Exit, exit_of
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
-from chainpilot.cpms.adapters.est_renewal import FORMER, renew_client_certificate
+from chainpilot.cpms.adapters.est_renewal import FORMER, OutcomeUnknown, renew_client_certificate
 from chainpilot.cpms.adapters.est_transport import EstSetupError
 from chainpilot.cpms.ports import CaPending, CaRefused, CaUndecided, Reason
 from chainpilot.errors import ChainpilotError
@@ -51,7 +51,11 @@ def renew_login(path: Path, name: str, *, as_json: bool) -> Exit:
 def _told(error: ChainpilotError) -> Exit:
     complain(str(error))
     if isinstance(error, CaUndecided) and error.sent:
-        complain("the request may have arrived; it is kept, and the same one is sent when you call this again")
+        complain(
+            "the request may have arrived, and is kept; call this again, which says what to do, or sends the same one"
+        )
+    if isinstance(error, OutcomeUnknown):
+        return Exit.CONFLICT
     if isinstance(error, CaRefused) and error.reason in (Reason.PKI_LOGIN_REFUSED, Reason.PKI_REFUSED):
         return Exit.NOT_ALLOWED
     return Exit.USAGE if isinstance(error, EstSetupError) else exit_of(error)

@@ -19,6 +19,7 @@ from chainpilot.cpms.adapters.sql import DatabaseInUseError
 from chainpilot.cpms.app import Cpms
 from chainpilot.cpms.checkup import setup_faults
 from chainpilot.cpms.config import CpmsConfig
+from chainpilot.link.endings import pass_over_dropped_tls
 from chainpilot.pki.trust import LeafUse, TrustDomain
 
 __all__ = ["run_cpms"]
@@ -54,6 +55,7 @@ def run_cpms(path: Path, *, check: bool, as_json: bool) -> Exit:
 
 
 async def _serve(cpms: Cpms, *, as_json: bool) -> None:
+    pass_over_dropped_tls(asyncio.get_running_loop())
     told = asyncio.create_task(until_told_to_stop())
     await asyncio.sleep(0)  # it listens for signals before anything is printed
     reloads: set[asyncio.Task[None]] = set()

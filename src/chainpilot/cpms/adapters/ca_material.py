@@ -1,39 +1,46 @@
-"""A local CA's files: its certificates, its key, and the revocation list that others fetch.
+"""A local CA's files: its certificates, its key or the PIN that opens it, and the revocation list that others fetch.
 
-A key that anybody but its owner can read is refused: whoever has it can be any station.
+A key or PIN that anybody but its owner can read is refused: whoever has the key can be any station.
 """
 
+import fcntl
 import itertools
 import os
 import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from chainpilot.cpms.adapters.ca_keys import FileKey, TokenKey
+from chainpilot.cpms.config import KeyOnToken
 from chainpilot.cpms.issuing import Founding, found_ca
+from chainpilot.cpms.ports import KeyUnavailable, SigningKey
 from chainpilot.errors import OwnError
+from chainpilot.pkcs11.settings import MAX_PIN_BYTES
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificates
+from chainpilot.pki.crl import MAX_CRL_BYTES, Crl, CrlError, load_crl
 from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.extensions import KeyUsageBit
 from chainpilot.pki.keys import (
     KeySpec,
-    PrivateKey,
-    PublicKey,
     generate_private_key,
     key_spec_of,
     key_weakness,
-    signing_hash,
     spki_hash,
 )
 
-__all__ = ["CaMaterial", "CaSetupError", "FileKey", "read_ca", "write_founded", "write_list", "write_new"]
+__all__ = ["CaMaterial", "CaSetupError", "read_ca", "write_founded", "write_list", "write_new"]
 
 _MAX_KEY: Final = 64 * 1024
 _MAX_STACK: Final = 256 * 1024
+_MEANWHILE: Final = timedelta(minutes=1)
+"""Between two processes' looks at the clock for lists that they write at the same time."""
 _READABLE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -51,58 +58,44 @@ class CaMaterial:
     """A CA that can sign: its certificate first, the root last."""
 
     chain: tuple[Certificate, ...]
-    key: "FileKey"
+    key: SigningKey
 
 
-class FileKey:
-    """`SigningKey` whose private key is in this process."""
+def read_ca(
+    name: str, certificate: Path, key: Path | KeyOnToken, *, signs_lists: bool, allow_test_pki: bool = False
+) -> CaMaterial:
+    """Read a CA's files, and find its key.
 
-    def __init__(self, key: PrivateKey) -> None:
-        self._key = key
-
-    @property
-    def public_key(self) -> PublicKey:
-        """Its public half."""
-        return self._key.public_key()
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature by the key's own algorithm."""
-        digest = signing_hash(self.public_key)
-        match self._key:
-            case ec.EllipticCurvePrivateKey() if digest is not None:
-                return self._key.sign(data, ec.ECDSA(digest))
-            case rsa.RSAPrivateKey() if digest is not None:
-                return self._key.sign(data, padding.PKCS1v15(), digest)
-            case ed25519.Ed25519PrivateKey() | ed448.Ed448PrivateKey():
-                return self._key.sign(data)
-            case _:
-                raise TypeError("a key of a kind that signs no certificates")
-
-    def to_pem(self) -> bytes:
-        """PKCS#8, not encrypted: for a file of its owner alone."""
-        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def read_ca(name: str, certificate: Path, key: Path, *, signs_lists: bool, allow_test_pki: bool = False) -> CaMaterial:
-    """Read a CA's files.
-
-    1. the key's file is its owner's alone, and holds an unencrypted key of a kind that we make
+    1. the key's file, or its token's PIN file, is its owner's alone; the key is of a kind that we make
     2. the stack reads; its first certificate is a CA's with that key, which may sign certificates, and lists if asked
     3. each certificate is signed by the next, up to a root
     4. it is no test PKI's, unless those are allowed
 
     Raises CaSetupError.
     """
-    signer = _read_key(name, key)  # 1
-    try:
-        chain = load_certificates(_read(name, certificate, _MAX_STACK))
-    except (EncodingError, CertificateError) as error:
-        raise CaSetupError(name, f"{certificate} holds no readable certificates: {error.why}") from error
+    signer = _read_key(name, key) if isinstance(key, Path) else _find_key(name, key)
+    with ExitStack() as stack:
+        stack.callback(signer.close)
+        weakness = key_weakness(signer.public_key)
+        if weakness is not None or key_spec_of(signer.public_key) is None:  # 1
+            raise CaSetupError(name, f"{key} holds {weakness or 'a key of a kind that is not used here'}")
+        try:
+            chain = tuple(load_certificates(_read(name, certificate, _MAX_STACK)))
+        except (EncodingError, CertificateError) as error:
+            raise CaSetupError(name, f"{certificate} holds no readable certificates: {error.why}") from error
+        if spki_hash(signer.public_key) != chain[0].spki_hash:  # 2
+            raise CaSetupError(name, f"the key in {key} is not that of the first certificate in {certificate}")
+        _check(name, certificate, chain, signs_lists=signs_lists, allow_test_pki=allow_test_pki)
+        stack.pop_all()
+    return CaMaterial(chain, signer)
+
+
+def _check(
+    name: str, certificate: Path, chain: tuple[Certificate, ...], *, signs_lists: bool, allow_test_pki: bool
+) -> None:
     issuing = chain[0]
     usage = issuing.extensions.key_usage
-    if spki_hash(signer.public_key) != issuing.spki_hash:  # 2
-        raise CaSetupError(name, f"the key in {key} is not that of the first certificate in {certificate}")
-    if not issuing.is_ca or (usage is not None and KeyUsageBit.KEY_CERT_SIGN not in usage):
+    if not issuing.is_ca or (usage is not None and KeyUsageBit.KEY_CERT_SIGN not in usage):  # 2
         raise CaSetupError(name, f"{issuing.subject} may not issue certificates")
     if signs_lists and usage is not None and KeyUsageBit.CRL_SIGN not in usage:
         raise CaSetupError(name, f"{issuing.subject} may not sign revocation lists; take crl_file away")
@@ -113,16 +106,42 @@ def read_ca(name: str, certificate: Path, key: Path, *, signs_lists: bool, allow
         raise CaSetupError(name, f"{certificate} ends with {chain[-1].subject}, which is no root")
     if not allow_test_pki and any(one.is_test for one in chain):  # 4
         raise CaSetupError(name, f"{issuing.subject} belongs to a test PKI, whose keys anybody may hold")
-    return CaMaterial(chain, signer)
 
 
 def write_list(path: Path, der: bytes) -> None:
-    """Put a list in the place of the former one at once, on disk and for everybody to read. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    _write(fresh, der, 0o644)
-    fresh.replace(path)
-    _sync_folder(path.parent)
+    """Put a list in the place of the former one at once, on disk and for everybody to read. Raises OSError.
+
+    A later one of the same CA stays: a command may have revoked and written while the back office was about to.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # for the moment of a write; a process that ends lets go of it
+        if _is_overtaken(path, der):
+            return
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        _write(fresh, der, 0o644)
+        fresh.replace(path)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _is_overtaken(path: Path, der: bytes) -> bool:
+    """By a list of greater number that isn't older: the records may be restored ones, which count from less."""
+    try:
+        there, own = load_crl(_read("", path, MAX_CRL_BYTES)), load_crl(der)
+    except (CaSetupError, CrlError):
+        return False  # nothing is there, or nothing that could be kept
+    is_greater = there.number is not None and own.number is not None and there.number > own.number
+    return is_greater and _signer_of(there) == _signer_of(own) and there.this_update > own.this_update - _MEANWHILE
+
+
+def _signer_of(crl: Crl) -> bytes | None:
+    try:
+        return crl.openssl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return None
 
 
 def write_new(path: Path, content: bytes, *, mode: int) -> None:
@@ -160,10 +179,17 @@ def _read_key(name: str, path: Path) -> FileKey:
         key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
     ):
         raise CaSetupError(name, f"{path} holds a key of a kind that signs no certificates")
-    weakness = key_weakness(key.public_key())
-    if weakness is not None or key_spec_of(key.public_key()) is None:
-        raise CaSetupError(name, f"{path} holds {weakness or 'a key of a kind that is not used here'}")
     return FileKey(key)
+
+
+def _find_key(name: str, place: KeyOnToken) -> TokenKey:
+    pin = place.settings.pin
+    if isinstance(pin, Path):
+        _read(name, pin, MAX_PIN_BYTES, is_secret=True)
+    try:
+        return TokenKey(place)
+    except KeyUnavailable as error:
+        raise CaSetupError(name, error.why) from error
 
 
 def _read(name: str, path: Path, most: int, *, is_secret: bool = False) -> bytes:
@@ -172,7 +198,7 @@ def _read(name: str, path: Path, most: int, *, is_secret: bool = False) -> bytes
             about = os.fstat(file.fileno())
             if is_secret and about.st_mode & _READABLE:
                 mode = stat.S_IMODE(about.st_mode)
-                why = f"{path} has mode {mode:04o}: others than its owner can read it; chmod 600, or better a new key"
+                why = f"{path} has mode {mode:04o}: others than its owner can read it; chmod 600, or better replace it"
                 raise CaSetupError(name, why)
             content = file.read(most + 1)
     except OSError as error:

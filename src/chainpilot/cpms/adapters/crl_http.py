@@ -24,6 +24,8 @@ _MAX_URL: Final = 2000
 _MAX_WORDS: Final = 200
 _MAX_ADDRESSES: Final = 4
 """Tried of those behind a name."""
+_TO_CONNECT: Final = 0.3
+"""Of the time for an exchange, at most for one address: where the way to the first is dead, the next has a chance."""
 _HEADERS: Final = [(b"User-Agent", b"chainpilot"), (b"Accept-Encoding", b"identity"), (b"Connection", b"close")]
 
 
@@ -85,7 +87,8 @@ class CrlHttp:
 
     async def _fetch(self, url: str) -> bytes:
         body = bytearray()
-        async with self._pool.stream("GET", url, headers=_HEADERS) as response:
+        limits = {"timeout": {"connect": self._seconds * _TO_CONNECT}}
+        async with self._pool.stream("GET", url, headers=_HEADERS, extensions=limits) as response:
             if response.status != 200:
                 raise ListMissing(url, f"the answer is {response.status}, not 200; redirects are not followed")
             async for part in response.aiter_stream():

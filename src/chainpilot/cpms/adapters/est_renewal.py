@@ -23,7 +23,7 @@ from chainpilot.clock import Clock
 from chainpilot.cpms.adapters.est_http import EstHttp
 from chainpilot.cpms.adapters.est_transport import EstSetupError
 from chainpilot.cpms.config import ClientCertificate, PkiConfig
-from chainpilot.cpms.ports import CaPending, CaRefused, CaUndecided, RetryClass
+from chainpilot.cpms.ports import CaPending, CaRefused, CaUndecided, Reason, RetryClass
 from chainpilot.errors import OwnError, PeerError
 from chainpilot.pki.certificate import Certificate, CertificateError, load_certificate, load_certificates
 from chainpilot.pki.chain import Chain, ChainError, chain_from_bag
@@ -32,10 +32,12 @@ from chainpilot.pki.encoding import EncodingError
 from chainpilot.pki.extensions import EkuOid
 from chainpilot.pki.keys import KeySpec, generate_private_key, key_spec_of, signing_hash
 
-__all__ = ["FORMER", "NEXT", "RenewalFileError", "SuccessorUnfit", "renew_client_certificate"]
+__all__ = ["FORMER", "NEXT", "SENT", "OutcomeUnknown", "RenewalFileError", "SuccessorUnfit", "renew_client_certificate"]
 
 NEXT: Final = ".next"
 """Behind the key's name: the new key and its request, while the PKI hasn't answered."""
+SENT: Final = ".sent"
+"""Behind that: the request was sent, and what came of it is not known."""
 FORMER: Final = ".former"
 """Behind both names: what was shown before."""
 _CLIENT_PURPOSES: Final = frozenset({EkuOid.CLIENT_AUTH.value, EkuOid.ANY.value})
@@ -58,6 +60,19 @@ class SuccessorUnfit(PeerError):
         super().__init__(f"the new certificate is not used: {why}")
 
 
+class OutcomeUnknown(OwnError):
+    """A request was sent before and may have been issued. Fields: `sent` the mark of that, `request` the file."""
+
+    def __init__(self, sent: Path, request: Path) -> None:
+        self.sent = sent
+        self.request = request
+        super().__init__(
+            f"{request} was sent before, and the PKI may have issued a certificate for it; nothing is sent. "
+            f"Look there: if it issued none, remove {sent} to send it again; if it did, revoke it there and "
+            "remove both to ask with a new key"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """A new key and what it asks for."""
@@ -70,7 +85,8 @@ async def renew_client_certificate(pki: PkiConfig, clock: Clock) -> Certificate 
     """Get a successor of the client certificate and put it in its place; or when to call again.
 
     1. the request has a new key of the same kind, and subject and alternative names of the certificate, unchanged
-    2. it is on disk before it is sent, and what an earlier call left there is sent again
+    2. it is on disk before it is sent, and what an earlier call left there is sent again; but where the PKI may have
+       issued for it and is not declared `repost_safe`, a person decides first (est-opcp-ocsp.md section 1)
     3. the answer has the new key and the same names, is no CA's, may be a client's, and ends later than the former
     4. key and certificate are proved to belong together before they take their places
 
@@ -78,6 +94,7 @@ async def renew_client_certificate(pki: PkiConfig, clock: Clock) -> Certificate 
         EstSetupError: the PKI shows no certificate of ours, has no simplereenroll, or its files can't be used.
         RenewalFileError: a file can't be read or written.
         SuccessorUnfit: the answer isn't what was asked for.
+        OutcomeUnknown: what an earlier call sent may have been issued; nothing is sent.
         CaRefused, CaUndecided: no answer, or a refusal; what was sent is kept, unless the PKI will never take it.
     """
     if pki.client is None:
@@ -87,13 +104,24 @@ async def renew_client_certificate(pki: PkiConfig, clock: Clock) -> Certificate 
     current = _shown(pki.client)
     async with EstHttp(pki, clock=clock) as authority:
         request = _request(pki.client, current)  # 1, 2
+        sent = _sent_of(pki.client)
+        if sent.exists() and not pki.repost_safe:
+            raise OutcomeUnknown(sent, _next_of(pki.client))
+        _write(sent, b"", mode=0o600)
         try:
             answer = await authority.simplereenroll(request.csr)
         except CaRefused as refusal:
             if refusal.retry is RetryClass.NEVER:
                 _remove(_next_of(pki.client))
+            if refusal.reason is not Reason.PKI_ANSWER_UNREADABLE:  # that may have been a certificate
+                _remove(sent)
+            raise
+        except CaUndecided as doubt:
+            if not doubt.sent:
+                _remove(sent)
             raise
         if isinstance(answer, CaPending):
+            _remove(sent)
             return answer
         beside = await _authorities(authority, pki.client)
     chain = _chain(request.csr, (*answer.certificates, *beside))
@@ -116,6 +144,10 @@ async def _authorities(authority: EstHttp, client: ClientCertificate) -> tuple[C
 
 def _next_of(client: ClientCertificate) -> Path:
     return client.key.with_name(client.key.name + NEXT)
+
+
+def _sent_of(client: ClientCertificate) -> Path:
+    return _next_of(client).with_name(_next_of(client).name + SENT)
 
 
 def _shown(client: ClientCertificate) -> Certificate:
@@ -209,6 +241,7 @@ def _take_into_use(client: ClientCertificate, chain: Chain, key_pem: bytes) -> N
     except OSError as error:
         raise RenewalFileError(client.file, f"it can't be replaced: {error.strerror}") from error
     _remove(_next_of(client))
+    _remove(_sent_of(client))
 
 
 def _read(path: Path) -> bytes:

@@ -26,6 +26,8 @@ _MAX_CONNECTIONS: Final = 16
 own."""
 _MAX_ADDRESSES: Final = 4
 """Tried of those behind a name."""
+_TO_CONNECT: Final = 0.3
+"""Of the time for a request, at most for one address: where the way to the first is dead, the next has a chance."""
 _HEADERS: Final = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",
@@ -57,7 +59,7 @@ class OcspHttp:
         self._allowed = tuple(allow_networks)
         self._client = httpx.AsyncClient(
             headers=_HEADERS,
-            timeout=httpx.Timeout(timeout),
+            timeout=httpx.Timeout(timeout, connect=timeout * _TO_CONNECT),
             transport=transport,
             limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=0),
             follow_redirects=False,
@@ -97,7 +99,7 @@ class OcspHttp:
         for address in rest:
             try:
                 return await self._post_to(address, parts, port, request)
-            except httpx.ConnectError:
+            except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
         return await self._post_to(last, parts, port, request)
 

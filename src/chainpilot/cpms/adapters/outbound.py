@@ -21,6 +21,10 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 """RFC 4291 section 2.5.5.1, deprecated, and still understood by some."""
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""Of IPv6 nothing else is given out to anybody (RFC 4291 section 2.4); what is beyond is special or never routed."""
+_NOT_PUBLIC: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Special by IANA's registries, and public to the `ipaddress` of some versions of Python."""
 
 
 class AddressRefused(PeerError):
@@ -41,7 +45,7 @@ def judge_address(address: Address, allowed: Sequence[Network] = ()) -> str | No
     for one in (address, *_inside(address)):
         if any(one.version == network.version and one in network for network in allowed):
             continue
-        if one.is_multicast or not one.is_global:
+        if not _is_public(one):
             return f"{address} is no public address; allow_networks would allow it"
     return None
 
@@ -60,6 +64,12 @@ async def look_up(host: str, port: int, allowed: Sequence[Network] = ()) -> tupl
         if (why := judge_address(address, allowed)) is not None:
             raise AddressRefused(host, why)
     return tuple(dict.fromkeys(addresses))
+
+
+def _is_public(address: Address) -> bool:
+    if address.is_multicast or not address.is_global or any(address in one for one in _NOT_PUBLIC):
+        return False
+    return isinstance(address, ipaddress.IPv4Address) or address in _UNICAST or address in _NAT64
 
 
 def _inside(address: Address) -> tuple[Address, ...]:

@@ -11,6 +11,7 @@ What an event leads to is decided in `chainpilot.cpms.trust.pool_watch`.
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
@@ -18,6 +19,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from chainpilot.clock import SYSTEM, Clock
 from chainpilot.cpms.config import WebhookConfig
 from chainpilot.cpms.journal import journal
 from chainpilot.cpms.trust import EventOutcome
@@ -31,6 +33,8 @@ _READ_SECONDS: Final = 10.0
 _CONNECTIONS: Final = 32
 """Requests at once; a pool sends some events a day."""
 _SHUTDOWN_SECONDS: Final = 1.0
+_LINES_AN_HOUR: Final = 20
+"""Of the log about bodies without a good signature: anybody who reaches the listener can send any number."""
 
 _log: Final = journal("chainpilot.cpms.webhook")
 
@@ -44,11 +48,15 @@ class WebhookSetupError(OwnError):
 
 
 class Webhook:
-    """One listener; `take` is told each event whose signature is good."""
+    """One listener; `take` is told each event whose signature is good, `clock` says how fast the log grows."""
 
-    def __init__(self, config: WebhookConfig, take: Callable[[RootEvent], Awaitable[EventOutcome]]) -> None:
+    def __init__(
+        self, config: WebhookConfig, take: Callable[[RootEvent], Awaitable[EventOutcome]], *, clock: Clock = SYSTEM
+    ) -> None:
         self._config = config
         self._take = take
+        self._clock = clock
+        self._told: deque[float] = deque(maxlen=_LINES_AN_HOUR)
         self._busy = 0
         self._stack = AsyncExitStack()
 
@@ -95,7 +103,7 @@ class Webhook:
         if len(body) > MAX_EVENT:
             return _said(413, f"an event has at most {MAX_EVENT} bytes")
         if not is_signed(body, request.headers.get(SIGNATURE_HEADER), self._config.secret):  # 3
-            _log.warning("event_unsigned", address=request.remote, detail=f"{len(body)} bytes without a good signature")
+            self._tell_unsigned(request.remote, len(body))
             return _said(401, f"{SIGNATURE_HEADER} is not this body's signature")
         try:
             event = read_event(body)  # 4
@@ -105,6 +113,14 @@ class Webhook:
         outcome = await self._take(event)  # 5
         _log.info("event_taken", kind=event.kind.value if event.kind else None, detail=outcome.name.lower())
         return web.Response(status=204)
+
+    def _tell_unsigned(self, address: str | None, size: int) -> None:
+        at = self._clock.monotonic()
+        if len(self._told) == _LINES_AN_HOUR and at - self._told[0] < 3600:
+            return
+        self._told.append(at)
+        last = "; no more of these are told within an hour of the first" if len(self._told) == _LINES_AN_HOUR else ""
+        _log.warning("event_unsigned", address=address, detail=f"{size} bytes without a good signature{last}")
 
 
 async def _read(request: web.Request) -> bytes | None:

@@ -213,8 +213,14 @@ class WebhookInput(_Section):
 class CaInput(_Section):
     """[ca.NAME]: a CA of the operator's own, for stations' client certificates."""
 
+    never_inline: ClassVar[Mapping[str, str]] = {
+        "pin": "a PIN is never written here: name its file in pin_file",
+    }
+
     certificate: Path
-    key: Path
+    key: str = Field(min_length=1)
+    pkcs11_module: Path | None = None
+    pin_file: Path | None = None
     days: int = Field(default=365, ge=1, le=3650)
     crl_file: Path | None = None
     crl_days: int = Field(default=7, ge=1, le=90)

@@ -10,6 +10,8 @@ from chainpilot.cpms.model import SecurityProfile
 from chainpilot.cpms.ocsp import Targets
 from chainpilot.cpms.trust import ListPolicy, TrustPolicy
 from chainpilot.errors import OwnError
+from chainpilot.pkcs11.reference import KeyReference
+from chainpilot.pkcs11.settings import TokenSettings
 from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.wire.est.oauth import ClientCredentials, TokenBody
 from chainpilot.wire.est.paths import EstPaths
@@ -19,6 +21,7 @@ __all__ = [
     "ConfigError",
     "CpmsConfig",
     "DatabaseConfig",
+    "KeyOnToken",
     "ListenerConfig",
     "LocalCaConfig",
     "OAuthConfig",
@@ -171,13 +174,25 @@ class WebhookConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyOnToken:
+    """A CA's key that lies on a PKCS#11 token."""
+
+    settings: TokenSettings
+    reference: KeyReference
+
+    def __str__(self) -> str:
+        """For sentences, in the place of a path."""
+        return f"the token {self.settings.token}"
+
+
+@dataclass(frozen=True, slots=True)
 class LocalCaConfig:
     """A CA of the operator's own."""
 
     name: str
     certificate: Path
     """PEM stack: the issuing CA first, then the CAs above it."""
-    key: Path
+    key: Path | KeyOnToken
     days: int = 365
     crl_file: Path | None = None
     crl_days: int = 7

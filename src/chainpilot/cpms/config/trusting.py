@@ -4,16 +4,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from chainpilot.cpms.config.document import Document
+from chainpilot.cpms.config.document import CaInput, Document
 from chainpilot.cpms.config.material import Material, admit
 from chainpilot.cpms.config.settings import (
     ConfigError,
+    KeyOnToken,
     LocalCaConfig,
     RevocationConfig,
     RootPoolConfig,
     ServerCertificate,
     WebhookConfig,
 )
+from chainpilot.pkcs11.reference import SCHEME, KeyUriError, read_uri
+from chainpilot.pkcs11.settings import TokenSettings
 from chainpilot.pki.trust import TrustAnchors, TrustDomain
 from chainpilot.wire.est.oauth import MAX_TOKEN, is_bearer_token
 
@@ -75,7 +78,7 @@ def local_cas(given: Document, folder: Path) -> dict[str, LocalCaConfig]:
         name: LocalCaConfig(
             name=name,
             certificate=folder / one.certificate,
-            key=folder / one.key,
+            key=_ca_key(name, one, folder),
             days=one.days,
             crl_file=folder / one.crl_file if one.crl_file is not None else None,
             crl_days=one.crl_days,
@@ -83,6 +86,27 @@ def local_cas(given: Document, folder: Path) -> dict[str, LocalCaConfig]:
         )
         for name, one in given.ca.items()
     }
+
+
+def _ca_key(name: str, given: CaInput, folder: Path) -> Path | KeyOnToken:
+    """A file, or a place on a token where a PKCS#11 URI (RFC 7512) stands. Raises ConfigError."""
+    key, module = f"ca.{name}.key", given.pkcs11_module
+    pin = folder / given.pin_file if given.pin_file is not None else None
+    if not given.key.lower().startswith(SCHEME):
+        if module is not None or pin is not None:
+            raise ConfigError(key, f"pkcs11_module and pin_file go with a key that begins with {SCHEME}")
+        return folder / given.key
+    if "?" in given.key or "pin-value" in given.key.lower():
+        raise ConfigError(key, "only token, id and object are read in a URI: use pkcs11_module and pin_file for more")
+    if module is None:
+        raise ConfigError(f"ca.{name}.pkcs11_module", "a key in a token needs the path of the vendor's library here")
+    try:
+        reference = read_uri(given.key)
+    except KeyUriError as error:
+        raise ConfigError(key, f"it {error.why}") from error
+    if not reference.token:
+        raise ConfigError(key, "the URI names no token")
+    return KeyOnToken(TokenSettings(folder / module, reference.token, pin), reference)
 
 
 def _is_loopback(host: str) -> bool:

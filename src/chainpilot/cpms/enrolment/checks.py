@@ -8,16 +8,17 @@ from typing import Final
 
 from chainpilot.cpms.enrolment.rights import excess
 from chainpilot.cpms.model import Reason, Slot
+from chainpilot.cpms.ports import RootStanding
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.chain import Chain, ChainDefect, ChainError, chain_from_bag
 from chainpilot.pki.csr import Csr
 from chainpilot.pki.identity import Name
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, SECC_LEAF, Profile, lint
-from chainpilot.pki.trust import LeafUse, TrustAnchors
+from chainpilot.pki.trust import LeafUse, TrustAnchors, TrustDomain
 from chainpilot.pki.verify import Reason as VerifyReason
 from chainpilot.pki.verify import Refusal, Rules, VerifiedChain, verify
 
-__all__ = ["Unfit", "check_issued", "check_path"]
+__all__ = ["Unfit", "check_issued", "check_path", "check_standing"]
 
 _PROFILES: Final[dict[LeafUse, Profile]] = {LeafUse.V2G: SECC_LEAF, LeafUse.CSMS: CSMS_CLIENT_LEAF}
 _NO_LISTS: Final = Rules()
@@ -97,6 +98,14 @@ def check_path(chain: Chain, anchors: TrustAnchors, at: datetime, rules: Rules =
     if isinstance(judged, VerifiedChain):
         return judged
     return Unfit(_reason_of(judged), f"{chain.leaf.issuer}: {judged.detail}")
+
+
+def check_standing(judged: VerifiedChain, domain: TrustDomain, standing: RootStanding) -> VerifiedChain | Unfit:
+    """Was any CA of the chain decided against? Its own signatures stay good when it is, so they can't tell."""
+    for one in judged.chain.certificates:
+        if one.is_ca and (why := standing.objection_to_issuer(one, domain)) is not None:
+            return Unfit(Reason.CHAIN_NOT_TRUSTED, f"the chain leads through {one.subject}, and {why}")
+    return judged
 
 
 def _with_hint(unfit: Unfit, shown: Iterable[Certificate], anchors: TrustAnchors) -> Unfit:

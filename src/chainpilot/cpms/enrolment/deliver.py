@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-from chainpilot.cpms.enrolment.checks import Unfit, check_path
+from chainpilot.cpms.enrolment.checks import Unfit, check_path, check_standing
 from chainpilot.cpms.enrolment.ending import fail
 from chainpilot.cpms.enrolment.office import Office, put_off
 from chainpilot.cpms.model import (
@@ -105,7 +105,8 @@ async def _check(office: Office, enrolment: Enrolment) -> VerifiedChain | Unfit:
     if isinstance(verified, Unfit):
         return verified
     await office.lists.ready(verified.chain.certificates)
-    return check_path(chain, office.anchors[use], at, office.lists.rules())
+    verified = check_path(chain, office.anchors[use], at, office.lists.rules())
+    return verified if isinstance(verified, Unfit) else check_standing(verified, use.domain, office.roots)
 
 
 async def _is_there(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> bool:

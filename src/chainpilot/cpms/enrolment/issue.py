@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from chainpilot.cpms.enrolment.checks import Unfit, check_issued
+from chainpilot.cpms.enrolment.checks import Unfit, check_issued, check_standing
 from chainpilot.cpms.enrolment.ending import fail
 from chainpilot.cpms.enrolment.office import Office, put_off, wait_after
 from chainpilot.cpms.model import (
@@ -194,7 +194,9 @@ def _check(
     slot = enrolment.slot
     answer = load_certificates(enrolment.answer) if enrolment.answer else ()
     csr = inspect_csr(enrolment.csr)
-    return check_issued(csr, slot, answer, cacerts, office.anchors[slot.use], at=office.clock.now(), rules=rules)
+    anchors, at = office.anchors[slot.use], office.clock.now()
+    judged = check_issued(csr, slot, answer, cacerts, anchors, at=at, rules=rules)
+    return judged if isinstance(judged, Unfit) else check_standing(judged, slot.use.domain, office.roots)
 
 
 async def _record(office: Office, enrolment: Enrolment, job: Job, verified: VerifiedChain) -> None:

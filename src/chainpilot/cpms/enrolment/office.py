@@ -70,6 +70,9 @@ class NoLists:
 class NoDecisions:
     """`RootStanding` and `ClientStanding` where nobody decides anything."""
 
+    def objection_to_issuer(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """None."""
+
     def objection_to_root(self, certificate: Certificate, domain: TrustDomain) -> str | None:
         """None."""
 

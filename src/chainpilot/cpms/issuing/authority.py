@@ -20,6 +20,7 @@ from chainpilot.cpms.ports import (
     Issuance,
     IssuedBag,
     IssuingRecords,
+    KeyUnavailable,
     LedgerFailed,
     Reason,
     RetryClass,
@@ -28,7 +29,7 @@ from chainpilot.cpms.ports import (
 )
 from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate
-from chainpilot.pki.crl import Crl, RevocationReason
+from chainpilot.pki.crl import Crl, CrlError, RevocationReason
 from chainpilot.pki.csr import Csr
 from chainpilot.pki.hashdata import normal_hex
 
@@ -55,7 +56,7 @@ class RevocationRefused(OwnError):
 
 
 class ListUnpublished(OwnError):
-    """The revocation list could not be written; it is tried again by itself. Fields: `ca`, `why`."""
+    """The revocation list could not be signed or written; it is tried again by itself. Fields: `ca`, `why`."""
 
     def __init__(self, ca: str, why: str) -> None:
         self.ca = ca
@@ -138,6 +139,8 @@ class LocalCa:
             raise CaUndecided(
                 f"[ca.{self.plan.name}] can't write down what it issues: {error.why}", sent=True
             ) from error
+        except KeyUnavailable as error:
+            raise CaUndecided(f"[ca.{self.plan.name}] can't sign now: {error.why}", sent=False) from error
         if known.revocation is not None:
             detail = f"the certificate for this request was revoked {known.revocation.at.isoformat()}"
             raise CaRefused(Reason.PKI_REFUSED, detail, RetryClass.NEVER)
@@ -191,11 +194,12 @@ class LocalCa:
         async with self._turn:  # lists leave in the order of their numbers
             ca_key, at = self.certificate.spki_hash, self._clock.now()
             life = timedelta(days=self.plan.crl_days)
-            revoked = await self._records.revoked(ca_key, at - life - _KEPT_BEYOND)
+            # the number first: of two processes' lists, the one with the greater knows all that the other does
             number = await self._records.next_list_number(ca_key)
+            revoked = await self._records.revoked(ca_key, at - life - _KEPT_BEYOND)
             try:
                 crl = await asyncio.to_thread(self._write, revoked, number, at, at + life)
-            except (OSError, SignatureBroken) as error:
+            except (OSError, SignatureBroken, CrlError, KeyUnavailable) as error:
                 raise ListUnpublished(self.plan.name, str(error)) from error
         self._tell(f"list {number} with {len(crl.revoked)} revoked is in force until {crl.next_update.isoformat()}")
         return crl
@@ -211,8 +215,12 @@ class LocalCa:
                 wait = _AFTER_A_FAULT
             await self._clock.sleep_until(self._clock.monotonic() + wait.total_seconds())
 
+    def close(self) -> None:
+        """Let go of its key; it may wait for a token."""
+        self._key.close()
+
     def _issue(self, csr: Csr, digest: str, at: datetime) -> Issuance:
-        """Raises CaRefused."""
+        """Raises CaRefused, KeyUnavailable."""
         end = min(one.not_after for one in self.chain)
         if not self.certificate.not_before <= at <= end - _LEAST_LIFE:  # 2
             detail = f"the CA {self.certificate.subject} can't issue now: it is in force until {end.isoformat()}"

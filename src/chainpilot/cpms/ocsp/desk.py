@@ -93,14 +93,15 @@ class StatusDesk:
         self._turnstile = Turnstile()
         self._look_again = look_again
         self._looked_at: float | None = None
-        self._looking = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
+        self._told_to_stop: set[StationId] = set()
 
     async def status(self, station_id: StationId, request: GetCertificateStatusRequest) -> GetCertificateStatusResponse:
         """The responder's answer, or Failed with the reason."""
-        if self._turnstile.admits(station_id, QUESTIONS_AN_HOUR, self._clock.monotonic()):
-            found = await self.look_up(request.ocsp_request_data)
-        else:
-            found = Unanswered(Reason.TOO_MANY_REQUESTS, f"more than {QUESTIONS_AN_HOUR} OCSP questions within an hour")
+        if not self._turnstile.admits(station_id, QUESTIONS_AN_HOUR, self._clock.monotonic()):
+            return self._turned_away(station_id)
+        self._told_to_stop.discard(station_id)
+        found = await self.look_up(request.ocsp_request_data)
         text = base64.b64encode(found.der).decode() if isinstance(found, Answered) else ""
         if len(text) > MAX_RESULT:
             why = f"the answer has {len(text)} characters, and stations read {MAX_RESULT}"
@@ -112,9 +113,7 @@ class StatusDesk:
             }
             self._watch(StepTaken(Step.STATUS_ANSWERED, station_id, facts=facts))
             return GetCertificateStatusResponse(GetCertificateStatusStatus.ACCEPTED, text)
-        facts = {"reason": found.reason.value, "detail": found.detail}
-        self._watch(StepTaken(Step.STATUS_REFUSED, station_id, facts=facts))
-        return GetCertificateStatusResponse(GetCertificateStatusStatus.FAILED, reason=found.reason.value)
+        return self._refused(station_id, found)
 
     async def look_up(self, questions: tuple[OcspRequestData, ...]) -> Answered | Unanswered:
         """What the responder says of these certificates; several must have one issuer and one responder (row 9)."""
@@ -128,18 +127,41 @@ class StatusDesk:
 
     async def close(self) -> None:
         """Break off what is under way."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self._shelf.close()
+
+    def _refused(self, station_id: StationId, why: Unanswered) -> GetCertificateStatusResponse:
+        facts = {"reason": why.reason.value, "detail": why.detail}
+        self._watch(StepTaken(Step.STATUS_REFUSED, station_id, facts=facts))
+        return GetCertificateStatusResponse(GetCertificateStatusStatus.FAILED, reason=why.reason.value)
+
+    def _turned_away(self, station_id: StationId) -> GetCertificateStatusResponse:
+        """Told once until the station has credit again, or it would fill the log as fast as it can ask."""
+        reason = Reason.TOO_MANY_REQUESTS
+        if station_id in self._told_to_stop:
+            return GetCertificateStatusResponse(GetCertificateStatusStatus.FAILED, reason=reason.value)
+        self._told_to_stop.add(station_id)
+        return self._refused(
+            station_id, Unanswered(reason, f"more than {QUESTIONS_AN_HOUR} OCSP questions within an hour")
+        )
 
     def _is_known(self, question: OcspRequestData) -> bool:
         return self._issuers.issuer_of(question.certificate_hash_data) is not None
 
     async def _look_for_more(self, look_again: Callable[[], Awaitable[None]]) -> None:
-        """A PKI may have rolled over to a CA that nobody has met yet; whoever waits meanwhile sees what was found."""
-        async with self._looking:
-            now = self._clock.monotonic()
-            if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN_SECONDS:
-                await look_again()
-                self._looked_at = self._clock.monotonic()
+        """A PKI may have rolled over to a CA that nobody has met yet; whoever waits meanwhile sees what was found.
+
+        One look serves all, goes on when its asker hangs up, and counts however it ends: stations can't make us knock
+        at the PKIs without end.
+        """
+        now = self._clock.monotonic()
+        if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN_SECONDS:
+            self._looked_at = now
+            self._looking = asyncio.create_task(_run(look_again))
+        if self._looking is not None and not self._looking.done():
+            await asyncio.shield(self._looking)
 
     def _asked(self, questions: tuple[OcspRequestData, ...]) -> _Asked | Unanswered:
         subjects = tuple(one.certificate_hash_data.normal() for one in questions)
@@ -188,3 +210,7 @@ def _is_turned_away(der: bytes) -> bool:
     """Whether the responder doesn't answer for a CA of this name; in another digest it may know it."""
     summary = read_response(der)
     return not isinstance(summary, Indeterminate) and summary.status is ResponseStatus.UNAUTHORIZED
+
+
+async def _run(look_again: Callable[[], Awaitable[None]]) -> None:
+    await look_again()

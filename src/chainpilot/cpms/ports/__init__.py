@@ -5,7 +5,7 @@ An adapter lets out only the exceptions named here, whatever its libraries raise
 
 from chainpilot.cpms.model import Reason, RetryClass
 from chainpilot.cpms.ports.authorities import CaPending, CaRefused, CaUndecided, CertificateAuthority, IssuedBag
-from chainpilot.cpms.ports.issuing import Issuance, IssuingRecords, Revocation, SigningKey
+from chainpilot.cpms.ports.issuing import Issuance, IssuingRecords, KeyUnavailable, Revocation, SigningKey
 from chainpilot.cpms.ports.judges import ContractOffice, StatusSource, TokenJudge, TokenVerdict
 from chainpilot.cpms.ports.ledger import Ledger, LedgerConflict, LedgerFailed, QuotaSpent, TooManyCalls
 from chainpilot.cpms.ports.responders import Responders, ResponderSilent
@@ -38,6 +38,7 @@ __all__ = [
     "Issuers",
     "IssuingRecords",
     "KeptList",
+    "KeyUnavailable",
     "Learner",
     "Ledger",
     "LedgerConflict",

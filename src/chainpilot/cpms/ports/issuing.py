@@ -4,11 +4,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from chainpilot.errors import OwnError
 from chainpilot.pki.certificate import Certificate
 from chainpilot.pki.crl import RevocationReason
 from chainpilot.pki.keys import PublicKey, SpkiHash
 
-__all__ = ["Issuance", "IssuingRecords", "Revocation", "SigningKey"]
+__all__ = ["Issuance", "IssuingRecords", "KeyUnavailable", "Revocation", "SigningKey"]
+
+
+class KeyUnavailable(OwnError):
+    """A CA's key can't sign now; `why` is a clause without a secret, and tells what helps."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 class SigningKey(Protocol):
@@ -20,7 +29,14 @@ class SigningKey(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """The signature over `data` by the key's own algorithm, as `pki.keys.signing_hash` chooses the digest."""
+        """The signature over `data` by the key's own algorithm, as `pki.keys.signing_hash` chooses the digest.
+
+        Raises KeyUnavailable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what holds it."""
         ...
 
 

@@ -50,7 +50,11 @@ class Learner(Protocol):
 
 
 class RootStanding(Protocol):
-    """What was decided about roots that may be put into stations."""
+    """What was decided about roots that may be put into stations, and about CAs in chains."""
+
+    def objection_to_issuer(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """What was decided against a CA, as a sentence: no chain may lead through it. None where nothing was."""
+        ...
 
     def objection_to_root(self, certificate: Certificate, domain: TrustDomain) -> str | None:
         """Why it isn't put into stations, as a sentence; None where nobody has proposed it or it is an anchor."""

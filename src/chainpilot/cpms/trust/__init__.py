@@ -9,7 +9,7 @@ from chainpilot.cpms.trust.judging import anchor_that_signed, objection_to
 from chainpilot.cpms.trust.lists import MAX_URLS, ListPolicy, ListState, RevocationDesk, due_at
 from chainpilot.cpms.trust.pool import MAX_ISSUERS, TrustPool
 from chainpilot.cpms.trust.pool_watch import EventOutcome, PoolWatch
-from chainpilot.cpms.trust.terms import Proposals, TrustPolicy, TrustRefused
+from chainpilot.cpms.trust.terms import Proposals, TrustPolicy, TrustRefused, why_no_anchor
 
 __all__ = [
     "MAX_ISSUERS",
@@ -28,4 +28,5 @@ __all__ = [
     "anchor_that_signed",
     "due_at",
     "objection_to",
+    "why_no_anchor",
 ]

@@ -118,6 +118,11 @@ class TrustDesk:
         record = self._find(Fingerprint(certificate.fingerprint), domain)
         return why_no_anchor(record) if record is not None else None
 
+    def objection_to_issuer(self, certificate: Certificate, domain: TrustDomain) -> str | None:
+        """See `ports.RootStanding`."""
+        record = self._records.get((Fingerprint(certificate.fingerprint), domain))
+        return why_no_anchor(record) if record is not None and record.state is not TrustState.PROPOSED else None
+
     def records(self, state: TrustState | None = None) -> tuple[TrustRecord, ...]:
         """Everything known, the configuration's anchors first; of one state or of all."""
         listed = [self._from_file(one, domain) for domain, anchors in self._in_files.items() for one in anchors]

@@ -1,7 +1,8 @@
 """Revocation lists: fetched where known CAs say they are, kept over restarts; a missing one never is good news.
 
-A list counts only if a known CA signed it, and an older one never takes a newer one's place: whoever is on the way of
-an http address can replay what was true once. What a list says of a certificate is `pki.crl`'s matter.
+A list counts only if a known CA signed it, the one that the address belongs to, and an older one never takes a newer
+one's place: whoever is on the way of an http address can replay what was true once, or is true of others.
+What a list says of a certificate is `pki.crl`'s matter.
 """
 
 import asyncio
@@ -142,8 +143,7 @@ class RevocationDesk:
         if self._policy is ListPolicy.OFF:
             return
         certificates = tuple(certificates)
-        extra = tuple(one for one in certificates if one.is_ca)
-        await asyncio.gather(*(self._ready(one.extensions.crl_urls, extra) for one in certificates))
+        await asyncio.gather(*(self._ready(one.extensions.crl_urls, certificates) for one in certificates))
 
     async def refresh(self) -> datetime:
         """Fetch all that is due; when to come again."""
@@ -203,7 +203,7 @@ class RevocationDesk:
         watched = self._watched[url]
         watched.tried_at = self._clock.now()
         try:
-            crl = self._judge(await self._source.fetch(url), watched.crl, extra)
+            crl = self._judge(url, await self._source.fetch(url), watched.crl, extra)
             await self._store.keep_list(KeptList(url, crl.der, watched.tried_at))
         except (ListMissing, CrlError, LedgerFailed) as error:
             why = getattr(error, "why", str(error))
@@ -214,13 +214,23 @@ class RevocationDesk:
         self._collect()
         self._tell(url, f"in force until {crl.next_update.isoformat()}, {len(crl.revoked)} revoked")
 
-    def _judge(self, body: bytes, former: Crl | None, extra: tuple[Certificate, ...]) -> Crl:
-        """1. it reads; 2. a known CA signed it; 3. it is not older than what is there. Raises CrlError."""
+    def _judge(self, url: str, body: bytes, former: Crl | None, extra: tuple[Certificate, ...]) -> Crl:
+        """Raises CrlError unless it may count.
+
+        1. it reads
+        2. a known CA signed it
+        3. where certificates name the address it is by the issuer of one: else another CA's list would push it out
+        4. it is not older than what is there, whoever signed that
+        """
         crl = load_crl(body)  # 1
-        signers = (one for one in (*self._known(), *extra) if one.subject_key == crl.issuer_key)
+        everybody = (*self._known(), *extra)
+        signers = (one for one in everybody if one.is_ca and one.subject_key == crl.issuer_key)
         if not any(crl.was_signed_by(one) for one in signers):  # 2
             raise CrlError("no CA that is known here signed it")
-        if former is not None and former.issuer_key == crl.issuer_key and crl.this_update < former.this_update:  # 3
+        owners = {one.issuer_key for one in everybody if url in one.extensions.crl_urls}
+        if owners and crl.issuer_key not in owners:  # 3
+            raise CrlError("it is another CA's than that of the certificates which name the address")
+        if former is not None and crl.this_update < former.this_update:  # 4
             raise CrlError(f"it is of {crl.this_update.isoformat()}, older than the one in hand")
         return crl
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from chainpilot.clock import Clock
 from chainpilot.cpms.model import TrustSource, parse_fingerprint
-from chainpilot.cpms.ports import LedgerFailed, RootsMissing, RootSource, TrustEntry, TrustRecords
+from chainpilot.cpms.ports import LedgerConflict, LedgerFailed, RootsMissing, RootSource, TrustEntry, TrustRecords
 from chainpilot.cpms.trust.desk import TrustDesk
 from chainpilot.cpms.trust.terms import Proposals
 from chainpilot.wire.opcp import RootEvent, RootEventKind
@@ -89,8 +89,8 @@ class PoolWatch:
             try:
                 ended = await self.ask()
                 self._tell(f"{sum(len(one.added) for one in ended)} new, {sum(len(one.known) for one in ended)} known")
-            except (RootsMissing, LedgerFailed) as error:
-                self._tell(error.why)
+            except (RootsMissing, LedgerFailed, LedgerConflict) as error:
+                self._tell(str(error))
                 wait = min(wait, _AFTER_A_FAULT)
             await self._pause(wait.total_seconds())
 

@@ -16,16 +16,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from chainpilot.pkcs11 import objects
+from chainpilot.pkcs11.faults import meaning
+from chainpilot.pkcs11.reference import KeyReference
+from chainpilot.pkcs11.session import TokenSession
+from chainpilot.pkcs11.settings import MAX_PIN_BYTES, TokenUnusable, read_pin
 from chainpilot.pki.csr import build_csr, inspect_csr
 from chainpilot.pki.encoding import PemLabel, pem_encode
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, key_spec_of, spki_hash
-from chainpilot.station.adapters.pkcs11 import Pkcs11Keys, objects
-from chainpilot.station.adapters.pkcs11.faults import meaning
+from chainpilot.station.adapters.pkcs11 import Pkcs11Keys
 from chainpilot.station.adapters.pkcs11.keys import MAX_LABEL
-from chainpilot.station.adapters.pkcs11.reference import KeyReference, read_reference, write_reference
-from chainpilot.station.adapters.pkcs11.session import TokenSession
-from chainpilot.station.adapters.pkcs11.settings import MAX_PIN_BYTES, TokenUnusable, read_pin
+from chainpilot.station.adapters.pkcs11.reference import read_reference, write_reference
 from chainpilot.station.model import Secret
 from chainpilot.station.providers import FileKeys, KeyFileError, KeyMakingError, KeyProvider, provider_of
 from tokens import PIN, SoftTokens, soft_tokens

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainpilot.pkcs11.reference import MAX_URI, KeyReference
 from chainpilot.station.adapters.pkcs11.reference import (
     LABEL,
-    MAX_URI,
-    KeyReference,
     is_reference,
     read_reference,
     write_reference,
@@ -77,9 +76,9 @@ def test_a_reference_that_somebody_else_wrote_is_read(uri: str, reference: KeyRe
         (write_armour(LABEL, b"\x30\x02\x0c\x00"), f"holds a broken {LABEL}"),
         (write_armour(LABEL, b"\x30\x7f"), f"holds a broken {LABEL}"),
         (of_uri(URI, description="PKCS#11 Provider URI v9.9"), f"holds a broken {LABEL}"),
-        (of_uri("https:id=%01"), f"holds a broken {LABEL}"),
-        (of_uri("pkcs11:id=%01;id=%02"), f"holds a broken {LABEL}"),
-        (of_uri("pkcs11:id=%01;object=%FF"), f"holds a broken {LABEL}"),
+        (of_uri("https:id=%01"), "doesn't begin with pkcs11:"),
+        (of_uri("pkcs11:id=%01;id=%02"), "an attribute stands twice"),
+        (of_uri("pkcs11:id=%01;object=%FF"), "a name that is no UTF-8"),
         (of_uri("pkcs11:id=%01;type=cert"), "names an object that is no private key"),
         (of_uri("pkcs11:token=station"), "names a token and no key on it"),
         (of_uri("pkcs11:id=;object="), "names a token and no key on it"),

@@ -24,6 +24,7 @@ from chainpilot.cli.station.work.opening import blamed, read_config, read_passwo
 from chainpilot.cli.words import iso, plain
 from chainpilot.clock import SYSTEM
 from chainpilot.errors import ChainpilotError
+from chainpilot.link.endings import pass_over_dropped_tls
 from chainpilot.station.adapters import connection
 from chainpilot.station.adapters.commands import CommandInstaller, CommandStarter
 from chainpilot.station.agent.config_file import AgentTable, name_in_file, read_agent_table
@@ -112,6 +113,7 @@ def _run(work: Any) -> None:
 
 
 async def _until_stopped(station: Station, stops: Stops, logged: Lines) -> None:
+    pass_over_dropped_tls(asyncio.get_running_loop())
     told = asyncio.create_task(stops.until_told())
     await asyncio.sleep(0)  # it listens for signals before anything is printed
     logged.tell("The agent is at work. Stop it with Ctrl-C.")

@@ -4,7 +4,7 @@
 too; the private key is generated on the token and never leaves it. Which key belongs to what is the store's matter.
 """
 
+from chainpilot.pkcs11.settings import TokenSettings, TokenUnusable
 from chainpilot.station.adapters.pkcs11.keys import Pkcs11Keys
-from chainpilot.station.adapters.pkcs11.settings import TokenSettings, TokenUnusable
 
 __all__ = ["Pkcs11Keys", "TokenSettings", "TokenUnusable"]

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from chainpilot.pkcs11.opening import open_token
+from chainpilot.pkcs11.reference import KeyReference
+from chainpilot.pkcs11.settings import TokenSettings, TokenUnusable
+from chainpilot.pkcs11.signers import Scheme, signer_of
 from chainpilot.pki.keys import KeySpec, PrivateKey, PublicKey
-from chainpilot.station.adapters.pkcs11.reference import KeyReference, is_reference, read_reference, write_reference
-from chainpilot.station.adapters.pkcs11.settings import TokenSettings, TokenUnusable
-from chainpilot.station.adapters.pkcs11.signers import Scheme, signer_of
+from chainpilot.station.adapters.pkcs11.reference import is_reference, read_reference, write_reference
 from chainpilot.station.providers import KeyFileError, KeyMakingError, MadeKey
 
 if TYPE_CHECKING:
-    from chainpilot.station.adapters.pkcs11.token import Token
+    from chainpilot.pkcs11.token import Token
 
 __all__ = ["MAX_LABEL", "Pkcs11Keys"]
 
@@ -54,7 +56,7 @@ class Pkcs11Keys:
             public = self._token().generate(spec, reference)
         except TokenUnusable as error:
             raise KeyMakingError(f"no {spec.value} key could be made: {error.why}") from error
-        return MadeKey(signer_of(public, partial(self._sign, reference)), write_reference(reference))
+        return MadeKey(signer_of(public, partial(self._sign, reference), KeyFileError), write_reference(reference))
 
     def recognises(self, data: bytes) -> bool:
         """See KeyProvider."""
@@ -68,7 +70,7 @@ class Pkcs11Keys:
 
     def signer(self, data: bytes) -> PrivateKey:
         """See KeyProvider."""
-        return signer_of(self.public_half(data), partial(self._sign, self._reference(data)))
+        return signer_of(self.public_half(data), partial(self._sign, self._reference(data)), KeyFileError)
 
     def destroy(self, data: bytes) -> None:
         """See KeyProvider."""
@@ -102,7 +104,7 @@ class Pkcs11Keys:
     def _token(self) -> "Token":
         with self._opening:
             if self._opened is None:
-                self._opened = _opened(self._settings)
+                self._opened = open_token(self._settings)
             return self._opened
 
 
@@ -112,12 +114,3 @@ def _refusing(what: str) -> Iterator[None]:
         yield
     except TokenUnusable as error:
         raise KeyFileError(f"{what}: {error.why}") from error
-
-
-def _opened(settings: TokenSettings) -> "Token":
-    """The room behind the extra, opened late: a station without hardware keys doesn't install it."""
-    try:
-        from chainpilot.station.adapters.pkcs11.token import Token  # noqa: PLC0415 - see above
-    except ImportError as error:
-        raise TokenUnusable("python-pkcs11 isn't installed; pip install 'chainpilot[pkcs11]'") from error
-    return Token(settings)

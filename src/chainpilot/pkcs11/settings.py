@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from chainpilot.errors import OwnError
-from chainpilot.station.model import Secret
 
-__all__ = ["MAX_PIN_BYTES", "TokenSettings", "TokenUnusable", "read_pin"]
+__all__ = ["MAX_PIN_BYTES", "HiddenText", "TokenSettings", "TokenUnusable", "read_pin"]
 
 MAX_PIN_BYTES: Final = 256
 """Of a PIN file; tokens take 4 to 255 characters."""
@@ -21,6 +20,15 @@ class TokenUnusable(OwnError):
         self.why = why
 
 
+class HiddenText(Protocol):
+    """A PIN that stands in the settings; its own repr must not show it."""
+
+    @property
+    def value(self) -> str:
+        """The PIN."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
     """The token whose keys are used, and how it is reached."""
@@ -29,7 +37,7 @@ class TokenSettings:
     """The vendor's PKCS#11 library, such as `/usr/lib/softhsm/libsofthsm2.so`."""
     token: str
     """The token's label."""
-    pin: Secret | Path | None = None
+    pin: HiddenText | Path | None = None
     """The user's PIN, or the file whose first line it is, read anew at every login; None: the token asks for none."""
     label_prefix: str = "chainpilot-"
     """What the labels of keys made here begin with; stores that share a token need different ones."""
@@ -37,7 +45,7 @@ class TokenSettings:
     """How long one thread waits for another's business with a token; making an RSA key takes a card many seconds."""
 
 
-def read_pin(pin: Secret | Path | None) -> str | None:
+def read_pin(pin: HiddenText | Path | None) -> str | None:
     """The PIN.
 
     Raises:

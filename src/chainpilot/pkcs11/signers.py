@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding,
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.utils import Buffer
 
+from chainpilot.errors import OwnError
 from chainpilot.pki.keys import PrivateKey, PublicKey
-from chainpilot.station.providers.errors import KeyFileError
 
-__all__ = ["Scheme", "SignOnToken", "signer_of"]
+__all__ = ["Refusal", "Scheme", "SignOnToken", "signer_of"]
 
 
 class Scheme(Enum):
@@ -34,7 +34,9 @@ class Scheme(Enum):
 
 
 SignOnToken = Callable[[Scheme, bytes], bytes]
-"""Signs with the one key that it is bound to. Raises KeyFileError."""
+"""Signs with the one key that it is bound to. Raises an error of its owner's."""
+Refusal = Callable[[str], OwnError]
+"""An error of the owner's, made of a clause that goes on where a sentence began with the key's name."""
 
 _DIGEST_INFO: Final = {
     32: bytes.fromhex("3031300d060960864801650304020105000420"),
@@ -44,33 +46,41 @@ _DIGEST_INFO: Final = {
 """What stands before a digest of that length (RFC 8017 section 9.2, note 1)."""
 
 
-def signer_of(public: PublicKey, sign: SignOnToken) -> PrivateKey:
-    """The private key of a public one; `sign` is asked for every signature. Raises KeyFileError."""
+def signer_of(public: PublicKey, sign: SignOnToken, refusal: Refusal) -> PrivateKey:
+    """The private key of a public one; `sign` is asked for every signature. Raises a `refusal`, as the key does."""
     match public:
         case ec.EllipticCurvePublicKey():
-            return _EllipticKey(public, sign)
+            return _EllipticKey(public, sign, refusal)
         case rsa.RSAPublicKey():
-            return _RsaKey(public, sign)
+            return _RsaKey(public, sign, refusal)
         case ed25519.Ed25519PublicKey():
-            return _Ed25519Key(public, sign)
+            return _Ed25519Key(public, sign, refusal)
         case ed448.Ed448PublicKey():
-            return _Ed448Key(public, sign)
+            return _Ed448Key(public, sign, refusal)
         case _:
-            raise KeyFileError("is a key of a kind that certificates here don't have")
+            raise refusal("is a key of a kind that certificates here don't have")
 
 
 class _Elsewhere:
     """What the four kinds have in common: nothing of the private half leaves the token."""
 
-    def __init__(self, public: Any, sign: SignOnToken) -> None:
+    def __init__(self, public: Any, sign: SignOnToken, refusal: Refusal) -> None:
         self._public = public
         self._sign = sign
+        self._refusal = refusal
 
     def public_key(self) -> Any:
         return self._public
 
     def _refuse(self, *_: Any) -> NoReturn:
-        raise KeyFileError("is a key that stays on its token and signs there, and does nothing else")
+        raise self._refusal("is a key that stays on its token and signs there, and does nothing else")
+
+    def _digest(self, data: Buffer, algorithm: object) -> bytes:
+        if not isinstance(algorithm, hashes.SHA256 | hashes.SHA384 | hashes.SHA512):
+            raise self._refusal("can't sign over anything but SHA-256, SHA-384 and SHA-512")
+        hasher = hashes.Hash(algorithm)
+        hasher.update(data)
+        return hasher.finalize()
 
     private_bytes = private_bytes_raw = private_numbers = decrypt = exchange = _refuse
 
@@ -96,9 +106,9 @@ class _EllipticKey(_Elsewhere, ec.EllipticCurvePrivateKey):
 
     def sign(self, data: Buffer, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         order_octets = (self.key_size + 7) // 8
-        raw = self._sign(Scheme.ECDSA, _digest(data, signature_algorithm.algorithm)[:order_octets])
+        raw = self._sign(Scheme.ECDSA, self._digest(data, signature_algorithm.algorithm)[:order_octets])
         if len(raw) != 2 * order_octets:
-            raise KeyFileError(f"can't sign: the token answered {len(raw)} bytes in place of {2 * order_octets}")
+            raise self._refusal(f"can't sign: the token answered {len(raw)} bytes in place of {2 * order_octets}")
         r, s = (int.from_bytes(half, "big") for half in (raw[:order_octets], raw[order_octets:]))
         return encode_dss_signature(r, s)
 
@@ -110,9 +120,9 @@ class _RsaKey(_Elsewhere, rsa.RSAPrivateKey):
         return size
 
     def sign(self, data: Buffer, padding: AsymmetricPadding, algorithm: object) -> bytes:
-        digest = _digest(data, algorithm)
+        digest = self._digest(data, algorithm)
         if not isinstance(padding, PKCS1v15):
-            raise KeyFileError(f"can't sign with the padding {padding.name}; it does PKCS#1 v1.5")
+            raise self._refusal(f"can't sign with the padding {padding.name}; it does PKCS#1 v1.5")
         return self._sign(Scheme.RSA, _DIGEST_INFO[len(digest)] + digest)
 
 
@@ -124,11 +134,3 @@ class _Ed25519Key(_Elsewhere, ed25519.Ed25519PrivateKey):
 class _Ed448Key(_Elsewhere, ed448.Ed448PrivateKey):
     def sign(self, data: Buffer) -> bytes:
         return self._sign(Scheme.ED448, bytes(data))
-
-
-def _digest(data: Buffer, algorithm: object) -> bytes:
-    if not isinstance(algorithm, hashes.SHA256 | hashes.SHA384 | hashes.SHA512):
-        raise KeyFileError("can't sign over anything but SHA-256, SHA-384 and SHA-512")
-    hasher = hashes.Hash(algorithm)
-    hasher.update(data)
-    return hasher.finalize()

@@ -1,11 +1,11 @@
-"""What a key provider asks of its token, one method each. This room needs the extra `pkcs11`; those above it don't."""
+"""What the owner of keys asks of a token, one method each. This room needs the extra `pkcs11`, see `opening`."""
 
+from chainpilot.pkcs11 import objects
+from chainpilot.pkcs11.reference import KeyReference
+from chainpilot.pkcs11.session import TokenSession
+from chainpilot.pkcs11.settings import TokenSettings
+from chainpilot.pkcs11.signers import Scheme
 from chainpilot.pki.keys import KeySpec, PublicKey
-from chainpilot.station.adapters.pkcs11 import objects
-from chainpilot.station.adapters.pkcs11.reference import KeyReference
-from chainpilot.station.adapters.pkcs11.session import TokenSession
-from chainpilot.station.adapters.pkcs11.settings import TokenSettings
-from chainpilot.station.adapters.pkcs11.signers import Scheme
 
 __all__ = ["Token"]
 

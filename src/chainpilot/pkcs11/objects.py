@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509 import ObjectIdentifier
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
+from chainpilot.pkcs11.reference import KeyReference
+from chainpilot.pkcs11.settings import TokenUnusable
+from chainpilot.pkcs11.signers import Scheme
 from chainpilot.pki.der import DerError, decode_oid, read_one
 from chainpilot.pki.keys import KeySpec, PublicKey, key_spec_of
-from chainpilot.station.adapters.pkcs11.reference import KeyReference
-from chainpilot.station.adapters.pkcs11.settings import TokenUnusable
-from chainpilot.station.adapters.pkcs11.signers import Scheme
 
 __all__ = ["MAX_OBJECTS", "destroy", "generate", "labelled", "public_half", "sign"]
 

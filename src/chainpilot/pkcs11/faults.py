@@ -5,7 +5,7 @@ from typing import Final
 
 import pkcs11
 
-from chainpilot.station.adapters.pkcs11.settings import TokenSettings
+from chainpilot.pkcs11.settings import TokenSettings
 
 __all__ = ["GONE", "LOST", "REFUSED_PIN", "meaning"]
 

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 
 import pkcs11
 
-from chainpilot.station.adapters.pkcs11.faults import GONE, LOST, REFUSED_PIN, meaning
-from chainpilot.station.adapters.pkcs11.settings import TokenSettings, TokenUnusable, read_pin
+from chainpilot.pkcs11.faults import GONE, LOST, REFUSED_PIN, meaning
+from chainpilot.pkcs11.settings import TokenSettings, TokenUnusable, read_pin
 
 __all__ = ["TokenSession"]
 
