@@ -106,6 +106,7 @@ async def test_a_certificate_is_issued_only_with_enrol_and_a_warning(scene: Scen
     await scene.check("good")
     assert scene.pki.issued == ()
     run = await scene.check("good", "--enrol", "DE*ICE*E0001", "--organization", "Operator")
+    assert run.out.splitlines()[-1] == "Every step went well. Revoke the certificate that was issued."
     assert run.code == Exit.DONE
     assert "which may cost money" in run.err
     assert len(scene.pki.issued) == 1

@@ -120,11 +120,13 @@ async def _check(config: CpmsConfig, pkis: list[PkiConfig], request: TestRequest
     if as_json:
         typer.echo(json.dumps({"at": iso(SYSTEM.now()), "pkis": told, "ok": code is Exit.DONE}))
     else:
-        console.print(Text(_summary(grades), style="bold"))
+        console.print(Text(_summary(grades, enrolled=request is not None), style="bold"))
     return code
 
 
-def _summary(grades: set[Grade]) -> str:
+def _summary(grades: set[Grade], *, enrolled: bool) -> str:
+    if grades <= {Grade.OK} and enrolled:
+        return "Every step went well. Revoke the certificate that was issued."
     if grades <= {Grade.OK}:
         return "Nothing to do: every step went well."
     return "Something is to be done: see the lines that begin with do."
