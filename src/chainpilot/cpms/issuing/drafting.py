@@ -19,7 +19,7 @@ from chainpilot.errors import OwnError, PeerError
 from chainpilot.pki.certificate import Certificate, load_certificate
 from chainpilot.pki.crl import Crl, RevocationReason, load_crl
 from chainpilot.pki.csr import Csr
-from chainpilot.pki.der import read_parts
+from chainpilot.pki.der import encode_bit_string, encode_sequence, read_parts
 from chainpilot.pki.identity import DistinguishedName
 from chainpilot.pki.keys import KeySpec, PrivateKey, PublicKey, generate_private_key, key_spec_of, signing_hash
 from chainpilot.pki.profiles import CSMS_CLIENT_LEAF, ROOT_CA, SUB_CA, Finding, Profile, lint
@@ -182,17 +182,8 @@ def _lint(certificate: Certificate, profile: Profile) -> None:
 def _with_signature(rehearsed: bytes, key: SigningKey) -> bytes:
     """The same content and algorithm with the real key's signature (RFC 5280 sections 4.1 and 5.1)."""
     content, algorithm = read_parts(rehearsed)[:2]
-    signature = _der(0x03, b"\x00" + key.sign(content.encoding))
-    return _der(0x30, content.encoding + algorithm.encoding + signature)
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    """One DER value (X.690 section 8.1.3)."""
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    signature = encode_bit_string(key.sign(content.encoding))
+    return encode_sequence(content.encoding, algorithm.encoding, signature)
 
 
 @lru_cache(maxsize=8)
